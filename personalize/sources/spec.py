@@ -1,0 +1,204 @@
+"""The source file: one closed YAML document that maps a shop's own files to the kit's vocabulary."""
+
+import importlib.util
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from personalize.tables import CONTRACTS, TableError, unknown_columns
+
+BUILTIN = Path(__file__).parent / "builtin"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_TOP = {
+    "name": str, "title": str, "description": str, "terms": str, "simulated": bool, "currency": str,
+    "timezone": dict, "tables": dict, "returns": str, "duplicates": str, "exclude": dict, "parameters": dict,
+    "simulate": dict,
+}  # fmt: skip
+_TABLE = {
+    "path": str, "from": str, "package": str, "columns": dict, "encoding": str, "separator": str, "names": list,
+    "sheet": str, "time_format": str, "decimal": str, "one_row_is": str,
+}  # fmt: skip
+_CHOICES = {
+    "returns": ("net", "drop", "keep"), "duplicates": ("keep", "drop"), "decimal": (".", ","),
+    "one_row_is": ("line", "order"), "from": ("orders",),
+}  # fmt: skip
+_WORDS = {str: "text", bool: "true or false", dict: "a mapping (key: value)", list: "a list"}
+
+
+@dataclass(frozen=True)
+class TableSpec:
+    """Where one table comes from and what its columns are called there."""
+
+    name: str
+    columns: Mapping[str, str]
+    path: str = ""
+    derived: bool = False
+    package: str = ""
+    encoding: str = "utf-8"
+    separator: str = ""
+    names: tuple[str, ...] = ()
+    sheet: str = ""
+    time_format: str = ""
+    decimal: str = "."
+    one_row_is: str = "line"
+    folder: Path = Path()
+
+    def files(self) -> list[Path]:
+        """The files of the table, in name order; raises TableError when there is none."""
+        folder = self.folder
+        if self.package:
+            found = importlib.util.find_spec(self.package)
+            if not found or not found.submodule_search_locations:
+                raise TableError(f"table '{self.name}': package '{self.package}' is not installed")
+            folder = Path(found.submodule_search_locations[0])
+        pattern = folder / Path(self.path).expanduser()
+        files = [Path(p) for p in sorted(glob(str(pattern)))] if glob(str(pattern)) else [pattern]
+        if not files[0].is_file():
+            raise TableError(f"table '{self.name}': no file '{self.path}' (looked in {folder.resolve()})")
+        return files
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """A source as its file states it, checked for form."""
+
+    name: str
+    tables: Mapping[str, TableSpec]
+    title: str = ""
+    description: str = ""
+    terms: str = ""
+    simulated: bool = False
+    currency: str = ""
+    timezone: Mapping[str, str] = field(default_factory=dict)
+    returns: str = "net"
+    duplicates: str = "keep"
+    exclude: Mapping[str, list] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    simulate: Mapping[str, Any] | None = None
+
+
+def names() -> list[str]:
+    """The built-in sources."""
+    return sorted(path.stem for path in BUILTIN.glob("*.yml"))
+
+
+def read(source: str | Path) -> SourceSpec:
+    """The source of that name or in that file, checked for form.
+
+    Parameters
+    ----------
+    source : name of a built-in source, or path of a source file (.yml)
+
+    Raises
+    ------
+    TableError : no such source, no YAML, unknown keys, wrong types; every problem in one message.
+    """
+    path = BUILTIN / f"{source}.yml" if str(source) in names() else Path(source)
+    if not path.is_file():
+        raise TableError(
+            f"no source '{source}': it is neither a file here nor a built-in source ({', '.join(names())}). "
+            "For your own orders: personalize init orders.csv"
+        )
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        hint = " For a data file: personalize init " + path.name if path.suffix.lower() not in (".yml", ".yaml") else ""
+        raise TableError(f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}") from None
+    if not isinstance(document, dict):
+        raise TableError(f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'")
+    return parse(document, path.name, path.parent)
+
+
+def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
+    """A checked source from the mapping that its file holds."""
+    problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
+    if not _NAME.fullmatch(str(document.get("name", ""))):
+        problems.append("'name' must be a short lower-case word (letters, digits, _): it names the report folder")
+    tables = document.get("tables")
+    tables = tables if isinstance(tables, dict) else {}
+    if "simulate" not in document and "orders" not in tables:
+        problems.append("'tables' must hold 'orders': the one table that every report needs")
+    for name, table in tables.items():
+        problems += _table_problems(name, table)
+    if problems:
+        raise TableError.of(f"{label} cannot be used:", problems)
+    given = {key: value for key, value in document.items() if key != "tables"}
+    given["parameters"] = _plain(given.get("parameters", {}))
+    return SourceSpec(**given, tables={name: _table(name, table, folder) for name, table in tables.items()})
+
+
+def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str]:
+    problems = []
+    for key, value in given.items():
+        if key not in known:
+            problems.append(f"unknown key '{where}{key}'. Known here: {', '.join(known)}")
+        elif not isinstance(value, known[key]):
+            problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}, not {value!r}")
+        elif key in _CHOICES and value not in _CHOICES[key]:
+            problems.append(f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not {value!r}")
+    return problems
+
+
+def _timezone(zone: Any) -> list[str]:
+    from zoneinfo import available_timezones
+
+    if not isinstance(zone, dict):
+        return []
+    if set(zone) != {"from", "to"}:
+        return ["'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"]
+    known = available_timezones()
+    return [f"'timezone.{end}': no time zone {zone[end]!r}; write it like Europe/London"
+            for end in zone if zone[end] not in known]  # fmt: skip
+
+
+def _table_problems(name: str, table: Any) -> list[str]:
+    if name not in CONTRACTS:
+        return [f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}"]
+    where = f"tables.{name}."
+    if not isinstance(table, dict):
+        return [f"'tables.{name}' must be a mapping with 'path' and 'columns', not {table!r}"]
+    problems = _mistyped(table, _TABLE, where)
+    if ("path" in table) == ("from" in table):
+        problems.append(f"'tables.{name}' needs either 'path' (its file) or 'from: orders' (made of the order lines)")
+    columns = table.get("columns")
+    if not isinstance(columns, dict):
+        return [*problems, f"'{where}columns' is missing: it maps the kit's names to the file's"]
+    wrong = [key for key, value in columns.items() if not isinstance(value, str)]
+    problems += [f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong]
+    allowed = [key for key in columns if not (name == "orders" and key == "unit_price")]
+    for key in unknown_columns(name, allowed):
+        problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(CONTRACTS[name].columns)}")
+    missing = [key for key in CONTRACTS[name].required if key not in columns and not _given(name, key, table)]
+    problems += [
+        f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing
+    ]
+    return problems
+
+
+def _given(name: str, column: str, table: Mapping[str, Any]) -> bool:
+    """May this required column be left out, because the kit can make it?"""
+    if name != "orders":
+        return False
+    whole_orders = table.get("one_row_is") == "order" and column in ("order_id", "product_id", "quantity")
+    return whole_orders or (column == "amount" and "unit_price" in table["columns"])
+
+
+def _table(name: str, table: Mapping[str, Any], folder: Path) -> TableSpec:
+    given = {key: value for key, value in table.items() if key != "from"}
+    given["names"] = tuple(map(str, given.get("names", ())))
+    return TableSpec(name=name, derived="from" in table, folder=folder, **given)
+
+
+def _plain(value: Any) -> Any:
+    """YAML dates as text, at any depth: notebooks take plain types only."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,397 @@
+"""The vocabulary: which tables exist, what one row is, and what every column means.
+
+This module is the glossary of the kit. Only `personalize.sources` knows a shop's own column names;
+everything else speaks the names below.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+
+class TableError(ValueError):
+    """Wrong input: says what is wrong, where, how often, and what to do next."""
+
+    @classmethod
+    def of(cls, heading: str, problems: list[str]) -> "TableError":
+        """One error that lists every problem found."""
+        return cls("\n".join([heading, *(f"  - {problem}" for problem in problems)]))
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a contract: its kind decides how raw values are read."""
+
+    kind: str  # id | time | quantity | money | number | text | flag
+    help: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One table of the vocabulary: what a row is, its columns and its key."""
+
+    row: str
+    columns: Mapping[str, Column]
+    key: tuple[str, ...] = ()
+    open: bool = False  # may carry further attributes
+
+    @property
+    def required(self) -> list[str]:
+        """The columns that must be there."""
+        return [name for name, column in self.columns.items() if column.required]
+
+
+def _columns(required: Mapping[str, tuple[str, str]], optional: Mapping[str, tuple[str, str]]) -> dict:
+    return {name: Column(*spec, required=True) for name, spec in required.items()} | {
+        name: Column(*spec) for name, spec in optional.items()
+    }
+
+
+_CUSTOMER = ("id", "the customer; empty for an anonymous sale")
+_PRODUCT = ("id", "the product")
+_TIME = ("time", "local time, without a zone")
+_CAMPAIGN = ("id", "the campaign")
+
+CONTRACTS: Mapping[str, Contract] = {
+    "orders": Contract(
+        "order line",
+        _columns(
+            {
+                "customer_id": _CUSTOMER,
+                "order_id": ("id", "the order (basket, invoice)"),
+                "product_id": _PRODUCT,
+                "time": _TIME,
+                "quantity": ("quantity", "pieces, or the shop's own unit; below 0 for a return"),
+                "amount": ("money", "money for the whole line"),
+            },
+            {
+                "discount": ("money", "reduction given by the shop, 0 or more"),
+                "coupon_discount": ("money", "reduction paid by a coupon, 0 or more"),
+                "channel": ("text", "where it was sold"),
+                "store_id": ("id", "the store"),
+            },
+        ),
+    ),
+    "products": Contract(
+        "product",
+        _columns(
+            {"product_id": _PRODUCT},
+            {
+                "name": ("text", "what people call it"),
+                "text": ("text", "description"),
+                "department": ("text", "widest group"),
+                "category": ("text", "group"),
+                "subcategory": ("text", "narrowest group"),
+                "brand": ("text", "brand"),
+                "price": ("money", "list price"),
+            },
+        ),
+        key=("product_id",),
+        open=True,
+    ),
+    "customers": Contract(
+        "customer",
+        _columns(
+            {"customer_id": _CUSTOMER},
+            {
+                "age": ("number", "years"),
+                "age_band": ("text", "age group"),
+                "gender": ("text", "gender as stated"),
+                "location": ("text", "where the customer lives"),
+                "income": ("text", "income or income group"),
+                "household_size": ("text", "people in the household"),
+            },
+        ),
+        key=("customer_id",),
+        open=True,
+    ),
+    "events": Contract(
+        "page view or click",
+        _columns(
+            {"customer_id": _CUSTOMER, "time": _TIME, "event": ("text", "what happened: view, cart, ...")},
+            {
+                "page_id": ("id", "the page"),
+                "product_id": _PRODUCT,
+                "session_id": ("id", "the visit"),
+                "channel": ("text", "device or entry"),
+            },
+        ),
+    ),
+    "reviews": Contract(
+        "review",
+        _columns(
+            {"customer_id": _CUSTOMER, "product_id": _PRODUCT, "time": _TIME},
+            {"rating": ("number", "stars or points"), "text": ("text", "what was written")},
+        ),
+    ),
+    "links": Contract(
+        "social tie",
+        _columns(
+            {"customer_id": _CUSTOMER, "other_id": ("id", "the customer at the other end")},
+            {"weight": ("number", "strength, 1 where unknown")},
+        ),
+        key=("customer_id", "other_id"),
+    ),
+    "offers": Contract(
+        "offer or ad",
+        _columns(
+            {"offer_id": ("id", "the offer"), "kind": ("text", "coupon, ad or price")},
+            {
+                "campaign_id": _CAMPAIGN,
+                "product_id": _PRODUCT,
+                "category": ("text", "the group it is for"),
+                "keywords": ("text", "words it answers to"),
+                "discount": ("money", "reduction it gives"),
+                "cost": ("money", "cost of one use"),
+                "channel": ("text", "how it is sent"),
+                "start": ("time", "first moment it is valid"),
+                "end": ("time", "last moment it is valid"),
+                "location": ("text", "where it is valid"),
+            },
+        ),
+    ),
+    "contacts": Contract(
+        "message sent",
+        _columns(
+            {"customer_id": _CUSTOMER, "campaign_id": _CAMPAIGN, "time": _TIME},
+            {
+                "offer_id": ("id", "the offer"),
+                "channel": ("text", "how it was sent"),
+                "arm": ("text", "arm of the test, control included"),
+                "probability": ("number", "chance with which the arm was drawn, 0 to 1"),
+                "cost": ("money", "cost of the message"),
+            },
+        ),
+    ),
+    "responses": Contract(
+        "response",
+        _columns(
+            {"customer_id": _CUSTOMER, "campaign_id": _CAMPAIGN, "time": _TIME},
+            {
+                "offer_id": ("id", "the offer"),
+                "product_id": _PRODUCT,
+                "kind": ("text", "redeemed, clicked, ..."),
+            },
+        ),
+    ),
+    "surveys": Contract(
+        "answer",
+        _columns(
+            {
+                "customer_id": _CUSTOMER,
+                "time": _TIME,
+                "question": ("text", "what was asked"),
+                "score": ("number", "the answer as a number"),
+            },
+            {"text": ("text", "the answer in words")},
+        ),
+    ),
+}
+
+
+def unknown_columns(table: str, names: list[str]) -> list[str]:
+    """The names that are no column of `table` (none for a table that takes further attributes)."""
+    contract = CONTRACTS[table]
+    return [] if contract.open else [name for name in names if name not in contract.columns]
+
+
+def problems(engine: Any, relations: Mapping[str, str]) -> list[str]:
+    """Every breach of a contract that needs the rows themselves, in words.
+
+    Parameters
+    ----------
+    engine : an engine with `frame(sql)`
+    relations : table name -> relation to check
+
+    Returns
+    -------
+    list of str : one sentence a breach, with counts, examples and the next step; empty when all is well.
+    """
+    found = [f"table '{name}' is empty: no row is left to work with"
+             for name, relation in relations.items()
+             if engine.frame(f"select 1 as x from {relation} limit 1").empty]  # fmt: skip
+    for name, relation in relations.items():
+        if CONTRACTS[name].key:
+            found += _duplicate_keys(engine, name, relation)
+    return [*found, *_shared_orders(engine, relations["orders"])]
+
+
+def _duplicate_keys(engine: Any, name: str, relation: str) -> Iterator[str]:
+    key = ", ".join(CONTRACTS[name].key)
+    twice = engine.frame(
+        f"select {key}, count(*) as n from {relation} group by {key} having count(*) > 1 order by {key}"
+    )
+    if len(twice):
+        examples = ", ".join("/".join(map(str, row[:-1])) for row in twice.head(3).itertuples(index=False))
+        yield (
+            f"table '{name}': {len(twice):,} value(s) of {key} occur more than once (first: {examples}). "
+            f"One row a {CONTRACTS[name].row} is needed: remove the repeats, or derive the table with 'from: orders'"
+        )
+
+
+def _shared_orders(engine: Any, relation: str) -> Iterator[str]:
+    shared = engine.frame(
+        f"select order_id, count(distinct customer_id) as customers from {relation} "
+        "group by order_id having count(distinct customer_id) > 1 order by order_id"
+    )
+    if len(shared):
+        examples = ", ".join(map(str, shared.order_id.head(3)))
+        yield (
+            f"table 'orders': {len(shared):,} order(s) belong to two or more customers (first: {examples}). "
+            "An order has one customer: correct the rows, or make order ids unique (number them per store or day)"
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table inside the engine: read what you need of it."""
+
+    engine: Any
+    relation: str
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The names of its columns."""
+        return self.engine.columns(self.relation)
+
+    def count(self) -> int:
+        """The number of its rows."""
+        return int(self.engine.frame(f"select count(*) as n from {self.relation}").n[0])
+
+    def to_pandas(self, columns: list[str] | None = None, *, max_rows: int = 5_000_000) -> pd.DataFrame:
+        """The rows as a DataFrame; a table of more than `max_rows` rows is refused, not cut.
+
+        Parameters
+        ----------
+        columns : names to read; all when None
+        max_rows : the largest number of rows to bring into memory
+
+        Raises
+        ------
+        TableError : for an unknown column or too many rows.
+        """
+        if missing := sorted(set(columns or []) - set(self.columns)):
+            raise TableError(f"no column {missing} in '{self.relation}'. Present: {self.columns}")
+        chosen = ", ".join(columns or self.columns)
+        return self.engine.frame(f"select {chosen} from {self.relation}", max_rows=max_rows)
+
+
+_TIMED = ("orders", "order_totals", "events", "reviews", "contacts", "responses", "surveys")
+
+
+@dataclass(frozen=True)
+class Tables:
+    """All tables of one source, up to a day: what every feature and model starts from.
+
+    Attributes
+    ----------
+    name, currency : of the source
+    engine : the engine that holds the rows
+    relations : table name -> relation in the engine (`order_totals`, one row an order, beside the contracts')
+    card : title, description, terms and simulated (bool) of the data
+    log : one row a cleaning step (table, step, reason, rows, consequence)
+    """
+
+    name: str
+    engine: Any
+    relations: Mapping[str, str]
+    currency: str = ""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    log: pd.DataFrame = field(default_factory=pd.DataFrame, repr=False)
+
+    def __contains__(self, table: str) -> bool:
+        return table in self.relations
+
+    def __getattr__(self, table: str) -> Table:
+        if table in self.__dict__.get("relations", {}):
+            return Table(self.engine, self.relations[table])
+        if table in CONTRACTS:
+            columns = ", ".join(CONTRACTS[table].columns)
+            raise TableError(f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}")
+        raise AttributeError(table)
+
+    @cached_property
+    def _span(self) -> tuple[pd.Timestamp, pd.Timestamp]:
+        span = self.sql("select min(day) as start, max(day) as stop from {order_totals}")
+        if span.start.isna()[0]:
+            raise TableError(f"source '{self.name}' has no order in the chosen days")
+        return pd.Timestamp(span.start[0]), pd.Timestamp(span.stop[0])
+
+    @property
+    def start(self) -> pd.Timestamp:
+        """The first day with an order."""
+        return self._span[0]
+
+    @property
+    def end(self) -> pd.Timestamp:
+        """The last day with an order."""
+        return self._span[1]
+
+    def until(self, as_of: Any) -> "Tables":
+        """The same tables as they were known at the end of the day `as_of`.
+
+        Raises
+        ------
+        TableError : when `as_of` is no date, or a day outside the data.
+        """
+        return self._window(None, self._day(as_of, "as_of"))
+
+    def between(self, after: Any, until: Any) -> "Tables":
+        """The days after `after`, up to and including `until`: what came next."""
+        return self._window(self._day(after, "after"), self._day(until, "until"))
+
+    def _day(self, value: Any, name: str) -> pd.Timestamp:
+        try:
+            day = pd.Timestamp(value).normalize()
+        except (ValueError, TypeError):
+            raise TableError(f"{name} = {value!r} is no date: write it as YYYY-MM-DD") from None
+        if pd.isna(day) or not self.start <= day <= self.end:
+            raise TableError(
+                f"{name} = {value} is outside the data of '{self.name}': "
+                f"orders run from {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"
+            )
+        return day
+
+    def _window(self, after: pd.Timestamp | None, until: pd.Timestamp) -> "Tables":
+        stop = until + pd.Timedelta(days=1)
+        where = f"time < timestamp '{stop}'"
+        tag = f"until_{until:%Y%m%d}"
+        if after is not None:
+            where += f" and time >= timestamp '{after + pd.Timedelta(days=1)}'"
+            tag = f"after_{after:%Y%m%d}_{tag}"
+        cut = {
+            name: self.engine.view(f"{relation.rpartition('.')[2]}_{tag}", f"select * from {relation} where {where}")
+            for name, relation in self.relations.items()
+            if name in _TIMED
+        }
+        return replace(self, relations={**self.relations, **cut})
+
+    def sql(self, text: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
+        """The result of a query whose `{table}` and `{value}` marks are filled in, as a DataFrame."""
+        marks = {name: _literal(value) for name, value in values.items()}
+        return self.engine.frame(text.format_map({**self.relations, **marks}), max_rows=max_rows)
+
+    def query(self, name: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
+        """The result of the query kept in `personalize/sql/<name>.sql`, as a DataFrame."""
+        text = files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        return self.sql(text, max_rows=max_rows, **values)
+
+
+def _literal(value: Any) -> str:
+    """The value as SQL text, in the dialect that every engine reads.
+
+    >>> _literal("it's"), _literal(3), _literal(pd.Timestamp("2017-09-30"))
+    ("'it''s'", '3', "timestamp '2017-09-30 00:00:00'")
+    """
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat"):
+        return f"timestamp '{pd.Timestamp(value)}'"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_literal, value))
+    return str(value)
