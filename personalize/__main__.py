@@ -58,11 +58,21 @@ def _command(commands, name: str, run, text: str) -> argparse.ArgumentParser:
 
 
 def _run_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", nargs="?", default="complete_journey",
-                        help="a built-in source or a source file (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "source",
+        nargs="?",
+        default="complete_journey",
+        help="a built-in source or a source file (default: %(default)s)",
+    )
     parser.add_argument("--only", default="", metavar="03,05", help="notebooks to run, by number or name")
-    parser.add_argument("-p", "--parameter", action="append", default=[], metavar="NAME=VALUE",
-                        help="set a notebook parameter (repeat as needed)")  # fmt: skip
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="set a notebook parameter (repeat as needed)",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default: %(default)s)")
     parser.add_argument("--out", type=Path, help="folder of the reports (default: reports/ of the checkout)")
 
@@ -73,7 +83,7 @@ def _init(given: argparse.Namespace) -> int:
     out = given.out or Path(f"{given.name}.yml")
     if out.exists():
         raise TableError(f"{out} exists already: remove it, or choose another file with --out")
-    text, said = guess.source(given.files, given.name)
+    text, said = guess.source(given.files, given.name, folder=out.parent)
     out.write_text(text, encoding="utf-8")
     for sentence in said:
         _say(f"  {sentence}")
@@ -100,9 +110,14 @@ def _report(given: argparse.Namespace) -> int:
     from personalize import report
 
     return report.run(
-        given.source, only=given.only, parameters=_pairs(given.parameter), jobs=given.jobs, out=given.out,
-        force=given.force, progress=_say,
-    ).status  # fmt: skip
+        given.source,
+        only=given.only,
+        parameters=_pairs(given.parameter),
+        jobs=given.jobs,
+        out=given.out,
+        force=given.force,
+        progress=_say,
+    ).status
 
 
 def _verify(given: argparse.Namespace) -> int:
@@ -110,7 +125,7 @@ def _verify(given: argparse.Namespace) -> int:
 
     return report.verify(
         given.source, only=given.only, parameters=_pairs(given.parameter), jobs=given.jobs, progress=_say
-    ).status  # fmt: skip
+    ).status
 
 
 def _sources(given: argparse.Namespace) -> int:

@@ -140,6 +140,15 @@ class DuckDB:
         self._connection.close()
 
 
+def ticked(column: str) -> str:
+    """The column as an SQL name, whatever characters it holds.
+
+    >>> ticked("order id")
+    '`order id`'
+    """
+    return "`" + column.replace("`", "``") + "`"
+
+
 def quoted(value: object) -> str:
     """The value as an SQL string.
 

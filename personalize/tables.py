@@ -46,150 +46,140 @@ class Contract:
         return [name for name, column in self.columns.items() if column.required]
 
 
-def _columns(required: Mapping[str, tuple[str, str]], optional: Mapping[str, tuple[str, str]]) -> dict:
-    return {name: Column(*spec, required=True) for name, spec in required.items()} | {
-        name: Column(*spec) for name, spec in optional.items()
-    }
+def _contract(row: str, columns: str, *, key: tuple[str, ...] = (), open: bool = False) -> Contract:
+    """A contract from its glossary: name (* required), kind and meaning of a column on each line."""
+    words = [line.split(None, 2) for line in columns.strip().splitlines()]
+    return Contract(
+        row, {name.rstrip("*"): Column(kind, text, name.endswith("*")) for name, kind, text in words}, key, open
+    )
 
-
-_CUSTOMER = ("id", "the customer; empty for an anonymous sale")
-_PRODUCT = ("id", "the product")
-_TIME = ("time", "local time, without a zone")
-_CAMPAIGN = ("id", "the campaign")
 
 CONTRACTS: Mapping[str, Contract] = {
-    "orders": Contract(
+    "orders": _contract(
         "order line",
-        _columns(
-            {
-                "customer_id": _CUSTOMER,
-                "order_id": ("id", "the order (basket, invoice)"),
-                "product_id": _PRODUCT,
-                "time": _TIME,
-                "quantity": ("quantity", "pieces, or the shop's own unit; below 0 for a return"),
-                "amount": ("money", "money for the whole line"),
-            },
-            {
-                "discount": ("money", "reduction given by the shop, 0 or more"),
-                "coupon_discount": ("money", "reduction paid by a coupon, 0 or more"),
-                "channel": ("text", "where it was sold"),
-                "store_id": ("id", "the store"),
-            },
-        ),
+        """
+        customer_id*     id        the customer; empty for an anonymous sale
+        order_id*        id        the order (basket, invoice)
+        product_id*      id        the product
+        time*            time      local time, without a zone
+        quantity*        quantity  pieces, or the shop's own unit; below 0 for a return
+        amount*          money     money for the whole line
+        discount         money     reduction given by the shop
+        coupon_discount  money     reduction paid by a coupon
+        channel          text      where it was sold
+        store_id         id        the store
+        """,
     ),
-    "products": Contract(
+    "products": _contract(
         "product",
-        _columns(
-            {"product_id": _PRODUCT},
-            {
-                "name": ("text", "what people call it"),
-                "text": ("text", "description"),
-                "department": ("text", "widest group"),
-                "category": ("text", "group"),
-                "subcategory": ("text", "narrowest group"),
-                "brand": ("text", "brand"),
-                "price": ("money", "list price"),
-            },
-        ),
+        """
+        product_id*      id        the product
+        name             text      what people call it
+        text             text      description
+        department       text      widest group
+        category         text      group
+        subcategory      text      narrowest group
+        brand            text      brand
+        price            money     list price
+        """,
         key=("product_id",),
         open=True,
     ),
-    "customers": Contract(
+    "customers": _contract(
         "customer",
-        _columns(
-            {"customer_id": _CUSTOMER},
-            {
-                "age": ("number", "years"),
-                "age_band": ("text", "age group"),
-                "gender": ("text", "gender as stated"),
-                "location": ("text", "where the customer lives"),
-                "income": ("text", "income or income group"),
-                "household_size": ("text", "people in the household"),
-            },
-        ),
+        """
+        customer_id*     id        the customer
+        age              number    years
+        age_band         text      age group
+        gender           text      gender as stated
+        location         text      where the customer lives
+        income           text      income or income group
+        household_size   text      people in the household
+        """,
         key=("customer_id",),
         open=True,
     ),
-    "events": Contract(
+    "events": _contract(
         "page view or click",
-        _columns(
-            {"customer_id": _CUSTOMER, "time": _TIME, "event": ("text", "what happened: view, cart, ...")},
-            {
-                "page_id": ("id", "the page"),
-                "product_id": _PRODUCT,
-                "session_id": ("id", "the visit"),
-                "channel": ("text", "device or entry"),
-            },
-        ),
+        """
+        customer_id*     id        the visitor
+        time*            time      local time, without a zone
+        event*           text      what happened: view, cart, ...
+        page_id          id        the page
+        product_id       id        the product
+        session_id       id        the visit
+        channel          text      device or entry
+        """,
     ),
-    "reviews": Contract(
+    "reviews": _contract(
         "review",
-        _columns(
-            {"customer_id": _CUSTOMER, "product_id": _PRODUCT, "time": _TIME},
-            {"rating": ("number", "stars or points"), "text": ("text", "what was written")},
-        ),
+        """
+        customer_id*     id        who wrote it
+        product_id*      id        what it is about
+        time*            time      local time, without a zone
+        rating           number    stars or points
+        text             text      what was written
+        """,
     ),
-    "links": Contract(
+    "links": _contract(
         "social tie",
-        _columns(
-            {"customer_id": _CUSTOMER, "other_id": ("id", "the customer at the other end")},
-            {"weight": ("number", "strength, 1 where unknown")},
-        ),
+        """
+        customer_id*     id        one end
+        other_id*        id        the other end, a customer too
+        weight           number    strength, 1 where unknown
+        """,
         key=("customer_id", "other_id"),
     ),
-    "offers": Contract(
+    "offers": _contract(
         "offer or ad",
-        _columns(
-            {"offer_id": ("id", "the offer"), "kind": ("text", "coupon, ad or price")},
-            {
-                "campaign_id": _CAMPAIGN,
-                "product_id": _PRODUCT,
-                "category": ("text", "the group it is for"),
-                "keywords": ("text", "words it answers to"),
-                "discount": ("money", "reduction it gives"),
-                "cost": ("money", "cost of one use"),
-                "channel": ("text", "how it is sent"),
-                "start": ("time", "first moment it is valid"),
-                "end": ("time", "last moment it is valid"),
-                "location": ("text", "where it is valid"),
-            },
-        ),
+        """
+        offer_id*        id        the offer
+        kind*            text      coupon, ad or price
+        campaign_id      id        the campaign it belongs to
+        product_id       id        the product it is for
+        category         text      the group it is for
+        keywords         text      words it answers to
+        discount         money     reduction it gives
+        cost             money     cost of one use
+        channel          text      how it is sent
+        start            time      first moment it is valid
+        end              time      last moment it is valid
+        location         text      where it is valid
+        """,
     ),
-    "contacts": Contract(
+    "contacts": _contract(
         "message sent",
-        _columns(
-            {"customer_id": _CUSTOMER, "campaign_id": _CAMPAIGN, "time": _TIME},
-            {
-                "offer_id": ("id", "the offer"),
-                "channel": ("text", "how it was sent"),
-                "arm": ("text", "arm of the test, control included"),
-                "probability": ("number", "chance with which the arm was drawn, 0 to 1"),
-                "cost": ("money", "cost of the message"),
-            },
-        ),
+        """
+        customer_id*     id        who got it
+        campaign_id*     id        the campaign
+        time*            time      local time, without a zone
+        offer_id         id        the offer in it
+        channel          text      how it was sent
+        arm              text      arm of the test, control included
+        probability      number    chance with which the arm was drawn, 0 to 1
+        cost             money     cost of the message
+        """,
     ),
-    "responses": Contract(
+    "responses": _contract(
         "response",
-        _columns(
-            {"customer_id": _CUSTOMER, "campaign_id": _CAMPAIGN, "time": _TIME},
-            {
-                "offer_id": ("id", "the offer"),
-                "product_id": _PRODUCT,
-                "kind": ("text", "redeemed, clicked, ..."),
-            },
-        ),
+        """
+        customer_id*     id        who answered
+        campaign_id*     id        the campaign
+        time*            time      local time, without a zone
+        offer_id         id        the offer used
+        product_id       id        the product bought with it
+        kind             text      redeemed, clicked, ...
+        """,
     ),
-    "surveys": Contract(
+    "surveys": _contract(
         "answer",
-        _columns(
-            {
-                "customer_id": _CUSTOMER,
-                "time": _TIME,
-                "question": ("text", "what was asked"),
-                "score": ("number", "the answer as a number"),
-            },
-            {"text": ("text", "the answer in words")},
-        ),
+        """
+        customer_id*     id        who answered
+        time*            time      local time, without a zone
+        question*        text      what was asked
+        score*           number    the answer as a number
+        text             text      the answer in words
+        """,
     ),
 }
 
@@ -212,9 +202,11 @@ def problems(engine: Any, relations: Mapping[str, str]) -> list[str]:
     -------
     list of str : one sentence a breach, with counts, examples and the next step; empty when all is well.
     """
-    found = [f"table '{name}' is empty: no row is left to work with"
-             for name, relation in relations.items()
-             if engine.frame(f"select 1 as x from {relation} limit 1").empty]  # fmt: skip
+    found = [
+        f"table '{name}' is empty: no row is left to work with"
+        for name, relation in relations.items()
+        if engine.frame(f"select 1 as x from {relation} limit 1").empty
+    ]
     for name, relation in relations.items():
         if CONTRACTS[name].key:
             found += _duplicate_keys(engine, name, relation)
@@ -277,7 +269,7 @@ class Table:
         """
         if missing := sorted(set(columns or []) - set(self.columns)):
             raise TableError(f"no column {missing} in '{self.relation}'. Present: {self.columns}")
-        chosen = ", ".join(columns or self.columns)
+        chosen = ", ".join(f"`{column}`" for column in columns or self.columns)
         return self.engine.frame(f"select {chosen} from {self.relation}", max_rows=max_rows)
 
 
@@ -348,9 +340,9 @@ class Tables:
     def _day(self, value: Any, name: str) -> pd.Timestamp:
         try:
             day = pd.Timestamp(value).normalize()
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, AttributeError):
             raise TableError(f"{name} = {value!r} is no date: write it as YYYY-MM-DD") from None
-        if pd.isna(day) or not self.start <= day <= self.end:
+        if not self.start <= day <= self.end:
             raise TableError(
                 f"{name} = {value} is outside the data of '{self.name}': "
                 f"orders run from {self.start:%Y-%m-%d} to {self.end:%Y-%m-%d}"

@@ -103,7 +103,12 @@ def _fingerprint(spec: SourceSpec) -> str:
     del rules["parameters"]
     digest.update(json.dumps(rules, sort_keys=True, default=str).encode())
     here = Path(__file__).parent
-    code = [*sorted(here.glob("*.py")), here.parent / "tables.py", here.parent / "engine.py"]
+    code = [
+        *sorted(here.glob("*.py")),
+        here.parent / "tables.py",
+        here.parent / "engine.py",
+        here.parent / "sql" / "order_totals.sql",
+    ]
     if spec.simulate is not None:
         code += sorted(here.parent.glob("simulate*")) + sorted(here.parent.glob("simulate/*.py"))
     raw = [file for table in spec.tables.values() if not table.derived for file in table.files()]
@@ -151,8 +156,13 @@ def _with_frames(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> Source
 def _open(engine: DuckDB, spec: SourceSpec, prefix: str) -> Tables:
     present = [row for row in engine.frame("select table_name from duckdb_tables() order by table_name").table_name]
     relations = {name: f"{prefix}{name}" for name in (*CONTRACTS, "order_totals") if name in present}
-    card = {"title": spec.title or spec.name, "description": spec.description, "terms": spec.terms,
-            "simulated": spec.simulated, "returns": spec.returns}  # fmt: skip
+    card = {
+        "title": spec.title or spec.name,
+        "description": spec.description,
+        "terms": spec.terms,
+        "simulated": spec.simulated,
+        "returns": spec.returns,
+    }
     log = engine.frame(f"select * from {prefix}cleaning_log")
     return Tables(spec.name, engine, MappingProxyType(relations), spec.currency, MappingProxyType(card), log)
 

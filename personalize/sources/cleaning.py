@@ -1,20 +1,27 @@
-"""From raw rows to clean tables: cast, check, clean; every row that changes or goes is counted."""
+"""From cast rows to clean tables: every row that goes, changes or is odd is counted with its reason."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 
-from personalize.engine import DuckDB, quoted
-from personalize.sources import reading
-from personalize.sources.spec import SourceSpec, TableSpec
+from personalize.engine import DuckDB, quoted, ticked
+from personalize.sources.spec import SourceSpec
+from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids
 from personalize.tables import CONTRACTS, TableError, problems
 
-_TYPES = {"quantity": "decimal(18, 3)", "money": "decimal(18, 4)", "number": "double", "time": "timestamp"}
-_BLANK = "'', 'nan', 'null', 'none', 'na', 'n/a', '#n/a', 'nat', '<na>'"
-_ALIASES = {"customer_id": "customer_id", "other_id": "customer_id"}
-LOG = ("table", "step", "reason", "rows", "consequence")
+_RETURNS = {
+    "net": "money is net of them; never a visit or an item of a basket",
+    "keep": "counted like any line, by 'returns: keep'",
+}
+_ODD = {
+    "anonymous lines (no customer)": ("customer_id is null", "kept for baskets, left out of customer tables"),
+    "lines with quantity 0": ("quantity = 0", "kept: a visit and an item of the basket, but no piece"),
+    "lines with amount 0": ("amount = 0", "kept: free or fully discounted; they lower means per line"),
+    "lines with money below 0, quantity above 0": ("amount < 0 and quantity > 0", "kept: look what they are"),
+}
 
 
 @dataclass
@@ -24,13 +31,14 @@ class Log:
     rows: list[tuple] = field(default_factory=list)
 
     def add(self, table: str, step: str, reason: str, count: int, consequence: str = "") -> None:
-        """Note one step; steps that touch no row are noted only for 'read' and 'result'."""
+        """Note one step; a step that touches no row is noted only for 'read' and 'result'."""
         if count or step in ("read", "result"):
             self.rows.append((table, step, reason, int(count), consequence))
 
     def frame(self) -> pd.DataFrame:
-        """One row a step."""
-        return pd.DataFrame(self.rows, columns=list(LOG)).astype({"rows": "int64"})
+        """One row a step: table, step, reason, rows, consequence."""
+        names = ["table", "step", "reason", "rows", "consequence"]
+        return pd.DataFrame(self.rows, columns=names).astype({"rows": "int64"})
 
 
 def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scratch: Path) -> Log:
@@ -40,290 +48,156 @@ def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     ----------
     engine : where to write
     spec : the source
-    frames : rows already in memory, by table, instead of files
+    frames : rows that are in memory already, by table
     scratch : folder for temporary files
 
     Raises
     ------
     TableError : every problem of every table in one message.
     """
-    log, found = Log(), []
-    stages = {}
-    for name, table in sorted(spec.tables.items(), key=lambda item: item[1].derived):
-        try:
-            found += _stage(engine, spec, table, frames.get(name), scratch)
-            stages[name] = f"stage_{name}"
-        except TableError as error:
-            found.append(str(error))
-        except duckdb.Error as error:
-            found.append(f"table '{name}': {_reading_error(error)}")
-    if found:
+    log, names = Log(), sorted(spec.tables, key=lambda name: spec.tables[name].derived)
+    if found := [problem for name in names for problem in _staged(engine, spec, name, frames.get(name), scratch)]:
         raise TableError.of(f"source '{spec.name}' cannot be read:", found)
-    _unify_ids(engine, stages)
-    for name in stages:
+    unify_ids(engine, names)
+    for name in names:
         _write(engine, spec, name, log)
         engine.drop(f"stage_{name}")
-    if breaches := problems(engine, {name: name for name in stages}):
-        raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches + _what_was_dropped(log))
+    if breaches := problems(engine, {name: name for name in names}):
+        dropped = [f"(before that, {n:,} row(s) of '{t}' were dropped: {why})"
+                   for t, step, why, n, _ in log.rows if step == "dropped"]  # fmt: skip
+        raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches + dropped)
     _order_totals(engine, spec, log)
     _findings(engine, spec, log)
-    if "products" in stages:
+    if "products" in names:
         _fill_names(engine)
     return log
+
+
+def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path) -> list[str]:
+    try:
+        return stage(engine, spec, spec.tables[name], frame, scratch=scratch)
+    except TableError as error:
+        return [str(error)]
+    except duckdb.Error as error:
+        return [f"table '{name}': {_reading_error(error)}"]
 
 
 def _reading_error(error: duckdb.Error) -> str:
     """DuckDB's words in ours: damaged archives, wrong encodings and ragged lines are the usual cases."""
     text = str(error)
-    first = " ".join(text.split("\n\n")[0].split())
-    if "GZIP" in text or "gzip" in text:
+    first = " ".join(text.split("\n\n")[0].split()).removeprefix("Invalid Input Error: ")
+    if "gzip" in text.lower():
         return f"the gzip file is damaged or cut short: copy it again ({first})"
     if "unicode" in text.lower():
-        return "the file is not UTF-8 text: set 'encoding: latin-1' (or cp1252, utf-16, ...) for it in the source file"
-    return f"a line does not fit the header: {first.replace('Invalid Input Error: ', '')}"
-
-
-def _stage(
-    engine: DuckDB, spec: SourceSpec, table: TableSpec, frame: pd.DataFrame | None, scratch: Path
-) -> list[str]:
-    """Cast the raw rows of one table into `stage_<name>`; returns what could not be cast, in words."""
-    origin = replace(spec.tables["orders"], name=table.name) if table.derived else table
-    if frame is not None:
-        raw = engine.register(f"raw_{table.name}", frame)
-    else:
-        raw = reading.relation(engine, origin, scratch)
-    types = engine.types(raw)
-    if missing := {key: name for key, name in table.columns.items() if name not in types}:
-        wanted = ", ".join(f"{name!r} (for {key})" for key, name in missing.items())
-        return [f"table '{table.name}': column(s) not in the file: {wanted}. Present: {', '.join(types)}"]
-    casts = {key: _cast(engine, origin, _kind(table.name, key), name, types[name])
-             for key, name in table.columns.items()}  # fmt: skip
-    if spec.timezone and "time" in casts:
-        text, time = casts["time"]
-        casts["time"] = text, engine.to_zone(time, spec.timezone["from"], spec.timezone["to"])
-    bad = {key: f"case when {text} is not null and {value} is null then {text} end as bad_{key}"
-           for key, (text, value) in casts.items() if _kind(table.name, key) in _TYPES}  # fmt: skip
-    made = [f"{value} as {key}" for key, (_, value) in casts.items()] + _made(table)
-    engine.table(f"stage_{table.name}", f"select {', '.join([*made, *bad.values()])} from {raw}")
-    if engine.frame(f"select 1 as x from stage_{table.name} limit 1").empty:
-        return [f"table '{table.name}': there is a header but not one row of data"]
-    return _uncast(engine, table, origin, list(bad))
-
-
-def _kind(table: str, column: str) -> str:
-    if column == "unit_price":
-        return "money"
-    known = CONTRACTS[table].columns.get(column)
-    return known.kind if known else "text"
-
-
-def _cast(engine: DuckDB, table: TableSpec, kind: str, name: str, raw_type: str) -> tuple[str, str]:
-    """Two pieces of SQL: the value as text (NULL where blank), and the value in its type."""
-    column = "`" + name.replace("`", "``") + "`"
-    plain = f"trim(cast({column} as varchar))"
-    text = f"case when lower({plain}) in ({_BLANK}) then null else {plain} end"
-    integer = raw_type in ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-    if kind == "id":
-        return text, f"cast({column} as bigint)" if integer else text
-    if kind == "time":
-        if raw_type.startswith(("TIMESTAMP", "DATE")):
-            return text, f"cast({column} as timestamp)"
-        return text, engine.parse_time(text, table.time_format) if table.time_format else f"try_cast({text} as timestamp)"
-    if kind in _TYPES:
-        number = column if raw_type in ("DOUBLE", "FLOAT") or integer else text
-        if number == text and table.decimal == ",":
-            number = f"replace(replace({text}, '.', ''), ',', '.')"
-        return text, f"try_cast({number} as {_TYPES[kind]})"
-    return text, text
-
-
-def _made(table: TableSpec) -> list[str]:
-    """Columns the kit makes itself: the amount of a line, and the ids of a file with one row an order."""
-    if table.name != "orders":
-        return []
-    made = []
-    if table.one_row_is == "order":
-        ids = {"order_id": "row_number() over ()", "product_id": "'all'", "quantity": "cast(1 as decimal(18, 3))"}
-        made = [f"{value} as {key}" for key, value in ids.items() if key not in table.columns]
-    return made
-
-
-def _uncast(engine: DuckDB, table: TableSpec, origin: TableSpec, columns: list[str]) -> list[str]:
-    """What could not be cast: how many values, and the first three with their lines."""
-    if not columns:
-        return []
-    counts = engine.frame(f"select {', '.join(f'count(bad_{c}) as {c}' for c in columns)} from stage_{table.name}")
-    found = []
-    for column in columns:
-        if count := int(counts[column][0]):
-            bad = engine.frame(f"select distinct bad_{column} as v from stage_{table.name} where bad_{column} is not null")
-            places = [f"{value!r} (line {line} of {file})" for file, line, value in
-                      reading.lines_with(origin, table.columns[column], set(bad.v))] if origin.path else []  # fmt: skip
-            places = places or [repr(value) for value in sorted(bad.v)[:3]]
-            found.append(
-                f"table '{table.name}': {count:,} value(s) of {column} (column {table.columns[column]!r}) "
-                f"{_cannot(_kind(table.name, column), origin)}; first: {', '.join(places)}"
-            )
-    return found
-
-
-def _cannot(kind: str, table: TableSpec) -> str:
-    if kind != "time":
-        return f"are no numbers (set 'decimal: \",\"' for 12,50; now {table.decimal!r})"
-    form = f"do not fit time_format {table.time_format!r}" if table.time_format else "are no ISO times (2017-09-30 14:05)"
-    return f'{form}; set e.g. time_format: "%d/%m/%Y %H:%M"'
-
-
-def _unify_ids(engine: DuckDB, stages: dict[str, str]) -> None:
-    """Give every id one type: integers where all values are integers, text otherwise; 17850.0 becomes 17850."""
-    where: dict[str, list[tuple[str, str]]] = {}
-    for name, stage in stages.items():
-        for column in engine.columns(stage):
-            if not column.startswith("bad_") and _kind(name, column) == "id":
-                where.setdefault(_ALIASES.get(column, column), []).append((stage, column))
-    for places in where.values():
-        shortened = {place: _shorten(engine, *place) for place in places}
-        numeric = all(_all_integers(engine, stage, shortened[stage, column]) for stage, column in places)
-        kind = "bigint" if numeric else "varchar"
-        for (stage, column), value in shortened.items():
-            if value != column or engine.types(stage)[column].lower() != kind:
-                engine.table(stage, f"select * replace (cast({value} as {kind}) as {column}) from {stage}")
-
-
-def _shorten(engine: DuckDB, stage: str, column: str) -> str:
-    """The column, without the '.0' that a spreadsheet adds to whole numbers."""
-    if engine.types(stage)[column] != "VARCHAR":
-        return column
-    decimal = engine.frame(f"select bool_and({column} like '%.0') as x from {stage} where {column} is not null").x[0]
-    return f"left({column}, length({column}) - 2)" if decimal is True or decimal == 1 else column
-
-
-def _all_integers(engine: DuckDB, stage: str, value: str) -> bool:
-    odd = f"count_if({value} is not null and coalesce(cast(try_cast({value} as bigint) as varchar) <> {value}, true))"
-    return engine.types(stage).get(value) == "BIGINT" or not engine.frame(f"select {odd} as n from {stage}").n[0]
+        return "the file is not UTF-8 text: set 'encoding: latin-1' (or cp1252, utf-16, ...) in the source file"
+    return f"a line does not fit the header: {first}"
 
 
 def _write(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> None:
-    """The clean table `name` from its stage: rows without their required values go, and are counted."""
-    stage, table = f"stage_{name}", spec.tables[name]
-    columns = [c for c in engine.columns(stage) if not c.startswith("bad_") and c != "unit_price"]
-    log.add(name, "read", "rows in the file" if not table.derived else "order lines to derive it from",
-            engine.frame(f"select count(*) as n from {stage}").n[0])  # fmt: skip
-    reasons = _reasons(spec, name, engine.columns(stage))
-    if name == "orders" and "amount" not in columns:
-        columns.append("cast(quantity * unit_price as decimal(18, 4)) as amount")
-    if table.derived:
-        _derive(engine, name, stage, columns, reasons)
+    """The clean table `name` from its stage: rows that must go are counted by reason."""
+    derived, source = spec.tables[name].derived, f"stage_{name}"
+    log.add(name, "read", "order lines to derive it from" if derived else "rows in the file", _count(engine, source))
+    reasons = _reasons(spec, name, columns(engine, source))
+    case = "case " + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items()) + " end"
+    kept = f"(select * from {source} where ({case}) is null)"
+    if derived:
+        _derive(engine, name, kept, columns(engine, source))
     else:
-        drop = "case " + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items()) + " end"
-        counts = engine.frame(f"select {drop} as why, count(*) as n from {stage} group by 1")
+        counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
         for why in reasons:
-            log.add(name, "dropped", why, counts.n[counts.why == why].sum(), "not in any figure")
-        distinct = "distinct" if name == "orders" and spec.duplicates == "drop" else ""
-        engine.table(name, f"select {distinct} {', '.join(columns)} from {stage} where ({drop}) is null")
-    if spec.duplicates == "drop" and name == "orders":
-        kept = engine.frame(f"select (select count(*) from {stage} where ({drop}) is null) - count(*) as n from {name}").n[0]
-        log.add(name, "dropped", "exact repeats of a line", kept, "not in any figure")
-    log.add(name, "result", "rows kept" if not table.derived else f"one row a {CONTRACTS[name].row}",
-            engine.frame(f"select count(*) as n from {name}").n[0])  # fmt: skip
+            log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
+        order = " order by all" if len(spec.tables[name].files()) > 1 else ""  # several files come in any order
+        engine.table(name, f"select {_chosen(name, columns(engine, source))} from {kept}{order}")
+    if name == "orders" and spec.duplicates == "drop":
+        before = _count(engine, name)
+        engine.table(name, f"select distinct * from {name}")
+        log.add(name, "dropped", "exact repeats of a line", before - _count(engine, name), "in no figure")
+    log.add(name, "result", f"one row a {CONTRACTS[name].row}" if derived else "rows kept", _count(engine, name))
 
 
-def _reasons(spec: SourceSpec, name: str, columns: list[str]) -> dict[str, str]:
-    """Why a row is dropped: reason -> SQL test; the first that holds counts."""
-    needed = [c for c in CONTRACTS[name].required if c in columns and not (name == "orders" and c == "customer_id")]
-    if name == "orders" and "unit_price" in columns:
-        needed.append("unit_price")
-    reasons = {f"no {column}": f"{column} is null" for column in needed}
-    for column, values in spec.exclude.items():
-        if column in columns:
-            listed = ", ".join(quoted(value) for value in values)
-            reasons[f"excluded {column}"] = f"coalesce(cast({column} as varchar) in ({listed}), false)"
+def _count(engine: DuckDB, relation: str) -> int:
+    return int(engine.frame(f"select count(*) as n from {relation}").n[0])
+
+
+def _chosen(name: str, present: list[str]) -> str:
+    chosen = [ticked(column) for column in present if column != "unit_price"]
+    if name == "orders" and "amount" not in present:
+        chosen.append("cast(quantity * unit_price as decimal(18, 4)) as amount")
+    return ", ".join(chosen)
+
+
+def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
+    """Why a row goes: reason -> SQL test; the first that holds counts."""
+    optional = {"customer_id"} if name == "orders" else set()
+    needed = [c for c in present if c in {*CONTRACTS[name].required, "unit_price"} - optional]
+    reasons = {f"no {column}": f"{ticked(column)} is null" for column in needed}
+    for column in (c for c in spec.exclude if c in present):
+        for value in spec.exclude[column]:
+            test = f"coalesce(cast({column} as varchar) = {quoted(value)}, false)"
+            reasons[f"{column} '{value}' is excluded"] = test
     if name == "orders" and spec.returns == "drop":
         reasons["return (quantity below 0), by 'returns: drop'"] = "quantity < 0"
-    return reasons
+    return reasons or {"": "false"}
 
 
-def _derive(engine: DuckDB, name: str, stage: str, columns: list[str], reasons: dict[str, str]) -> None:
+def _derive(engine: DuckDB, name: str, kept: str, present: list[str]) -> None:
     """One row a key from the order lines: the most frequent text, the median number."""
     key = CONTRACTS[name].key[0]
-    keep = " and ".join(f"not ({test})" for test in reasons.values()) or "true"
-    parts = [f"(select distinct {key} from {stage} where {keep}) as k"]
-    for column in (c for c in columns if c != key):
-        if _kind(name, column) in _TYPES:
-            value = f"select {key}, cast(median({column}) as {_TYPES[_kind(name, column)]}) as {column} from {stage} group by {key}"
+    parts = [f"(select distinct {key} from {kept}) as k"]
+    for column in (c for c in present if c != key):
+        if typed := TYPES.get(kind(name, column)):
+            value = f"select {key}, cast(median({column}) as {typed}) as {column} from {kept} group by {key}"
         else:
-            value = (
-                f"select {key}, {column} from (select {key}, {column}, count(*) as n from {stage} "
-                f"where {column} is not null group by {key}, {column}) "
-                f"qualify row_number() over (partition by {key} order by n desc, {column}) = 1"
-            )
+            known = f"from {kept} where {column} is not null group by {key}, {column}"
+            first = f"row_number() over (partition by {key} order by n desc, {column}) = 1"
+            value = f"select {key}, {column} from (select {key}, {column}, count(*) as n {known}) qualify {first}"
         parts.append(f"left join ({value}) as t_{column} on t_{column}.{key} = k.{key}")
-    chosen = ", ".join(f"t_{c}.{c}" if c != key else f"k.{key}" for c in columns)
+    chosen = ", ".join(f"k.{key}" if c == key else f"t_{c}.{c}" for c in present)
     engine.table(name, f"select {chosen} from {' '.join(parts)} order by k.{key}")
 
 
-def _what_was_dropped(log: Log) -> list[str]:
-    return [f"(table '{t}': {n:,} row(s) were dropped before this: {why})"
-            for t, step, why, n, _ in log.rows if step == "dropped"]  # fmt: skip
-
-
 def _order_totals(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
-    """One row an order; where lines of one order differ in time or miss its customer, the order decides."""
-    returned = "false" if spec.returns == "keep" else "max(case when quantity < 0 then 0 else 1 end) = 0"
-    engine.table(
-        "order_totals",
-        f"""select order_id, max(customer_id) as customer_id, min(time) as time, cast(min(time) as date) as day,
-            count(*) as lines, count(distinct case when quantity >= 0 then product_id end) as products,
-            cast(sum(quantity) as decimal(18, 3)) as quantity, cast(sum(amount) as decimal(18, 4)) as amount,
-            {returned} as is_return, max(time) as last_time, count(customer_id) as named
-        from orders group by order_id order by min(time), order_id""",
+    """One row an order; where its lines differ in time or some lack the customer, the order decides."""
+    text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
+    engine.table("order_totals", text)
+    mixed = engine.frame(
+        "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as names from order_totals"
     )
-    mixed = "last_time > time or (named > 0 and named < lines)"
-    several = engine.frame(f"select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as "
-                           "customers from order_totals")  # fmt: skip
-    log.add("orders", "changed", "orders whose lines differ in time", several.times[0], "take the order's first time")
-    log.add("orders", "changed", "orders with some lines lacking the customer", several.customers[0],
-            "take the order's customer")  # fmt: skip
-    if several.to_numpy().sum():
+    log.add("orders", "changed", "orders whose lines differ in time", mixed.times[0], "take their first time")
+    log.add("orders", "changed", "orders with some lines without customer", mixed.names[0], "take their customer")
+    if mixed.times[0] or mixed.names[0]:
+        chosen = [f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")]
         engine.table(
             "orders",
-            "select o.* replace (coalesce(t.time, o.time) as time, coalesce(t.customer_id, o.customer_id) as customer_id) "
-            f"from orders as o left join (select * from order_totals where {mixed}) as t on t.order_id = o.order_id",
+            f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = o.order_id",
         )
-    engine.table("order_totals", "select * exclude (last_time, named) from order_totals")
+    returned = "false as is_return" if spec.returns == "keep" else "is_return"
+    chosen = [c for c in engine.columns("order_totals") if c not in ("last_time", "named", "is_return")]
+    engine.table("order_totals", f"select {', '.join(chosen)}, {returned} from order_totals")
 
 
 def _findings(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
     """Odd lines that stay, each with what it means for the figures."""
-    returns = {"net": "money is net of them; never counted as a visit or a basket item",
-               "keep": "counted like any line, by 'returns: keep'", "drop": ""}[spec.returns]  # fmt: skip
-    tests = {
-        "anonymous lines (no customer)": ("customer_id is null", "kept for baskets, left out of customer tables"),
-        "return lines (quantity below 0)": ("quantity < 0", returns),
-        "lines with quantity 0": ("quantity = 0", "kept: they count as a visit and as an item of the basket, add no piece"),
-        "lines with amount 0": ("amount = 0", "kept: free or fully discounted; they lower means per line"),
-        "lines with money below 0 but quantity above 0": ("amount < 0 and quantity > 0", "kept: check what they are"),
-    }
-    counts = engine.frame("select " + ", ".join(f"count_if({t}) as n{k}" for k, (t, _) in enumerate(tests.values()))
-                          + " from orders")  # fmt: skip
-    for k, (reason, (_, consequence)) in enumerate(tests.items()):
-        log.add("orders", "kept", reason, counts[f"n{k}"][0], consequence)
-    repeats = engine.frame("select coalesce(sum(n - 1), 0) as n from (select count(*) as n from orders group by "
-                           "order_id, product_id, quantity, amount having count(*) > 1)")  # fmt: skip
-    log.add("orders", "kept", "lines repeated exactly within their order", repeats.n[0],
+    odd = {**_ODD, "return lines (quantity below 0)": ("quantity < 0", _RETURNS.get(spec.returns, ""))}
+    tests = ", ".join(f"count_if({test}) as n{k}" for k, (test, _) in enumerate(odd.values()))
+    counts = engine.frame(f"select {tests} from orders").iloc[0]
+    for (reason, (_, consequence)), count in zip(odd.items(), counts, strict=True):
+        log.add("orders", "kept", reason, count, consequence)
+    repeats = "select count(*) as n from orders group by order_id, product_id, quantity, amount having count(*) > 1"
+    log.add("orders", "kept", "lines repeated exactly within their order",
+            engine.frame(f"select coalesce(sum(n - 1), 0) as n from ({repeats})").n[0],
             "kept: scanned twice is bought twice; 'duplicates: drop' removes them")  # fmt: skip
     if "products" in spec.tables:
-        unknown = engine.frame("select count(*) as n from orders where product_id not in (select product_id from products)")
-        log.add("orders", "kept", "lines whose product is not in 'products'", unknown.n[0],
+        unknown = "(select * from orders where product_id not in (select product_id from products))"
+        log.add("orders", "kept", "lines whose product is not in 'products'", _count(engine, unknown),
                 "kept: shown by product id, left out of groups")  # fmt: skip
 
 
 def _fill_names(engine: DuckDB) -> None:
     """Every product gets a name people can read: its own, else its group and id."""
-    columns = engine.columns("products")
-    groups = [c for c in ("subcategory", "category", "department") if c in columns]
-    number = "cast(product_id as varchar)"
-    made = [f"{group} || ' #' || {number}" for group in groups] + [f"'product ' || {number}"]
-    given = ["name"] if "name" in columns else []
-    rest = "* exclude (name)" if given else "*"
-    engine.table("products", f"select {rest}, coalesce({', '.join(given + made)}) as name from products")
+    present, number = engine.columns("products"), "cast(product_id as varchar)"
+    groups = [column for column in ("subcategory", "category", "department") if column in present]
+    names = [*(["name"] if "name" in present else []), *(f"{g} || ' #' || {number}" for g in groups)]
+    names.append(f"'product ' || {number}")
+    rest = ", ".join(ticked(column) for column in present if column != "name")
+    engine.table("products", f"select {rest}, coalesce({', '.join(names)}) as name from products")

@@ -1,6 +1,7 @@
 """A first source file for somebody's own export: guess what can be guessed, name what cannot."""
 
 import csv
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field
@@ -70,18 +71,33 @@ class Guess:
     unused: list[str]
     encoding: str = "utf-8"
     time_format: str = ""
+    whole_orders: bool = False
     decimal: str = "."
     exclude: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def missing(self) -> list[str]:
+        """Required columns that were not found and that the kit cannot make."""
+        made = {"amount"} if "unit_price" in self.columns else set()
+        made |= {"order_id", "product_id", "quantity"} if self.whole_orders else set()
+        return [c for c in CONTRACTS[self.table].required if c not in {*self.columns, *made}]
 
-def source(files: list[Path], name: str = "shop") -> tuple[str, list[str]]:
+    def options(self) -> dict[str, str]:
+        """What the source file must say beside path and columns."""
+        whole = {"one_row_is": "order"} if self.whole_orders else {}
+        said = {"encoding": self.encoding, "decimal": self.decimal, "time_format": self.time_format, **whole}
+        return {key: value for key, value in said.items() if value not in ("", "utf-8", ".")}
+
+
+def source(files: list[Path], name: str = "shop", *, folder: Path = Path()) -> tuple[str, list[str]]:
     """A commented source file for these files, and what was guessed in words.
 
     Parameters
     ----------
     files : one or more exports (.csv, .csv.gz, .parquet, .xlsx); one of them must hold orders
     name : name of the source
+    folder : where the source file will lie; paths in it are relative to that folder
 
     Returns
     -------
@@ -93,17 +109,19 @@ def source(files: list[Path], name: str = "shop") -> tuple[str, list[str]]:
     """
     guesses = [_file(file) for file in files]
     orders = [g for g in guesses if g.table == "orders"]
-    if not orders:
+    if not orders or any(not g.table for g in guesses):
         raise TableError.of(
-            "no file looks like an order log (customer, order, product, time, quantity, amount or unit price):",
-            [f"{g.file.name}: columns {', '.join([*g.columns.values(), *g.unused])}" for g in guesses],
-        )
+            "it cannot be told what these files hold, or none is an order log with columns for customer, order, "
+            "product, time, quantity and amount (or unit price); rename the columns, or write the source file by hand:",
+            [f"{g.file.name}: columns {', '.join([*g.columns.values(), *g.unused])}"
+             for g in guesses if not (orders and g.table)],
+        )  # fmt: skip
     if twice := [table for table, n in Counter(g.table for g in guesses).items() if n > 1]:
         raise TableError(f"more than one file looks like table {twice}: give one file a table, or a glob in the YAML")
     derived = _derived(orders[0], {g.table for g in guesses})
     said = [sentence for g in guesses for sentence in _words(g)]
     said += [f"{table}: made from the order lines ({', '.join(c)})" for table, c in derived.items()]
-    return _yaml(name, guesses, derived), said
+    return _yaml(name, guesses, derived, folder), said
 
 
 def _file(file: Path) -> Guess:
@@ -120,11 +138,12 @@ def _file(file: Path) -> Guess:
     if numbers and rows[numbers].apply(lambda c: c.str.fullmatch(r"-?[\d.]*,\d{1,4}").any()).any():
         guess.decimal = ","
     if table == "orders":
+        guess.whole_orders = not {"order_id", "product_id"} & set(columns)
         guess.exclude = _codes(rows[columns["product_id"]]) if "product_id" in columns else []
     return guess
 
 
-def _rows(file: Path, most: int = 20_000) -> tuple[pd.DataFrame, str]:
+def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
     """The first rows as text, and the encoding of the file."""
     if file.stat().st_size == 0:
         raise TableError(f"{file.name} is empty (0 bytes): export it again")
@@ -164,39 +183,44 @@ def _match(headers: list[str], wanted: list[str]) -> dict[str, str]:
     """Kit name -> header, each header once, better known spellings first."""
     ranked = [
         (_SEEN[column].split().index(_plain(h)), column, h)
-        for column in wanted if column in _SEEN for h in headers if _plain(h) in _SEEN[column].split()
-    ]  # fmt: skip
+        for column in wanted
+        if column in _SEEN
+        for h in headers
+        if _plain(h) in _SEEN[column].split()
+    ]
     found: dict[str, str] = {}
     for _, column, header in sorted(ranked, key=lambda r: (r[0], wanted.index(r[1]))):
         if column not in found and header not in found.values():
             found[column] = header
-    return found
+    return {column: found[column] for column in wanted if column in found}
 
 
 def _table(headers: list[str]) -> tuple[str, dict[str, str]]:
-    """The table whose required columns fit best; orders win a tie."""
-    best, columns, score = "", {}, (-1.0, 0)
-    for table, contract in CONTRACTS.items():
-        wanted = [*contract.columns, *(["unit_price"] if table == "orders" else [])]
-        found = _match(headers, wanted)
-        if table == "orders" and "amount" in found:
-            found.pop("unit_price", None)
-        needed = [c for c in contract.required if not (c == "amount" and "unit_price" in found)]
-        this = (sum(c in found for c in needed) / len(needed), len(found))
-        if this > score:
-            best, columns, score = table, found, this
-    return best, columns
+    """The table a file holds, told by its columns ("" where it cannot be told), and their kit names."""
+    orders = _match(headers, [*CONTRACTS["orders"].columns, "unit_price"])
+    if {"order_id", "time"} <= set(orders) or {"customer_id", "time", "amount"} <= set(orders):
+        if "amount" in orders:
+            orders.pop("unit_price", None)
+        return "orders", orders
+    found = {name: _match(headers, list(CONTRACTS[name].columns)) for name in CONTRACTS if name != "orders"}
+    whole = {name: c for name, c in found.items() if set(CONTRACTS[name].required) <= set(c) and len(c) > 1}
+    best = max(whole, key=lambda name: (len(CONTRACTS[name].required), len(whole[name])), default="")
+    return best, whole.get(best, {})
 
 
 def _time_format(values: pd.Series, guess: Guess) -> str:
     """The one format that reads all times; where day and month cannot be told apart, say so."""
     given = values[values.str.strip() != ""].drop_duplicates()
-    fits = [f for f in _FORMATS if pd.to_datetime(given, format=f, errors="coerce").notna().all()]
+    fits = [f for f in _FORMATS if _reads(given.head(100), f) and _reads(given, f)]
     if not fits:
         guess.notes.append(f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format yourself")
     elif len(fits) > 1 and {f[1] for f in fits} >= {"m", "d"}:
         guess.notes.append(f"time: day and month cannot be told apart in {given.head(1).tolist()}: check time_format")
     return fits[0] if fits else ""
+
+
+def _reads(times: pd.Series, form: str) -> bool:
+    return bool(pd.to_datetime(times, format=form, errors="coerce").notna().all())
 
 
 def _codes(products: pd.Series) -> list[str]:
@@ -230,9 +254,10 @@ def _words(g: Guess) -> list[str]:
         said.append(f"{g.file.name}: encoding {g.encoding}")
     if g.time_format:
         said.append(f"{g.file.name}: times like {g.time_format}")
-    needed = [c for c in CONTRACTS[g.table].required if c not in g.columns]
-    if missing := [c for c in needed if not (c == "amount" and "unit_price" in g.columns)]:
-        said.append(f"{g.file.name}: NOT FOUND: {', '.join(missing)}: fill them in by hand")
+    if g.whole_orders:
+        said.append(f"{g.file.name}: no order and no product ids: each row is taken as a whole order")
+    if g.missing:
+        said.append(f"{g.file.name}: NOT FOUND: {', '.join(g.missing)}: fill them in by hand")
     if g.unused:
         said.append(f"{g.file.name}: columns without a place: {', '.join(g.unused)}")
     if g.exclude:
@@ -244,7 +269,7 @@ def _quote(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]]) -> str:
+def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]], folder: Path) -> str:
     orders = next(g for g in guesses if g.table == "orders")
     lines = [
         "# Source file of personalize: maps your columns (right) to the kit's names (left). Correct what is wrong,",
@@ -260,10 +285,8 @@ def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]]) -
         lines.append(f"exclude: {{product_id: [{codes}]}}   # fees, not products: correct the list")
     lines.append("tables:")
     for g in guesses:
-        lines += [f"  {g.table}:", f"    path: {_quote(str(g.file))}"]
-        lines += [f"    {key}: {_quote(value)}" for key, value in
-                  (("encoding", g.encoding), ("decimal", g.decimal), ("time_format", g.time_format))
-                  if value not in ("", "utf-8", ".")]  # fmt: skip
+        lines += [f"  {g.table}:", f"    path: {_quote(os.path.relpath(g.file, folder))}"]
+        lines += [f"    {key}: {_quote(value)}" for key, value in g.options().items()]
         lines += ["    columns:", *_columns(g)]
     for table, columns in derived.items():
         lines += [f"  {table}:", "    from: orders                 # one row each, the most frequent value"]
@@ -274,9 +297,8 @@ def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]]) -
 
 def _columns(g: Guess) -> list[str]:
     rows = [f"      {ours}: {_quote(theirs)}" for ours, theirs in g.columns.items()]
-    for missing in (c for c in CONTRACTS[g.table].required if c not in g.columns):
-        if not (missing == "amount" and "unit_price" in g.columns):
-            rows.append(f'      {missing}: ""                # NOT FOUND: {CONTRACTS[g.table].columns[missing].help}')
+    for missing in g.missing:
+        rows.append(f'      {missing}: ""                # NOT FOUND: {CONTRACTS[g.table].columns[missing].help}')
     if g.unused:
         rows.append(f"      # not used: {', '.join(g.unused)}")
     return rows

@@ -52,16 +52,20 @@ def _kind(file: Path) -> str:
     return {".parquet": "parquet", ".pq": "parquet", ".xlsx": "xlsx"}.get(last, "csv")
 
 
+def _bytes(file: Path) -> IO[bytes]:
+    return gzip.GzipFile(file) if file.suffix.lower() == ".gz" else file.open("rb")
+
+
 def open_text(file: Path, encoding: str) -> IO[str]:
     """The file as text, unpacked where it is gzip."""
-    raw = gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
-    return io.TextIOWrapper(raw, encoding="utf-8-sig" if encoding in ("utf-8", "utf8") else encoding, newline="")
+    encoding = "utf-8-sig" if encoding in ("utf-8", "utf8") else encoding
+    return io.TextIOWrapper(_bytes(file), encoding=encoding, newline="")
 
 
 def sample(file: Path, size: int = 65_536) -> bytes:
     """The first bytes of a text file, unpacked where it is gzip; a binary file is refused."""
     try:
-        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as raw:
+        with _bytes(file) as raw:
             start = raw.read(size)
     except (OSError, EOFError) as error:
         raise TableError(f"{file.name} cannot be unpacked ({error}): the gzip file is damaged or cut short") from None
@@ -100,9 +104,12 @@ def _csv(engine: DuckDB, table: TableSpec, files: list[Path], scratch: Path) -> 
     if encoding not in _NATIVE:
         files, encoding = [_utf8(file, table, scratch) for file in files], "utf-8"
     return engine.csv(
-        [str(file) for file in files], names=names, delim=separator, encoding=_NATIVE[encoding],
+        [str(file) for file in files],
+        names=names,
+        delim=separator,
+        encoding=_NATIVE[encoding],
         header=not table.names,
-    )  # fmt: skip
+    )
 
 
 def _utf8(file: Path, table: TableSpec, scratch: Path) -> Path:

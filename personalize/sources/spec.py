@@ -50,7 +50,9 @@ class TableSpec:
     folder: Path = Path()
 
     def files(self) -> list[Path]:
-        """The files of the table, in name order; raises TableError when there is none."""
+        """The files of the table, in name order (none for rows in memory); TableError where they are not there."""
+        if not self.path:
+            return []
         folder = self.folder
         if self.package:
             found = importlib.util.find_spec(self.package)
@@ -118,7 +120,7 @@ def read(source: str | Path) -> SourceSpec:
 def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     """A checked source from the mapping that its file holds."""
     problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
-    if not _NAME.fullmatch(str(document.get("name", ""))):
+    if not _plain_word(document.get("name")):
         problems.append("'name' must be a short lower-case word (letters, digits, _): it names the report folder")
     tables = document.get("tables")
     tables = tables if isinstance(tables, dict) else {}
@@ -153,8 +155,11 @@ def _timezone(zone: Any) -> list[str]:
     if set(zone) != {"from", "to"}:
         return ["'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"]
     known = available_timezones()
-    return [f"'timezone.{end}': no time zone {zone[end]!r}; write it like Europe/London"
-            for end in zone if zone[end] not in known]  # fmt: skip
+    return [
+        f"'timezone.{end}': no time zone {zone[end]!r}; write it like Europe/London"
+        for end in zone
+        if zone[end] not in known
+    ]
 
 
 def _table_problems(name: str, table: Any) -> list[str]:
@@ -164,7 +169,7 @@ def _table_problems(name: str, table: Any) -> list[str]:
     if not isinstance(table, dict):
         return [f"'tables.{name}' must be a mapping with 'path' and 'columns', not {table!r}"]
     problems = _mistyped(table, _TABLE, where)
-    if ("path" in table) == ("from" in table):
+    if bool(table.get("path")) == ("from" in table):
         problems.append(f"'tables.{name}' needs either 'path' (its file) or 'from: orders' (made of the order lines)")
     columns = table.get("columns")
     if not isinstance(columns, dict):
@@ -172,13 +177,18 @@ def _table_problems(name: str, table: Any) -> list[str]:
     wrong = [key for key, value in columns.items() if not isinstance(value, str)]
     problems += [f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong]
     allowed = [key for key in columns if not (name == "orders" and key == "unit_price")]
+    problems += [
+        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)" for key in columns if not _plain_word(key)
+    ]
     for key in unknown_columns(name, allowed):
         problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(CONTRACTS[name].columns)}")
     missing = [key for key in CONTRACTS[name].required if key not in columns and not _given(name, key, table)]
-    problems += [
-        f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing
-    ]
+    problems += [f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing]
     return problems
+
+
+def _plain_word(key: object) -> bool:
+    return isinstance(key, str) and bool(_NAME.fullmatch(key))
 
 
 def _given(name: str, column: str, table: Mapping[str, Any]) -> bool:

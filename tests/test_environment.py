@@ -1,0 +1,61 @@
+"""pyproject.toml is the source of the dependencies; the lock and the conda file must say the same."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+CONDA_NAMES = {"python-duckdb": "duckdb"}
+
+
+def _declared() -> dict[str, Requirement]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    return {canonicalize_name(r.name): r for r in map(Requirement, listed)}
+
+
+def _locked() -> dict[str, set[str]]:
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE):
+        found.setdefault(canonicalize_name(name), set()).add(version)
+    return found
+
+
+def _conda() -> dict[str, Requirement]:
+    listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
+    plain = [entry for entry in listed if isinstance(entry, str) and entry.split()[0] not in ("python", "pip")]
+    found = [Requirement(entry) for entry in [*plain, *(p for p in pip if p != "-e .")]]
+    return {canonicalize_name(CONDA_NAMES.get(r.name, r.name)): r for r in found}
+
+
+def test_the_lock_holds_every_dependency_at_an_allowed_version():
+    locked = _locked()
+    for name, requirement in _declared().items():
+        assert locked.get(name), f"{name} is not locked"
+        assert all(requirement.specifier.contains(version) for version in locked[name]), name
+
+
+def test_every_locked_file_has_a_hash_and_no_index_is_named():
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=[a-zA-Z0-9])", text)
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
+    assert "index-url" not in text and "://" not in text
+
+
+def test_conda_and_pyproject_name_the_same_packages_with_the_same_bounds():
+    declared, conda = _declared(), _conda()
+    assert set(conda) == set(declared)
+    assert {n: str(r.specifier) for n, r in conda.items()} == {n: str(r.specifier) for n, r in declared.items()}
+
+
+def test_conda_allows_the_pythons_that_pyproject_allows():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"][0]
+    assert conda.removeprefix("python ").strip() == project["requires-python"]
+    assert "-e ." in str((ROOT / "environment.yml").read_text(encoding="utf-8"))

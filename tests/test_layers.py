@@ -1,0 +1,107 @@
+"""The house plan as a test: who may import whom, how long a module may grow, what the package names."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import personalize
+
+PACKAGE = Path(personalize.__file__).parent
+GROUND = ["tables", "engine", "evaluate", "plots", "show", "simulate"]
+TOPICS = ["statistics", "segmentation", "association_rules", "clv", "recommenders"]
+MAY_IMPORT = {
+    "tables": [],
+    "engine": ["tables"],
+    "evaluate": ["tables"],
+    "plots": ["tables"],
+    "show": ["tables", "plots"],
+    "simulate": ["tables"],
+    "sources": ["tables", "engine", "simulate"],
+    "features": ["tables", "engine", "evaluate"],
+    **{topic: ["tables", "engine", "evaluate", "features"] for topic in TOPICS},
+    "report": ["tables", "sources"],
+    "__main__": ["tables", "report", "sources", "simulate"],
+    "__init__": [*GROUND, *TOPICS, "sources", "features", "report"],
+}
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    """The modules of this package that a file imports, at any depth."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "personalize":
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("personalize."):
+            found.add(node.module.split(".")[1])
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("personalize.")}
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"relative import in {path.name}"
+    return found - {"__version__"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_imports_only_what_lies_below_it(path):
+    name = _name(path)
+    assert _imports(path) <= {*MAY_IMPORT[name], name}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_module_stays_within_four_hundred_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+def _functions():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                yield path, node
+
+
+def test_no_function_body_is_longer_than_thirty_lines():
+    long = {}
+    for path, node in _functions():
+        body = node.body[1:] if ast.get_docstring(node) and len(node.body) > 1 else node.body
+        length = body[-1].end_lineno - body[0].lineno + 1
+        if length > 30:
+            long[f"{path.relative_to(PACKAGE)}:{node.name}"] = length
+    assert not long
+
+
+def test_positional_parameters_are_at_most_five():
+    many = {
+        f"{path.relative_to(PACKAGE)}:{node.name}": len(node.args.args)
+        for path, node in _functions()
+        if len([a for a in node.args.args if a.arg not in ("self", "cls")]) > 5
+    }
+    assert not many
+
+
+def test_every_public_function_and_class_is_documented():
+    bare = []
+    for path in MODULES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                bare += [] if ast.get_docstring(node) else [f"{path.relative_to(PACKAGE)}:{node.name}"]
+    assert not bare
+
+
+def test_importing_the_package_loads_no_heavy_library():
+    code = "import sys, personalize; print(sorted({'pandas', 'sklearn', 'numba', 'matplotlib'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+def test_every_name_the_package_offers_exists():
+    for name in personalize.__all__:
+        assert getattr(personalize, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = personalize.nothing
