@@ -35,8 +35,8 @@ class Engine(Protocol):
     def parquet(self, paths: Sequence[str]) -> str:
         """Text that reads Parquet files."""
 
-    def csv(self, paths: Sequence[str], **options: object) -> str:
-        """Text that reads CSV files, every column as text."""
+    def csv(self, paths: Sequence[str], columns: Sequence[str], **options: object) -> str:
+        """Text that reads CSV files of these columns, each as text."""
 
     def parse_time(self, text: str, form: str) -> str:
         """Text that reads a time by a strptime format, NULL where it does not fit."""
@@ -121,11 +121,12 @@ class DuckDB:
         """Text that reads Parquet files."""
         return f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
 
-    def csv(self, paths: Sequence[str], **options: object) -> str:
-        """Text that reads CSV files, every column as text."""
+    def csv(self, paths: Sequence[str], columns: Sequence[str], **options: object) -> str:
+        """Text that reads CSV files of these columns, each as text; nothing is guessed, a ragged line is an error."""
         given = "".join(f", {name} = {_option(value)}" for name, value in options.items())
+        typed = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns)
         files = ", ".join(map(quoted, paths))
-        return f"read_csv([{files}], all_varchar = true, null_padding = false, sample_size = 20480{given})"
+        return f"read_csv([{files}], auto_detect = false, quote = '\"', escape = '\"', columns = {{{typed}}}{given})"
 
     def parse_time(self, text: str, form: str) -> str:
         """Text that reads a time by a strptime format, NULL where it does not fit."""
@@ -161,6 +162,4 @@ def quoted(value: object) -> str:
 def _option(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(quoted, value)) + "]"
     return quoted(value)

@@ -56,7 +56,11 @@ def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     TableError : every problem of every table in one message.
     """
     log, names = Log(), sorted(spec.tables, key=lambda name: spec.tables[name].derived)
-    if found := [problem for name in names for problem in _staged(engine, spec, name, frames.get(name), scratch)]:
+    found: list[str] = []
+    for name in names:
+        if not (found and spec.tables[name].derived):  # a derived table fails wherever its origin does
+            found += _staged(engine, spec, name, frames.get(name), scratch)
+    if found:
         raise TableError.of(f"source '{spec.name}' cannot be read:", found)
     unify_ids(engine, names)
     for name in names:
@@ -77,7 +81,7 @@ def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | N
     try:
         return stage(engine, spec, spec.tables[name], frame, scratch=scratch)
     except TableError as error:
-        return [str(error)]
+        return [f"table '{name}': {error}".replace(f"table '{name}': table '{name}'", f"table '{name}'")]
     except duckdb.Error as error:
         return [f"table '{name}': {_reading_error(error)}"]
 
@@ -85,12 +89,12 @@ def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | N
 def _reading_error(error: duckdb.Error) -> str:
     """DuckDB's words in ours: damaged archives, wrong encodings and ragged lines are the usual cases."""
     text = str(error)
-    first = " ".join(text.split("\n\n")[0].split()).removeprefix("Invalid Input Error: ")
+    first = " ".join(text.split("Possible")[0].split()).removeprefix("Invalid Input Error: ")
     if "gzip" in text.lower():
         return f"the gzip file is damaged or cut short: copy it again ({first})"
     if "unicode" in text.lower():
         return "the file is not UTF-8 text: set 'encoding: latin-1' (or cp1252, utf-16, ...) in the source file"
-    return f"a line does not fit the header: {first}"
+    return f"a line does not fit the header ({first}): put text that holds the separator in quotes, or mend the line"
 
 
 def _write(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> None:

@@ -151,7 +151,7 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
         frame = pd.read_excel(file, nrows=most) if file.suffix.lower() == ".xlsx" else pd.read_parquet(file)
         return frame.head(most).astype("str"), "utf-8"
     encoding = _encoding(file)
-    names, separator = reading.header(file, TableSpec("orders", {}, encoding=encoding))
+    names, separator, _ = reading.header(file, TableSpec("orders", {}, encoding=encoding))
     with reading.open_text(file, encoding) as text:
         rows = csv.reader(text, delimiter=separator)
         next(rows)

@@ -75,8 +75,8 @@ def sample(file: Path, size: int = 65_536) -> bytes:
     return start
 
 
-def header(file: Path, table: TableSpec) -> tuple[list[str], str]:
-    """The column names in the first line of a CSV file, and its separator."""
+def header(file: Path, table: TableSpec) -> tuple[list[str], str, str]:
+    """The column names in the first line of a CSV file, its separator and its line end."""
     sample(file)
     try:
         with open_text(file, table.encoding) as text:
@@ -85,7 +85,8 @@ def header(file: Path, table: TableSpec) -> tuple[list[str], str]:
         raise TableError(f"{file.name} is not {table.encoding} text ({error}): {_encoding_hint()}") from None
     separator = table.separator or max(_SEPARATORS, key=line.count)
     names = list(table.names) or [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
-    return [name or f"column{k}" for k, name in enumerate(names, 1)], separator
+    end = "\r\n" if line.endswith("\r\n") else line[-1:]
+    return [name or f"column{k}" for k, name in enumerate(names, 1)], separator, end if end in "\r\n" else "\n"
 
 
 def _encoding_hint() -> str:
@@ -93,11 +94,11 @@ def _encoding_hint() -> str:
 
 
 def _csv(engine: DuckDB, table: TableSpec, files: list[Path], scratch: Path) -> str:
-    names, separator = header(files[0], table)
+    names, separator, end = header(files[0], table)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(f"table '{table.name}': {files[0].name} has two columns named {twice}: rename one")
     for file in files[1:]:
-        other, _ = header(file, table)
+        other, *_ = header(file, table)
         if other != names:
             raise TableError(f"table '{table.name}': {file.name} has columns {other}, {files[0].name} has {names}")
     encoding = table.encoding.lower()
@@ -105,8 +106,9 @@ def _csv(engine: DuckDB, table: TableSpec, files: list[Path], scratch: Path) -> 
         files, encoding = [_utf8(file, table, scratch) for file in files], "utf-8"
     return engine.csv(
         [str(file) for file in files],
-        names=names,
+        names,
         delim=separator,
+        new_line=end.replace("\r", "\\r").replace("\n", "\\n"),
         encoding=_NATIVE[encoding],
         header=not table.names,
     )
@@ -145,7 +147,7 @@ def lines_with(table: TableSpec, column: str, values: set[str], most: int = 3) -
     for file in table.files():
         if _kind(file) != "csv" or table.separator == "whitespace":
             return
-        names, separator = header(file, table)
+        names, separator, _ = header(file, table)
         with open_text(file, table.encoding) as text:
             rows = csv.reader(text, delimiter=separator)
             for row in rows:
