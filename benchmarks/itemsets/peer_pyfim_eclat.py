@@ -1,0 +1,6 @@
+import baskets
+import clock
+import fim
+
+lists = baskets.lists()
+clock.report(lambda: fim.eclat(lists, supp=-156, report="a"), lambda sets: len(sets))
