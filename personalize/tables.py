@@ -102,7 +102,7 @@ CONTRACTS: Mapping[str, Contract] = {
     "events": _contract(
         "page view or click",
         """
-        customer_id*     id        the visitor
+        customer_id*     id        the visitor; empty where unknown
         time*            time      local time, without a zone
         event*           text      what happened: view, cart, ...
         page_id          id        the page
@@ -182,6 +182,9 @@ CONTRACTS: Mapping[str, Contract] = {
         """,
     ),
 }
+
+
+MAY_BE_ANONYMOUS = ("orders", "events")  # rows without a customer count here; everywhere else they are dropped
 
 
 def unknown_columns(table: str, names: list[str]) -> list[str]:

@@ -87,7 +87,7 @@ def test_every_row_is_either_kept_or_counted_by_reason(tmp_path):
     assert log["dropped"].sum() + log["result", "rows kept"] == 7
     assert log["dropped", "product_id 'POST' is excluded"] == 1
     assert log["dropped", "no order_id"] == log["dropped", "no time"] == 1
-    assert log["kept", "anonymous lines (no customer)"] == 1
+    assert log["kept", "anonymous: order line without customer"] == 1
 
 
 @pytest.mark.parametrize(

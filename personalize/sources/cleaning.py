@@ -10,14 +10,13 @@ import pandas as pd
 from personalize.engine import DuckDB, quoted, ticked
 from personalize.sources.spec import SourceSpec
 from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids
-from personalize.tables import CONTRACTS, TableError, problems
+from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems
 
 _RETURNS = {
     "net": "money is net of them; never a visit or an item of a basket",
     "keep": "counted like any line, by 'returns: keep'",
 }
 _ODD = {
-    "anonymous lines (no customer)": ("customer_id is null", "kept for baskets, left out of customer tables"),
     "lines with quantity 0": ("quantity = 0", "kept: a visit and an item of the basket, but no piece"),
     "lines with amount 0": ("amount = 0", "kept: free or fully discounted; they lower means per line"),
     "lines with money below 0, quantity above 0": ("amount < 0 and quantity > 0", "kept: look what they are"),
@@ -132,7 +131,7 @@ def _chosen(name: str, present: list[str]) -> str:
 
 def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
     """Why a row goes: reason -> SQL test; the first that holds counts."""
-    optional = {"customer_id"} if name == "orders" else set()
+    optional = {"customer_id"} if name in MAY_BE_ANONYMOUS else set()
     needed = [c for c in present if c in {*CONTRACTS[name].required, "unit_price"} - optional]
     reasons = {f"no {column}": f"{ticked(column)} is null" for column in needed}
     for column in (c for c in spec.exclude if c in present):
@@ -181,7 +180,12 @@ def _order_totals(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
 
 
 def _findings(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
-    """Odd lines that stay, each with what it means for the figures."""
+    """Odd rows that stay, each with what it means for the figures."""
+    for name, use in (("orders", "baskets"), ("events", "page counts")):
+        if name in spec.tables:
+            nobody = _count(engine, f"(select * from {name} where customer_id is null)")
+            reason = f"anonymous: {CONTRACTS[name].row} without customer"
+            log.add(name, "kept", reason, nobody, f"kept for {use}, left out of customer tables")
     odd = {**_ODD, "return lines (quantity below 0)": ("quantity < 0", _RETURNS.get(spec.returns, ""))}
     tests = ", ".join(f"count_if({test}) as n{k}" for k, (test, _) in enumerate(odd.values()))
     counts = engine.frame(f"select {tests} from orders").iloc[0]
