@@ -78,11 +78,17 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _init(given: argparse.Namespace) -> int:
-    from personalize.sources import guess
+    from personalize.sources import guess, spec
 
+    if not spec.plain_word(given.name):
+        raise TableError(
+            f"--name {given.name!r}: take a short lower-case word (a-z, 0-9, _); it names the report folder"
+        )
     out = given.out or Path(f"{given.name}.yml")
     if out.exists():
         raise TableError(f"{out} exists already: remove it, or choose another file with --out")
+    if not out.parent.is_dir():
+        raise TableError(f"--out {out}: there is no folder {out.parent}; make it first")
     text, said = guess.source(given.files, given.name, folder=out.parent)
     out.write_text(text, encoding="utf-8")
     for sentence in said:

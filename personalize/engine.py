@@ -5,6 +5,7 @@ is a second class here and nothing else. The few things the two say differently 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -72,7 +73,8 @@ class DuckDB:
         if path:
             settings["temp_directory"] = str(path.with_suffix(".spill"))
         self._connection = duckdb.connect(str(path) if path and new else ":memory:", config=settings)
-        self._connection.execute("set enable_progress_bar = false")
+        with suppress(duckdb.InvalidInputException):  # in Jupyter without ipywidgets there is no bar to switch off
+            self._connection.execute("set enable_progress_bar = false")
         if path and not new:
             self._connection.execute(f"attach {quoted(path)} as data (read_only)")
 

@@ -111,6 +111,9 @@ def _write(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> None:
             log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
         order = " order by all" if len(spec.tables[name].files()) > 1 else ""  # several files come in any order
         engine.table(name, f"select {_chosen(name, columns(engine, source))} from {kept}{order}")
+    if spec.timezone and "time" in columns(engine, source):
+        moved = "times moved from {from} to {to}".format(**spec.timezone)
+        log.add(name, "changed", moved, _count(engine, name), "days and hours are the shop's own")
     if name == "orders" and spec.duplicates == "drop":
         before = _count(engine, name)
         engine.table(name, f"select distinct * from {name}")

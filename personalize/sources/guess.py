@@ -148,17 +148,19 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
     if file.stat().st_size == 0:
         raise TableError(f"{file.name} is empty (0 bytes): export it again")
     if file.suffix.lower() in (".parquet", ".pq", ".xlsx"):
-        frame = pd.read_excel(file, nrows=most) if file.suffix.lower() == ".xlsx" else pd.read_parquet(file)
-        return frame.head(most).astype("str"), "utf-8"
+        return reading.typed(file, rows=most).astype("str"), "utf-8"
     encoding = _encoding(file)
     names, separator, _ = reading.header(file, TableSpec("orders", {}, encoding=encoding))
     with reading.open_text(file, encoding) as text:
         rows = csv.reader(text, delimiter=separator)
         next(rows)
         try:
-            kept = [row for _, row in zip(range(most), rows, strict=False) if len(row) == len(names)]
+            read = [row for _, row in zip(range(most), rows, strict=False) if row]
         except (csv.Error, EOFError, OSError) as error:
             raise TableError(f"{file.name} cannot be read: {error}") from None
+    kept = [row for row in read if len(row) == len(names)]
+    if read and not kept:
+        raise TableError(f"{file.name}: the header has {len(names)} columns, but the rows have {len(read[0])} fields")
     return pd.DataFrame(kept, columns=names, dtype="str"), encoding
 
 

@@ -1,5 +1,6 @@
 """Raw files as relations in the engine: every column text unless the file itself types it."""
 
+import codecs
 import csv
 import gzip
 import io
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import IO
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from personalize.engine import DuckDB
 from personalize.sources.spec import TableSpec
@@ -36,12 +39,21 @@ def relation(engine: DuckDB, table: TableSpec, scratch: Path) -> str:
             raise TableError(f"table '{table.name}': {file.name} is empty (0 bytes): export it again")
     kind = _kind(files[0])
     if kind == "parquet":
+        for file in files:
+            _check_parquet(file)
         return engine.parquet([str(file) for file in files])
     if kind == "xlsx":
         return engine.register(f"raw_{table.name}", _sheets(table, files))
     if table.separator == "whitespace":
         return engine.register(f"raw_{table.name}", _columns_by_space(table, files))
     return _csv(engine, table, files, scratch)
+
+
+def _check_parquet(file: Path) -> None:
+    try:
+        pq.read_metadata(file)
+    except (pa.ArrowException, OSError) as error:
+        raise TableError(f"{file.name} is no readable .parquet file: damaged or cut short ({error})") from None
 
 
 def _kind(file: Path) -> str:
@@ -57,7 +69,8 @@ def _bytes(file: Path) -> IO[bytes]:
 
 
 def open_text(file: Path, encoding: str) -> IO[str]:
-    """The file as text, unpacked where it is gzip."""
+    """The file as text, unpacked where it is gzip; raises LookupError for an unknown encoding."""
+    codecs.lookup(encoding)
     encoding = "utf-8-sig" if encoding in ("utf-8", "utf8") else encoding
     return io.TextIOWrapper(_bytes(file), encoding=encoding, newline="")
 
@@ -126,12 +139,20 @@ def _utf8(file: Path, table: TableSpec, scratch: Path) -> Path:
 
 
 def _sheets(table: TableSpec, files: list[Path]) -> pd.DataFrame:
+    return pd.concat([typed(file, sheet=table.sheet) for file in files]).astype("str")
+
+
+def typed(file: Path, *, sheet: str = "", rows: int | None = None) -> pd.DataFrame:
+    """The first rows of an Excel sheet or a Parquet file; TableError where it is neither whole nor of its kind."""
+    kind = _kind(file)
     try:
-        return pd.concat([pd.read_excel(f, sheet_name=table.sheet or 0, dtype=object) for f in files]).astype("str")
-    except ValueError as error:
-        raise TableError(f"table '{table.name}': {error}") from None
-    except Exception as error:  # openpyxl raises its zip and XML parsers' own errors
-        raise TableError(f"table '{table.name}': {files[0].name} is no readable .xlsx file ({error})") from None
+        if kind == "parquet":
+            return pd.read_parquet(file).head(rows)
+        return pd.read_excel(file, sheet_name=sheet or 0, dtype=object, nrows=rows)
+    except Exception as error:  # pyarrow, openpyxl and the zip and XML parsers below them raise their own errors
+        raise TableError(
+            f"{file.name} is no readable .{kind} file: damaged, or not what its name says ({error})"
+        ) from None
 
 
 def _columns_by_space(table: TableSpec, files: list[Path]) -> pd.DataFrame:

@@ -85,6 +85,16 @@ class SourceSpec:
     simulate: Mapping[str, Any] | None = None
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without code, in which a key may stand once."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
+            raise yaml.constructor.ConstructorError(None, None, f"key {twice} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def names() -> list[str]:
     """The built-in sources."""
     return sorted(path.stem for path in BUILTIN.glob("*.yml"))
@@ -108,7 +118,7 @@ def read(source: str | Path) -> SourceSpec:
             "For your own orders: personalize init orders.csv"
         )
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         hint = " For a data file: personalize init " + path.name if path.suffix.lower() not in (".yml", ".yaml") else ""
         raise TableError(f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}") from None
@@ -120,7 +130,7 @@ def read(source: str | Path) -> SourceSpec:
 def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     """A checked source from the mapping that its file holds."""
     problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
-    if not _plain_word(document.get("name")):
+    if not plain_word(document.get("name")):
         problems.append("'name' must be a short lower-case word (letters, digits, _): it names the report folder")
     tables = document.get("tables")
     tables = tables if isinstance(tables, dict) else {}
@@ -128,6 +138,7 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
         problems.append("'tables' must hold 'orders': the one table that every report needs")
     for name, table in tables.items():
         problems += _table_problems(name, table)
+    problems += _exclude(document.get("exclude"), tables)
     if problems:
         raise TableError.of(f"{label} cannot be used:", problems)
     given = {key: value for key, value in document.items() if key != "tables"}
@@ -162,6 +173,18 @@ def _timezone(zone: Any) -> list[str]:
     ]
 
 
+def _exclude(exclude: Any, tables: Mapping[str, Any]) -> list[str]:
+    if not isinstance(exclude, dict):
+        return []
+    known = {
+        c for t in tables.values() if isinstance(t, dict) and isinstance(t.get("columns"), dict) for c in t["columns"]
+    }
+    problems = [f"'exclude': unknown column {column!r}. Known: {', '.join(sorted(known))}"
+                for column in exclude if column not in known]  # fmt: skip
+    return problems + [f"'exclude.{column}' must be a list of values, not {values!r}"
+                       for column, values in exclude.items() if not isinstance(values, list)]  # fmt: skip
+
+
 def _table_problems(name: str, table: Any) -> list[str]:
     if name not in CONTRACTS:
         return [f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}"]
@@ -178,7 +201,7 @@ def _table_problems(name: str, table: Any) -> list[str]:
     problems += [f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong]
     allowed = [key for key in columns if not (name == "orders" and key == "unit_price")]
     problems += [
-        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)" for key in columns if not _plain_word(key)
+        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)" for key in columns if not plain_word(key)
     ]
     for key in unknown_columns(name, allowed):
         problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(CONTRACTS[name].columns)}")
@@ -187,7 +210,12 @@ def _table_problems(name: str, table: Any) -> list[str]:
     return problems
 
 
-def _plain_word(key: object) -> bool:
+def plain_word(key: object) -> bool:
+    """Is this a short lower-case word, fit for a name?
+
+    >>> plain_word("my_shop"), plain_word("My Shop"), plain_word(5)
+    (True, False, False)
+    """
     return isinstance(key, str) and bool(_NAME.fullmatch(key))
 
 
