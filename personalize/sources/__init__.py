@@ -35,6 +35,7 @@ class Prepared:
     path : the engine file
     fingerprint : hex digest of raw content, source file and cleaning rules
     start, end : first and last day with an order (YYYY-MM-DD)
+    customers : number of customers with an order
     """
 
     spec: SourceSpec
@@ -42,6 +43,7 @@ class Prepared:
     fingerprint: str
     start: str
     end: str
+    customers: int
 
 
 def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
@@ -80,12 +82,12 @@ def prepare(source: str | Path) -> Prepared:
     """
     spec = read(source)
     fingerprint = _fingerprint(spec)
-    path = _cache() / f"{spec.name}-{fingerprint[:16]}.duckdb"
+    origin = hashlib.sha256(str(Path(source).resolve()).encode()).hexdigest()[:8]
+    path = _cache() / f"{spec.name}-{origin}-{fingerprint[:16]}.duckdb"
     note = path.with_suffix(".json")
     if not (path.is_file() and note.is_file()):
         _convert(spec, path, note)
-    span = json.loads(note.read_text(encoding="utf-8"))
-    return Prepared(spec, path, fingerprint, span["start"], span["end"])
+    return Prepared(spec, path, fingerprint, **json.loads(note.read_text(encoding="utf-8")))
 
 
 def _cache() -> Path:
@@ -125,17 +127,17 @@ def _convert(spec: SourceSpec, path: Path, note: Path) -> None:
         made = Path(folder) / path.name
         engine = DuckDB(made, new=True)
         try:
-            span = _fill(engine, spec, Path(folder))
+            facts = _fill(engine, spec, Path(folder))
         finally:
             engine.close()
         made.chmod(0o600)
-        for old in path.parent.glob(f"{spec.name}-{'[0-9a-f]' * 16}.*"):
+        for old in path.parent.glob(f"{path.stem[:-16]}{'[0-9a-f]' * 16}.*"):
             old.unlink(missing_ok=True)
         os.replace(made, path)
-        note.write_text(json.dumps(span), encoding="utf-8")
+        note.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def _fill(engine: DuckDB, spec: SourceSpec, scratch: Path) -> dict[str, str]:
+def _fill(engine: DuckDB, spec: SourceSpec, scratch: Path) -> dict[str, str | int]:
     frames: dict[str, pd.DataFrame] = {}
     if spec.simulate is not None:
         from personalize import simulate
@@ -144,8 +146,13 @@ def _fill(engine: DuckDB, spec: SourceSpec, scratch: Path) -> dict[str, str]:
         spec = _with_frames(spec, frames)
     log = clean(engine, spec, frames, scratch).frame()
     engine.table("cleaning_log", f"select * from {engine.register('log_frame', log)}")
-    span = engine.frame("select min(day) as start, max(day) as stop from order_totals")
-    return {"start": f"{span.start[0]:%Y-%m-%d}", "end": f"{span.stop[0]:%Y-%m-%d}"}
+    facts = "select min(day) as first, max(day) as last, count(distinct customer_id) as customers from order_totals"
+    found = engine.frame(facts).iloc[0]
+    return {
+        "start": f"{found['first']:%Y-%m-%d}",
+        "end": f"{found['last']:%Y-%m-%d}",
+        "customers": int(found.customers),
+    }
 
 
 def _with_frames(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> SourceSpec:

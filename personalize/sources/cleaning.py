@@ -1,5 +1,6 @@
 """From cast rows to clean tables: every row that goes, changes or is odd is counted with its reason."""
 
+import re
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -65,15 +66,25 @@ def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     for name in names:
         _write(engine, spec, name, log)
         engine.drop(f"stage_{name}")
+    names = [name for name in names if _is_filled(engine, spec, name, log)]
     if breaches := problems(engine, {name: name for name in names}):
-        dropped = [f"(before that, {n:,} row(s) of '{t}' were dropped: {why})"
-                   for t, step, why, n, _ in log.rows if step == "dropped"]  # fmt: skip
-        raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches + dropped)
+        emptied = [row for row in log.rows if row[1] == "dropped" and f"'{row[0]}' is empty" in str(breaches)]
+        breaches += [f"(before that, {n:,} row(s) of '{t}' were dropped: {why})" for t, _, why, n, _ in emptied]
+        raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches)
     _order_totals(engine, spec, log)
-    _findings(engine, spec, log)
+    _findings(engine, spec, names, log)
     if "products" in names:
         _fill_names(engine)
     return log
+
+
+def _is_filled(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> bool:
+    """A table derived from lines that know none of its keys is left out, not refused."""
+    if not spec.tables[name].derived or _count(engine, name):
+        return True
+    engine.drop(name)
+    log.add(name, "changed", f"the order lines hold no {CONTRACTS[name].key[0]}", 1, "the table is left out")
+    return False
 
 
 def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path) -> list[str]:
@@ -89,6 +100,8 @@ def _reading_error(error: duckdb.Error) -> str:
     """DuckDB's words in ours: damaged archives, wrong encodings and ragged lines are the usual cases."""
     text = str(error)
     first = " ".join(text.split("Possible")[0].split()).removeprefix("Invalid Input Error: ")
+    if file := re.search(r"file = (.+)", text):
+        first += f" in {Path(file[1]).name}"
     if "gzip" in text.lower():
         return f"the gzip file is damaged or cut short: copy it again ({first})"
     if "unicode" in text.lower():
@@ -182,10 +195,10 @@ def _order_totals(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
     engine.table("order_totals", f"select {', '.join(chosen)}, {returned} from order_totals")
 
 
-def _findings(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
+def _findings(engine: DuckDB, spec: SourceSpec, names: list[str], log: Log) -> None:
     """Odd rows that stay, each with what it means for the figures."""
     for name, use in (("orders", "baskets"), ("events", "page counts")):
-        if name in spec.tables:
+        if name in names:
             nobody = _count(engine, f"(select * from {name} where customer_id is null)")
             reason = f"anonymous: {CONTRACTS[name].row} without customer"
             log.add(name, "kept", reason, nobody, f"kept for {use}, left out of customer tables")
@@ -198,7 +211,7 @@ def _findings(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
     log.add("orders", "kept", "lines repeated exactly within their order",
             engine.frame(f"select coalesce(sum(n - 1), 0) as n from ({repeats})").n[0],
             "kept: scanned twice is bought twice; 'duplicates: drop' removes them")  # fmt: skip
-    if "products" in spec.tables:
+    if "products" in names:
         unknown = "(select * from orders where product_id not in (select product_id from products))"
         log.add("orders", "kept", "lines whose product is not in 'products'", _count(engine, unknown),
                 "kept: shown by product id, left out of groups")  # fmt: skip

@@ -213,6 +213,9 @@ def _table(headers: list[str]) -> tuple[str, dict[str, str]]:
 def _time_format(values: pd.Series, guess: Guess) -> str:
     """The one format that reads all times; where day and month cannot be told apart, say so."""
     given = values[values.str.strip() != ""].drop_duplicates()
+    if given.str.fullmatch(r".*\d(Z|[+-]\d\d:?\d\d)").any():
+        guess.notes.append("time: the times carry their zone and are read as UTC: set timezone {from: UTC, to: yours}")
+        return ""
     fits = [f for f in _FORMATS if _reads(given.head(100), f) and _reads(given, f)]
     if not fits:
         guess.notes.append(f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format yourself")

@@ -124,6 +124,8 @@ def read(source: str | Path) -> SourceSpec:
         raise TableError(f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}") from None
     if not isinstance(document, dict):
         raise TableError(f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'")
+    if document.get("name") in names() and path.parent != BUILTIN:
+        raise TableError(f"{path.name}: 'name: {document['name']}' is that of a built-in source: choose another")
     return parse(document, path.name, path.parent)
 
 
@@ -204,7 +206,8 @@ def _table_problems(name: str, table: Any) -> list[str]:
         f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)" for key in columns if not plain_word(key)
     ]
     for key in unknown_columns(name, allowed):
-        problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(CONTRACTS[name].columns)}")
+        known = [*CONTRACTS[name].columns, *(["unit_price"] if name == "orders" else [])]
+        problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(known)}")
     missing = [key for key in CONTRACTS[name].required if key not in columns and not _given(name, key, table)]
     problems += [f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing]
     return problems

@@ -13,6 +13,7 @@ from personalize.tables import CONTRACTS
 TYPES = {"quantity": "decimal(18, 3)", "money": "decimal(18, 4)", "number": "double", "time": "timestamp"}
 _BLANK = "'', 'nan', 'null', 'none', 'na', 'n/a', '#n/a', 'nat', '<na>'"
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_YEARS = (1970, 2100)
 _SAME_ID = {"other_id": "customer_id"}
 
 
@@ -51,7 +52,8 @@ def stage(
     types = engine.types(raw)
     if missing := {key: name for key, name in table.columns.items() if name not in types}:
         wanted = ", ".join(f"{name!r} (for {key})" for key, name in missing.items())
-        return [f"table '{table.name}': column(s) not in the file: {wanted}. Present: {', '.join(types)}"]
+        present = f"Present: {', '.join(types)}. Correct 'columns' in the source file"
+        return [f"table '{table.name}': column(s) not in the file: {wanted}. {present}"]
     casts = {
         key: _cast(engine, origin, kind(table.name, key), name, types[name]) for key, name in table.columns.items()
     }
@@ -65,7 +67,7 @@ def stage(
     ]
     engine.table(f"stage_{table.name}", f"select {', '.join(made)} from {raw}")
     if engine.frame(f"select 1 as x from stage_{table.name} limit 1").empty:
-        return [f"table '{table.name}': there is a header but not one row of data"]
+        return [f"table '{table.name}': there is a header but not one row of data: export it again"]
     return _uncast(engine, table, origin, bad)
 
 
@@ -87,8 +89,10 @@ def _cast(engine: DuckDB, table: TableSpec, kind: str, raw: str, raw_type: str) 
 
 def _time(engine: DuckDB, table: TableSpec, column: str, text: str, raw_type: str) -> str:
     if raw_type.startswith(("TIMESTAMP", "DATE")):
-        return f"cast({column} as timestamp)"
-    return engine.parse_time(text, table.time_format) if table.time_format else f"try_cast({text} as timestamp)"
+        time = f"cast({column} as timestamp)"
+    else:
+        time = engine.parse_time(text, table.time_format) if table.time_format else f"try_cast({text} as timestamp)"
+    return f"case when year({time}) between {_YEARS[0]} and {_YEARS[1]} then {time} end"
 
 
 def _ids_of_whole_orders(table: TableSpec) -> list[str]:
@@ -123,12 +127,11 @@ def _places(engine: DuckDB, table: TableSpec, origin: TableSpec, column: str) ->
 
 def _cannot(kind: str, table: TableSpec) -> str:
     if kind != "time":
-        hint = "correct them, or set 'decimal: \",\"' where 12,50 is meant"
+        hint = "correct them: no currency signs or thousands separators; set 'decimal: \",\"' where 12,50 is meant"
         return f"are no numbers ({hint})"
-    form = (
-        f"do not fit time_format {table.time_format!r}" if table.time_format else "are no ISO times (2017-09-30 14:05)"
-    )
-    return f'{form}; set e.g. time_format: "%d/%m/%Y %H:%M"'
+    form = f"time_format {table.time_format!r}" if table.time_format else "ISO form (2017-09-30 14:05)"
+    hint = 'correct them, or set e.g. time_format: "%d/%m/%Y %H:%M"'
+    return f"do not fit {form} or lie outside {_YEARS[0]} to {_YEARS[1]}; {hint}"
 
 
 def unify_ids(engine: DuckDB, names: list[str]) -> None:
