@@ -1,0 +1,31 @@
+"""Who the customers are: RFM scores and named segments, stable clusters, rule cards, outlook and actions.
+
+    rfm = pz.features.rfm(tables, as_of="2017-12-31")
+    named = RFM().fit(rfm).assign(rfm)                     # scores 1 to 5 and a named segment
+    clusters = KMeansSegments(choose_n_segments(rfm).n_segments).fit(rfm)
+    actions(named.merge(clusters.assign(rfm)), rfm, by="cluster")
+
+Modules: scores (RFM, named segments), clusters (k-means), choice (how many), profiles (what sets them apart),
+rulecard (the clusters as rules), traits (what they buy, who they are), outlook (what they knew about the future),
+churn (who falls silent), migration (who moves), auc, glossary (columns and words), attempt.
+"""
+
+from personalize.segmentation.attempt import Refused, attempt, attempt_table
+from personalize.segmentation.auc import compare_auc
+from personalize.segmentation.choice import NumberOfSegments, choose_n_segments
+from personalize.segmentation.churn import Churn, ChurnReport
+from personalize.segmentation.clusters import KMeansSegments
+from personalize.segmentation.glossary import about, in_words, layout, with_intervals
+from personalize.segmentation.migration import Migration, migration, quarter
+from personalize.segmentation.outlook import Hindsight, foresight, hindsight, outcome, what_came_next
+from personalize.segmentation.profiles import actions, contrast, facts, overview, profile
+from personalize.segmentation.rulecard import RuleCard
+from personalize.segmentation.scores import RFM, Cuts, segment_map
+from personalize.segmentation.traits import attributes, tastes
+
+__all__ = [
+    "RFM", "Churn", "ChurnReport", "Cuts", "Hindsight", "KMeansSegments", "Migration", "NumberOfSegments", "Refused",
+    "RuleCard", "about", "actions", "attempt", "attempt_table", "attributes", "choose_n_segments", "compare_auc",
+    "contrast", "facts", "foresight", "hindsight", "in_words", "layout", "migration", "outcome", "overview", "profile",
+    "quarter", "segment_map", "tastes", "what_came_next", "with_intervals",
+]  # fmt: skip
