@@ -63,5 +63,6 @@ bench: $(READY)  ## time against peers, as ratios within one run
 	@$(RUN) -m benchmarks
 
 clean:  ## remove .venv, built reports and caches
-	rm -rf .venv .pytest_cache .hypothesis .ruff_cache .coverage reports/[!R]*
+	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .coverage
+	find reports -mindepth 1 ! -name README.md ! -name example.png -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

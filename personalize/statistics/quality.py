@@ -1,0 +1,202 @@
+"""What the data are and how far they can be trusted: card, promises kept, columns."""
+
+import numpy as np
+import pandas as pd
+
+from personalize.tables import CONTRACTS, Column, Tables
+
+RULES = {
+    "text": ("is not blank", "trim({c}) <> ''"),
+    "quantity": ("is above 0", "{c} > 0"),
+    "money": ("is 0 or more", "{c} >= 0"),
+    "number": ("is 0 or more", "{c} >= 0"),
+}
+FEEDS = {
+    "orders": "everything",
+    "products": "groups in rules, content recommenders",
+    "customers": "who the customers are, fairness",
+    "events": "page views, sessions, near-real-time triggers",
+    "reviews": "words and ratings, content recommenders",
+    "links": "social recommenders",
+    "offers": "offers and their worth",
+    "contacts": "campaigns: who was written to",
+    "responses": "campaigns: who answered",
+    "surveys": "satisfaction",
+}
+
+
+def facts(tables: Tables) -> pd.Series:
+    """The size of a shop in one row.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    Series : lines, orders, return_orders, anonymous_orders, mixed_orders (two or more products), timed_orders (with a
+    time of day), repeated_lines (a product again in the same order), products (sold), customers, repeat_customers (two
+    or more orders), days_with_orders, days (first to last), spend.
+    """
+    row = tables.query("statistics_facts").iloc[0].fillna(0)
+    return pd.concat([row, pd.Series({"days": (tables.end - tables.start).days + 1})])
+
+
+def card(tables: Tables) -> pd.DataFrame:
+    """The data's card: what they are, how many, from when to when, on which terms.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    DataFrame, one row a fact: fact, value (text).
+    """
+    f, about = facts(tables), tables.card
+    origin = "simulated: drawn by this kit from a seed" if about.get("simulated") else "given: not drawn by this kit"
+    rows = {
+        "source": f"{about.get('title') or tables.name} ({tables.name})",
+        "what": about.get("description") or "no description given",
+        "origin": origin,
+        "terms": about.get("terms") or "none stated: check before you publish",
+        "period": f"{tables.start:%Y-%m-%d} to {tables.end:%Y-%m-%d}, {f.days:,.0f} days, "
+        f"{f.days_with_orders:,.0f} with orders",
+        "customers": f"{f.customers:,.0f}, of whom {f.repeat_customers:,.0f} ordered more than once",
+        "orders": f"{f.orders:,.0f} in {f.lines:,.0f} lines ({f.lines / f.orders:.1f} lines an order)",
+        "products": f"{f.products:,.0f} sold",
+        "money": f"{f.spend:,.0f} {tables.currency or 'of unknown currency'}",
+        "tables": "; ".join(f"{name}: {getattr(tables, name).count():,} rows" for name in CONTRACTS if name in tables),
+        "not in this source": ", ".join(name for name in CONTRACTS if name not in tables) or "nothing is missing",
+    }
+    return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})
+
+
+def contents(tables: Tables) -> pd.DataFrame:
+    """Which tables of the vocabulary the source has, and what each feeds.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    DataFrame, one row a table, those present first: table, present, rows (0 where absent), a_row_is, feeds.
+    """
+    rows = [
+        (name, name in tables, getattr(tables, name).count() if name in tables else 0, contract.row, FEEDS[name])
+        for name, contract in CONTRACTS.items()
+    ]
+    found = pd.DataFrame(rows, columns=["table", "present", "rows", "a_row_is", "feeds"])
+    return found.sort_values("present", ascending=False, kind="stable", ignore_index=True)
+
+
+def promises(tables: Tables) -> pd.DataFrame:
+    """What holds for every line and order once a source is loaded, checked again on the rows themselves.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    DataFrame, one row a promise: promise, checked (rows looked at), breaches, kept (bool).
+    """
+    line, order = tables.query("statistics_promises").iloc[0], tables.query("statistics_facts").iloc[0]
+    lines, orders = int(line.lines), int(order.orders)
+    rows = [
+        (f"every line has {what}", lines, int(line[f"no_{what}"])) for what in ("product", "time", "quantity", "amount")
+    ] + [
+        ("every line has an order", lines, int(line.no_order)),
+        ("every order has one customer, or none in all its lines", orders, int(line.shared_orders)),
+        ("every order has one time", orders, int(line.split_orders)),
+        ("every line is in exactly one order of the order table", lines, int(abs(line.lines - order["lines"]))),
+        ("the orders' money is the lines' money, exactly", orders, int(line.spend != order.spend)),
+        ("every row read is kept, or dropped for a reason in the log", *_unlogged(tables.log)),
+    ]
+    rows += [
+        (f"every {CONTRACTS[name].row} is described once", *_repeats(tables, name))
+        for name in ("products", "customers")
+        if name in tables
+    ]
+    found = pd.DataFrame(rows, columns=["promise", "checked", "breaches"])
+    return found.assign(kept=found.breaches == 0)
+
+
+def _unlogged(log: pd.DataFrame) -> tuple[int, int]:
+    """Rows read, and rows neither kept nor dropped for a stated reason (tables derived from orders left aside)."""
+    if log.empty:
+        return 0, 0
+    derived = set(log.table[(log.step == "read") & log.reason.str.contains("derive")])
+    own = log[~log.table.isin(derived)]
+    total = own.groupby("step").rows.sum().reindex(["read", "dropped", "result"], fill_value=0)
+    return int(total["read"]), int(abs(total["read"] - total["dropped"] - total["result"]))
+
+
+def _repeats(tables: Tables, name: str) -> tuple[int, int]:
+    key = CONTRACTS[name].key[0]
+    row = tables.sql(f"select count(*) as n, count(distinct {key}) as keys from {{{name}}}").iloc[0]
+    return int(row.n), int(row.n - row["keys"])
+
+
+def columns(tables: Tables) -> pd.DataFrame:
+    """The quality of every column: how complete, how many different values, how many of them make sense.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    DataFrame, one row a column of a table: table, column, kind, filled (share of rows), distinct, valid (share of those
+    filled that meet the rule), rule, lowest, highest (text; empty for identifiers and words, which have no size).
+    """
+    return pd.concat([_columns_of(tables, name) for name in CONTRACTS if name in tables], ignore_index=True)
+
+
+def _columns_of(tables: Tables, name: str) -> pd.DataFrame:
+    """One pass over a table: an aggregate row with five numbers a column, folded into one row a column."""
+    known, present = CONTRACTS[name].columns, getattr(tables, name).columns
+    kinds = [known.get(c, Column("attribute", "")).kind for c in present]
+    parts = [part for k, (c, kind) in enumerate(zip(present, kinds, strict=True)) for part in _parts(k, f"`{c}`", kind)]
+    row = tables.sql(f"select count(*) as n, {', '.join(parts)} from {{{name}}}").iloc[0]
+    rows = [
+        (
+            name,
+            c,
+            kind,
+            row[f"filled{k}"] / row.n if row.n else np.nan,
+            int(row[f"distinct{k}"]),
+            row[f"valid{k}"] / row[f"filled{k}"] if row[f"filled{k}"] else np.nan,
+            RULES.get(kind, ("", ""))[0],
+            *_ends(row, k),
+        )
+        for k, (c, kind) in enumerate(zip(present, kinds, strict=True))
+    ]
+    return pd.DataFrame(
+        rows, columns=["table", "column", "kind", "filled", "distinct", "valid", "rule", "lowest", "highest"]
+    )
+
+
+def _parts(k: int, column: str, kind: str) -> list[str]:
+    test = RULES.get(kind, ("", f"{column} is not null"))[1].format(c=column)
+    parts = [
+        f"count({column}) as filled{k}",
+        f"count(distinct {column}) as distinct{k}",
+        f"count(case when {test} then 1 end) as valid{k}",
+    ]
+    if kind in ("time", "quantity", "money", "number"):
+        parts += [f"min({column}) as lowest{k}", f"max({column}) as highest{k}"]
+    return parts
+
+
+def _ends(row: pd.Series, k: int) -> tuple[str, str]:
+    return tuple(_shown(row.get(f"{end}{k}")) for end in ("lowest", "highest"))
+
+
+def _shown(value: object) -> str:
+    if value is None or pd.isna(value):
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M}"
+    return f"{float(value):,.6g}" if abs(float(value)) < 1e5 else f"{float(value):,.0f}"

@@ -1,0 +1,38 @@
+"""The README says what the notebooks say: its table holds the question and the stored answer of each."""
+
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+
+
+def rows() -> list[str]:
+    """The README's table, as the stored notebooks would have it."""
+    table = ["| notebook | question | answer on the default data |", "|---|---|---|"]
+    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        title = notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+        said = [
+            output.metadata.personalize.text
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+            if output.get("metadata", {}).get("personalize", {}).get("kind") == "answer"
+        ]
+        assert len(said) == 1, f"{path.name} gives {len(said)} answers"
+        table.append(f"| [{path.stem}](notebooks/{path.name}) | {title} | {said[0]} |")
+    return table
+
+
+def test_the_readme_gives_the_stored_answer_of_every_notebook():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    missing = [row for row in rows() if row not in readme]
+    assert not missing, "put these rows into README.md:\n" + "\n".join(missing)
+
+
+def test_the_readme_names_every_built_in_source_and_both_commands():
+    from personalize import sources
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in readme for name in sources.names())
+    assert "make report" in readme and "make test" in readme
