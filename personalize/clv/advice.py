@@ -1,0 +1,168 @@
+"""Which model to trust here? What the shape of the data says, and whether leaving customers can be seen at all."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personalize.clv.customers import summary
+from personalize.clv.dropout import ParetoNBD
+from personalize.clv.purchases import NBD, ModifiedBetaGeo
+from personalize.tables import Tables
+
+__all__ = ["Dropout", "dropout", "regularity", "shape", "spend_independence"]
+
+_SURE, _VAGUE = 0.99, 0.5
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Can one see in these purchases that customers leave?
+
+    Attributes
+    ----------
+    identified : True when the purchases pin the dropout down
+    facts : DataFrame fact, value
+    sentence : the verdict in words
+    """
+
+    identified: bool
+    facts: pd.DataFrame
+    sentence: str
+
+    def table(self) -> pd.DataFrame:
+        """The facts behind the verdict: fact, value."""
+        return self.facts
+
+
+def dropout(customers: pd.DataFrame) -> Dropout:
+    """Whether leaving is identified: a verdict before anybody reads a P(alive).
+
+    Parameters
+    ----------
+    customers : summary table
+
+    Returns
+    -------
+    Dropout
+
+    Raises
+    ------
+    TableError : when the summary cannot be learned from.
+
+    Notes
+    -----
+    MBG/NBD describes leaving by a and b. Not identified means: a or b is known to no better than half its own size
+    (standard error above 0.5 of the estimate, or a flat likelihood), or at least half of the customers have
+    P(alive) above 0.99, so that the number separates nobody. The gain over NBD, the model in which nobody leaves, is
+    shown beside it: a large sample makes even a tiny dropout "significant".
+    """
+    model, never, pareto = ModifiedBetaGeo().fit(customers), NBD().fit(customers), ParetoNBD().fit(customers)
+    vague = float((model.standard_errors_ / model.params_)[["a", "b"]].max(skipna=False))
+    a, b = model.params_[["a", "b"]]
+    sure = float((model.p_alive() > _SURE).mean())
+    gain = (model.log_likelihood_ - never.log_likelihood_) / len(customers)
+    identified = bool(vague <= _VAGUE and sure < 0.5)
+    rows = [
+        ("chance to leave after a purchase, a / (a + b)", a / (a + b)),
+        ("largest standard error of a or b, as a share of it", vague),
+        (f"share of customers with P(alive) above {_SURE}", sure),
+        ("log-likelihood gained over 'nobody leaves', a customer", gain),
+        ("Pareto/NBD: log-likelihood less that of MBG/NBD", pareto.log_likelihood_ - model.log_likelihood_),
+        ("Pareto/NBD: parameters with a standard error", float(pareto.standard_errors_.notna().sum())),
+    ]
+    verdict = "Dropout is identified" if identified else "Dropout is not identified"
+    known = f"known to within {vague:.0%} of their size" if np.isfinite(vague) else "not pinned down at all"
+    because = (
+        f"leaving after a purchase has a chance of {a / (a + b):.2%}, its parameters are {known}, "
+        f"and {sure:.0%} of the customers have P(alive) above {_SURE}"
+    )
+    return Dropout(identified, pd.DataFrame(rows, columns=["fact", "value"]), f"{verdict}: {because}.")
+
+
+def regularity(tables: Tables, *, as_of: Any) -> float:
+    """How regular purchases are: 1 for pure chance (Poisson), 2 or more for clockwork, below 1 for bursts.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date; the last known day
+
+    Returns
+    -------
+    float : the shape k of gamma-distributed gaps; NaN when fewer than 30 customers have two gaps
+
+    Notes
+    -----
+    The share that the first of two successive gaps takes of both is Beta(k, k) whatever the customer's rate, so
+    Var = 1 / (4 (2 k + 1)). The last two gaps of every customer are used; gaps are whole days, at least 1.
+
+    References
+    ----------
+    Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times", Journal of Marketing
+    Research 27(1).
+    """
+    days = tables.until(as_of).query("clv_days")
+    gap = pd.to_datetime(days.day).groupby(days.customer_id).diff().dt.days
+    last = gap.dropna().groupby(days.customer_id).tail(2)
+    by = days.customer_id[last.index]
+    pairs = last.groupby(by).agg(["first", "sum", "size"])
+    share = (pairs["first"] / pairs["sum"])[pairs["size"] == 2]
+    if len(share) < 30:
+        return float("nan")
+    variance = float(((share - 0.5) ** 2).mean())
+    return float("inf") if variance == 0 else (1 / (4 * variance) - 1) / 2
+
+
+def spend_independence(customers: pd.DataFrame) -> float:
+    """Rank correlation of how often and how much: gamma-gamma holds it to be 0. NaN below 10 repeat buyers."""
+    repeat = customers[(customers.frequency > 0) & (customers.monetary_value > 0)]
+    if len(repeat) < 10 or repeat.frequency.nunique() == 1 or repeat.monetary_value.nunique() == 1:
+        return float("nan")
+    return float(np.corrcoef(repeat.frequency.rank(), repeat.monetary_value.rank())[0, 1])
+
+
+def shape(tables: Tables, *, as_of: Any, horizon: int) -> pd.DataFrame:
+    """What the data allow: one row a fact that decides between the models.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date; the last known day
+    horizon : weeks to look ahead
+
+    Returns
+    -------
+    DataFrame : fact, value, says
+    """
+    customers = summary(tables, as_of=as_of, unit="W")
+    once, weeks = float((customers.frequency == 0).mean()), float(customers["T"].max())
+    early = float((customers["T"] > 0.75 * weeks).mean()) if weeks > 0 else 1.0
+    lookback = weeks - horizon
+    k, rank = regularity(tables, as_of=as_of), spend_independence(customers)
+    rows = [
+        ("customers", len(customers), _when(
+            len(customers) >= 500, "enough for every model", "few: intervals are wide")),
+        ("bought on one day only, share", once, _when(
+            once > 0.3, "many never come back: probability models have a case",
+            "almost everybody comes back: recent rates carry the news")),
+        ("first seen in the first quarter of the days, share", early, _when(
+            early > 0.8, "one cohort, or customers older than the data; newcomers are rare",
+            "customers arrive all the time")),
+        ("weeks to look back from the training day", lookback, _when(
+            lookback >= horizon / 2, "a regression can be trained on an earlier cut",
+            "too short for a regression: only models without training labels are left")),
+        ("regularity k of the gaps (1: chance)", k, _when(
+            k > 1.5, "regular buyers: the last weeks say much", "near chance, as BG/NBD and Pareto/NBD hold")),
+        ("rank correlation of frequency and spend", rank, _when(
+            abs(rank) > 0.3, "gamma-gamma's independence is broken: read its spend with care",
+            "weak: gamma-gamma's independence is acceptable")),
+    ]  # fmt: skip
+    for i in (4, 5):
+        rows[i] = rows[i] if np.isfinite(rows[i][1]) else (*rows[i][:2], "too few repeat buyers to say")
+    return pd.DataFrame(rows, columns=["fact", "value", "says"])
+
+
+def _when(holds: bool, yes: str, no: str) -> str:
+    return yes if holds else no

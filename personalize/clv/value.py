@@ -1,0 +1,153 @@
+"""What each customer is worth over the horizon: the table a marketer loads, and the tiers to act on."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personalize.clv.backtest import Bands
+from personalize.clv.customers import summary
+from personalize.clv.discount import discount_factor, discounted_purchases
+from personalize.clv.forecasts import BuyTillYouDie
+from personalize.clv.purchases import ModifiedBetaGeo
+from personalize.clv.scoreboard import top_mask
+from personalize.evaluate import Comparison, paired_bootstrap
+from personalize.tables import TableError, Tables
+
+__all__ = ["tier_table", "tiers", "top_gain", "value_table"]
+
+
+def value_table(
+    tables: Tables, *, model: Any, bands: Bands, rate: float = 0.10, rate_period: str = "Y", margin: float = 1.0
+) -> pd.DataFrame:
+    """Lifetime value of every customer over the model's horizon, from the day it was fitted on, with an interval.
+
+    Parameters
+    ----------
+    tables : Tables
+    model : forecast, fitted on `tables`
+    bands : intervals learned from a backtest of the same kind of model and horizon
+    rate, rate_period : discount rate, 0.10 a year by default
+    margin : share of spend that is profit, above 0; 1 values customers by their spend
+
+    Returns
+    -------
+    DataFrame, one row a customer, ordered by customer_id
+        - customer_id, as_of
+        - p_alive : probability of still being a customer (MBG/NBD); NaN where it cannot be learned
+        - expected_orders : purchase days in the horizon
+        - expected_spend : money in the horizon, undiscounted
+        - clv : margin times the discounted spend
+        - low, high : interval of clv for the single customer, of the level of `bands`
+
+    Raises
+    ------
+    TableError : for a margin of 0 or less, a rate of -1 or less, or a model that is not fitted.
+
+    Notes
+    -----
+    CLV = sum_t P_t / (1 + r)^t over weeks t. A probability model gives each week's expected purchases; a rate or a
+    regression gives the total, which is spread evenly.
+    """
+    if not margin > 0:
+        raise TableError(f"margin = {margin}: give the share of spend that is profit, above 0; 1 values by spend")
+    if not hasattr(model, "as_of_"):
+        raise TableError("the forecast is not fitted. Next step: model.fit(tables, as_of=..., horizon=...)")
+    table, day = model.predict(), model.as_of_
+    weight = _discounts(model, table, rate, rate_period) * margin
+    interval = bands.around(table.expected_spend)
+    return pd.DataFrame(
+        {
+            "customer_id": table.customer_id,
+            "as_of": day,
+            "p_alive": _alive(tables, day).reindex(table.customer_id).to_numpy(),
+            "expected_orders": table.expected_orders,
+            "expected_spend": table.expected_spend,
+            "clv": table.expected_spend * weight,
+            "low": interval.low * weight,
+            "high": interval.high * weight,
+        }
+    )
+
+
+def _discounts(model: Any, table: pd.DataFrame, rate: float, rate_period: str) -> np.ndarray:
+    """Discounted over undiscounted spend of each customer."""
+    even = discount_factor(model.horizon_, rate=rate, rate_period=rate_period, unit="W")
+    if not isinstance(model, BuyTillYouDie):
+        return np.full(len(table), even)
+    orders = discounted_purchases(model.purchases_, model.horizon_, rate=rate, rate_period=rate_period, unit="W")
+    expected = table.expected_orders.to_numpy()
+    return np.divide(orders.to_numpy(), expected, out=np.full(len(table), even), where=expected > 0)
+
+
+def _alive(tables: Tables, day: pd.Timestamp) -> pd.Series:
+    customers = summary(tables, as_of=day)
+    try:
+        return ModifiedBetaGeo().fit(customers).p_alive()
+    except TableError:
+        return pd.Series(np.nan, index=pd.Index(customers.customer_id), name="p_alive")
+
+
+def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Series:
+    """The tier of each customer: A makes the first half of all value, B the next part, C the rest.
+
+    Parameters
+    ----------
+    values : clv of each customer, 0 or more
+    shares : where the tiers end, as cumulative shares of all value, ascending
+
+    Returns
+    -------
+    Series of letters, index as `values`; equal values are in one tier
+
+    Examples
+    --------
+    >>> tiers(pd.Series([50.0, 30.0, 15.0, 5.0])).tolist()
+    ['A', 'B', 'C', 'C']
+    """
+    if list(shares) != sorted(set(shares)) or not all(0 < s < 1 for s in shares):
+        raise TableError(f"shares = {list(shares)}: give ascending shares between 0 and 1, such as (0.5, 0.8)")
+    if not (values >= 0).all() or not values.sum() > 0:
+        raise TableError("tiers need values of 0 or more, with a sum above 0")
+    ordered = values.sort_values(ascending=False, kind="stable")
+    above = (ordered.cumsum() - ordered) / ordered.sum()
+    above = above.groupby(ordered).transform("min")
+    letters = np.array([chr(ord("A") + i) for i in range(len(shares) + 1)])
+    place = np.searchsorted(np.asarray(shares) - 1e-12, above.to_numpy(), side="right")
+    return pd.Series(letters[place], index=ordered.index, name="tier").reindex(values.index)
+
+
+def tier_table(table: pd.DataFrame, tier: pd.Series, *, least: int = 1) -> pd.DataFrame:
+    """One row a tier: tier, customers, share_of_customers, share_of_value, mean_clv, mean_orders, mean_p_alive.
+
+    Tiers with fewer than `least` customers are left out of the table (their shares stay in the total).
+    """
+    by = table.assign(tier=tier.to_numpy()).groupby("tier")
+    found = by.agg(
+        customers=("clv", "size"), value=("clv", "sum"), mean_clv=("clv", "mean"),
+        mean_orders=("expected_orders", "mean"), mean_p_alive=("p_alive", "mean"),
+    ).reset_index()  # fmt: skip
+    found.insert(2, "share_of_customers", found.customers / len(table))
+    found.insert(3, "share_of_value", found.value / found.value.sum())
+    return found[found.customers >= least].drop(columns="value").reset_index(drop=True)
+
+
+def top_gain(
+    actual: Any, forecast: Any, baseline: Any, *, share: float = 0.1, n_boot: int = 1000, seed: int = 0
+) -> Comparison:
+    """Money that came from the customers each forecast puts on top, a customer of the whole base.
+
+    Parameters
+    ----------
+    actual, forecast, baseline : one number a customer
+    share : size of the list of best customers
+    n_boot, seed : of the paired bootstrap
+
+    Returns
+    -------
+    Comparison : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is money
+    """
+    money = np.asarray(actual, float)
+    ours, theirs = (money * top_mask(values, share=share) for values in (forecast, baseline))
+    return paired_bootstrap(ours, theirs, n_boot=n_boot, seed=seed)
