@@ -36,7 +36,7 @@ else
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@.venv/bin/python -m compileall -q personalize
-	@.venv/bin/python -c 'import matplotlib.font_manager'
+	@.venv/bin/python -c 'import matplotlib.font_manager; from personalize import association_rules; association_rules.warm()'
 	@touch $@
 
 lab: $(READY)  ## explore in JupyterLab

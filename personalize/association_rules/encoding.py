@@ -1,0 +1,198 @@
+"""Order lines as baskets: which products an order holds, at the level of product, group or brand."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personalize.tables import TableError, Tables
+
+
+def baskets(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
+    """The products of every order, each once: what itemsets and rules are made of.
+
+    Parameters
+    ----------
+    tables : a source; returned lines (quantity below 0) are left out, anonymous orders are kept.
+    level : "product" for product_id, or a column of the products table (subcategory, category, department, brand,
+        ...). Lines of a product without that attribute are left out.
+
+    Returns
+    -------
+    DataFrame, one row an order and product: order_id, product_id (the product or its group), customer_id.
+
+    Raises
+    ------
+    TableError : when the products table, or the column, is missing.
+    """
+    return tables.sql(_sql("rules_baskets", tables, level), max_rows=50_000_000)
+
+
+def spend(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
+    """What an order spends on each product, on average over the orders that hold it.
+
+    Parameters
+    ----------
+    tables, level : as in `baskets`.
+
+    Returns
+    -------
+    DataFrame, one row a product or group: product_id, baskets, amount (money), amount_per_basket.
+    """
+    table = tables.sql(_sql("rules_spend", tables, level))
+    return table.assign(amount_per_basket=table["amount"] / table["baskets"])
+
+
+def basket_sizes(baskets: pd.DataFrame) -> pd.DataFrame:
+    """How many different products each basket holds: one row a basket, order_id and items."""
+    data = encode(baskets)
+    return pd.DataFrame({"order_id": data.order_ids, "items": data.sizes})
+
+
+def usable_level(tables: Tables, level: str) -> str:
+    """The level asked for where the source knows it, else "product"."""
+    return level if _is_product(level) or level in _attributes(tables) else "product"
+
+
+def _is_product(level: str) -> bool:
+    return level in ("product", "product_id")
+
+
+def _attributes(tables: Tables) -> list[str]:
+    return [name for name in tables.products.columns if name != "product_id"] if "products" in tables else []
+
+
+def _sql(query: str, tables: Tables, level: str) -> str:
+    """The text of a query at a level: the products table is joined only where it is needed."""
+    known = _attributes(tables)
+    if not _is_product(level) and level not in known:
+        raise TableError(
+            f"level = {level!r}: source '{tables.name}' knows no such attribute of a product. "
+            f"Use level='product'{f' or one of {known}' if known else ', or add a products table with that column'}"
+        )
+    ending = "product" if _is_product(level) else "level"
+    text = files("personalize").joinpath("sql", f"{query}_{ending}.sql").read_text(encoding="utf-8")
+    return text.replace("{level}", f"p.{level}")
+
+
+@dataclass(frozen=True)
+class Baskets:
+    """Baskets as arrays: every (basket, item) once, baskets one after the other.
+
+    Attributes
+    ----------
+    labels : the items, sorted; an item's code is its place here
+    starts : basket b holds items[starts[b]:starts[b + 1]]
+    items : item codes, ascending within a basket
+    order_ids : one a basket
+    customers : code of the customer of each basket, or None
+    """
+
+    labels: np.ndarray = field(repr=False)
+    starts: np.ndarray = field(repr=False)
+    items: np.ndarray = field(repr=False)
+    order_ids: np.ndarray = field(repr=False)
+    customers: np.ndarray | None = field(repr=False, default=None)
+
+    @property
+    def n(self) -> int:
+        """The number of baskets."""
+        return len(self.starts) - 1
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """Distinct items in each basket."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def basket(self) -> np.ndarray:
+        """The basket of each line."""
+        return np.repeat(np.arange(self.n), self.sizes)
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        """Baskets that hold each item."""
+        return np.bincount(self.items, minlength=len(self.labels))
+
+    def ranked(self, codes: np.ndarray) -> Any:
+        """The lines of the items `codes` only, renumbered by their place in it, for the compiled loops."""
+        from personalize.association_rules import kernels
+
+        rank = np.full(len(self.labels), -1)
+        rank[codes] = np.arange(len(codes))
+        kept = rank[self.items] >= 0
+        width = max(1, len(codes))
+        basket, items = np.divmod(np.sort(self.basket[kept] * width + rank[self.items[kept]]), width)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(basket, minlength=self.n))]).astype(np.int64)
+        return kernels.by_item(starts, items.astype(np.int32), len(codes))
+
+
+def encode(baskets: pd.DataFrame) -> Baskets:
+    """The baskets as arrays; a Baskets passes through.
+
+    Raises
+    ------
+    TableError : when order_id or product_id is missing, as a column or in some rows.
+    """
+    if isinstance(baskets, Baskets):
+        return baskets
+    _check(baskets)
+    order, order_ids = _codes(baskets["order_id"])
+    item, labels = _codes(baskets["product_id"])
+    width = max(1, len(labels))
+    lines = np.sort(order * width + item)
+    lines = lines[np.concatenate([[True], lines[1:] != lines[:-1]])] if len(lines) else lines
+    basket, items = np.divmod(lines, width)
+    starts = np.concatenate([[0], np.cumsum(np.bincount(basket, minlength=len(order_ids)))])
+    return Baskets(labels, starts, items, order_ids, _customers(baskets, order, len(order_ids)))
+
+
+def _check(baskets: pd.DataFrame) -> None:
+    needed = ["order_id", "product_id"]
+    if missing := [name for name in needed if name not in baskets.columns]:
+        raise TableError(
+            f"baskets: no column {missing}; one row a product in an order is needed, with columns {needed}. "
+            f"Present: {list(baskets.columns)}"
+        )
+    if holes := {name: int(n) for name, n in baskets[needed].isna().sum().items() if n}:
+        found = ", ".join(f"{n:,} of {len(baskets):,} rows have no {name}" for name, n in holes.items())
+        raise TableError(f"baskets: {found}. Leave them out first: baskets.dropna(subset={needed})")
+
+
+def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Codes 0, 1, ... in the order of the ids, and the ids (-1 where there is none)."""
+    codes, known = pd.factorize(ids)
+    known = np.asarray(known)
+    if known.dtype.kind in "iuf":
+        order = np.argsort(known)
+    else:  # text; ids of several types have no order but their text
+        order = np.array(sorted(range(len(known)), key=lambda k: (isinstance(known[k], str), str(known[k]))), int)
+    place = np.full(len(known) + 1, -1)
+    place[order] = np.arange(len(known))
+    return place[codes], known[order]
+
+
+def _customers(baskets: pd.DataFrame, order: np.ndarray, n: int) -> np.ndarray | None:
+    """The customer of each basket as a code; an anonymous basket is a customer of its own."""
+    if "customer_id" not in baskets.columns:
+        return None
+    codes, known = _codes(baskets["customer_id"])
+    customers = np.empty(n, np.int64)
+    customers[order] = codes
+    nobody = customers < 0
+    customers[nobody] = len(known) + np.arange(nobody.sum())
+    return customers
+
+
+def support_count(baskets: pd.DataFrame, min_support: float) -> int:
+    """The smallest number of baskets that is at least a share `min_support` of them all.
+
+    >>> support_count(pd.DataFrame({"order_id": [1, 2, 3], "product_id": ["a", "a", "b"]}), 0.5)
+    2
+    """
+    if not 0 <= min_support <= 1:
+        raise TableError(f"min_support = {min_support} must be a share of the baskets, between 0 and 1")
+    return max(1, int(np.ceil(encode(baskets).n * min_support - 1e-9)))
