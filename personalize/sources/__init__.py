@@ -171,7 +171,9 @@ def _open(engine: DuckDB, spec: SourceSpec, prefix: str) -> Tables:
         "returns": spec.returns,
     }
     log = engine.frame(f"select * from {prefix}cleaning_log")
-    return Tables(spec.name, engine, MappingProxyType(relations), spec.currency, MappingProxyType(card), log)
+    return Tables(
+        spec.name, engine, MappingProxyType(relations), spec.currency or "currency units", MappingProxyType(card), log
+    )
 
 
 def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:

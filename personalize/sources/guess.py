@@ -120,6 +120,7 @@ def source(files: list[Path], name: str = "shop", *, folder: Path = Path()) -> t
         raise TableError(f"more than one file looks like table {twice}: give one file a table, or a glob in the YAML")
     derived = _derived(orders[0], {g.table for g in guesses})
     said = [sentence for g in guesses for sentence in _words(g)]
+    said.append("currency and time zone are not in a file: fill them in where they matter")
     said += [f"{table}: made from the order lines ({', '.join(c)})" for table, c in derived.items()]
     return _yaml(name, guesses, derived, folder), said
 
