@@ -47,7 +47,7 @@ report: $(READY)  ## run the notebooks on SOURCE and write reports/<name>/index.
 
 test: lint  ## unit, property, published-table, doctest, notebook (nbval) and browser tests
 	@$(RUN) -m pytest -q -n $(JOBS) --dist loadscope --cov=personalize --cov-report=term:skip-covered
-	@$(RUN) -m pytest -q notebooks --nbval --nbval-current-env --nbval-sanitize-with tests/nbval.cfg \
+	@$(RUN) -m pytest -q notebooks --nbval --nbval-current-env -p tests.conftest --nbval-sanitize-with tests/nbval.cfg \
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 -p no:cacheprovider -n $(JOBS) --dist loadscope
 
 lint: $(READY)  ## style and format

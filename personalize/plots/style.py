@@ -1,0 +1,269 @@
+"""The visual language: colours, type, axes and words that every chart shares, and the picture as bytes.
+
+Nothing is set globally: `styled` applies the style to one figure at a time. Colours are safe for colour-blind
+readers (Okabe and Ito); charts sit on paper white so that they read on light and dark pages alike.
+"""
+
+import io
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, wraps
+from typing import Any, TypedDict
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+
+from personalize.tables import TableError
+
+INK, SOFT, GRID, PALE, PAPER = "#1c2430", "#5b6470", "#e3e6ea", "#b8bfc8", "#ffffff"
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#5b6470")
+SEQUENTIAL = ("#f3f7fb", "#9cc4e0", "#3f8dc0", "#0b4f80")
+DIVERGING = ("#b34700", "#f0b98d", "#f7f7f5", "#8fc1de", "#00568c")
+WIDTH, DPI, BAR = 7.2, 150, 0.30  # inches, dots an inch, inches a bar
+FONT = "DejaVu Sans"  # comes with matplotlib: the same everywhere
+CJK = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "SimHei")
+STYLE = {
+    "figure.facecolor": PAPER,
+    "figure.dpi": DPI,
+    "axes.facecolor": PAPER,
+    "font.family": [FONT],
+    "font.size": 9.5,
+    "text.color": INK,
+    "axes.labelcolor": SOFT,
+    "axes.edgecolor": PALE,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "lines.linewidth": 2,
+    "lines.solid_capstyle": "round",
+    "legend.frameon": False,
+}
+
+
+class Labels(TypedDict, total=False):
+    """Words around any chart: title, xlabel and ylabel (with the unit, e.g. "amount, USD"), value format, axes."""
+
+    title: str
+    xlabel: str
+    ylabel: str
+    fmt: str
+    ax: Axes | None
+
+
+def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `draw` run under the house style, leaving matplotlib's own settings as they were."""
+
+    @wraps(draw)
+    def inside(*args: Any, **kwargs: Any) -> Any:
+        with matplotlib.rc_context(STYLE):
+            return draw(*args, **kwargs)
+
+    return inside
+
+
+@styled
+def figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = 0) -> tuple[Figure, Any]:
+    """An empty figure in the house style and its axes.
+
+    Parameters
+    ----------
+    rows, columns : number of panels
+    width : inches; the default fills a report's column
+    height : inches; 0 gives 3.4 for one row of panels and 3.0 a row for several
+
+    Returns
+    -------
+    tuple : the figure, and its Axes (1 x 1) or array of Axes
+
+    >>> fig, axes = figure(1, 2)
+    >>> axes.shape
+    (2,)
+    """
+    size = (width, height or rows * (3.4 if rows == 1 else 3.0))
+    fig = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09, wspace=0.05, hspace=0.06))
+    return fig, fig.subplots(rows, columns)
+
+
+@styled
+def png(ax: Axes | Figure) -> bytes:
+    """The picture as PNG bytes: the same bytes for the same numbers (no clock, no software name in them).
+
+    Chinese, Japanese and Korean text is set in the first such font of the machine, where there is one.
+    """
+    fig = ax if isinstance(ax, Figure) else ax.figure
+    for text in fig.findobj(Text):
+        if any(ord(character) > 0x2E7F for character in text.get_text()):
+            text.set_fontfamily([FONT, *_cjk_family()])
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        if fig.get_layout_engine() is not None:  # lay out once: laying out again would move things by a hair
+            fig.draw_without_rendering()
+            fig.set_layout_engine("none")
+        fig.savefig(buffer, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def number(value: float, fmt: str | None = None) -> str:
+    """A number as a reader wants it: thousands separated, three or four digits that matter.
+
+    >>> number(1234567.8), number(12.345), number(0.01234), number(3.0), number(float("nan"))
+    ('1,234,568', '12.3', '0.0123', '3', '–')
+    """
+    if not np.isfinite(value):
+        return "–"
+    if fmt:
+        return fmt.format(value)
+    size = abs(value)
+    if value == int(value) or size >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+
+
+def short(value: Any, longest: int = 44) -> str:
+    """A name short enough for an axis; sets are joined, dollar signs stay dollar signs.
+
+    >>> short(("BEER", "CHIPS"))
+    'BEER + CHIPS'
+    """
+    text = " + ".join(map(str, value)) if isinstance(value, tuple | list | set | frozenset) else str(value)
+    text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    return text.replace("$", r"\$")
+
+
+def axes(labels: Mapping[str, Any], *, x: str = "", y: str = "", percent: str = "", height: float = 0) -> Axes:
+    """The axes to draw on, with their words; `x` and `y` name the columns, `percent` the axes that `fmt` governs."""
+    unknown = set(labels) - set(Labels.__annotations__)
+    if unknown:
+        raise TypeError(f"unknown argument {sorted(unknown)}; a chart also takes {sorted(Labels.__annotations__)}")
+    ax = labels.get("ax") or figure(height=height)[1]
+    ax.set_title(labels.get("title", ""))
+    ax.set_xlabel(labels.get("xlabel", x.replace("_", " ")))
+    ax.set_ylabel(labels.get("ylabel", y.replace("_", " ")))
+    for name in percent if "%" in labels.get("fmt", "") else "":
+        getattr(ax, f"{name}axis").set_major_formatter(PercentFormatter(1))
+    return ax
+
+
+def require(
+    table: pd.DataFrame, what: str, *, numbers: Sequence[str | None], others: Sequence[str | None] = ()
+) -> None:
+    """Raise TableError unless the columns are there, the numbers are numbers, and there is a row to draw."""
+    wanted = [name for name in (*numbers, *others) if name is not None]
+    problems = [f"no column '{name}'; present: {list(table.columns)}" for name in wanted if name not in table.columns]
+    for name in (name for name in numbers if name in table.columns):
+        if not pd.api.types.is_numeric_dtype(table[name]):
+            problems.append(f"column '{name}' must hold numbers, not {table[name].dtype}")
+    if table.empty:
+        problems.append("the table has no rows to draw")
+    if problems:
+        raise TableError.of(f"plots.{what} cannot draw this table:", problems)
+
+
+def value_labels(ax: Axes, spots: np.ndarray, ends: np.ndarray, texts: Sequence[str]) -> None:
+    """Write each value to the right of where its bar or interval ends."""
+    for spot, end, text in zip(spots, ends, texts, strict=True):
+        place = (end if np.isfinite(end) else 0, spot)
+        ax.annotate(text, place, xytext=(5, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
+    ax.margins(x=0.02)
+    ax.xaxis.set_major_locator(MaxNLocator(4))
+    number_axes(ax, "x")
+
+
+def name_rows(ax: Axes, names: Sequence[str]) -> None:
+    """Name the rows of a chart of rows, first row on top."""
+    ax.set_yticks(np.arange(len(names)), names, color=INK)
+    ax.set_ylim(len(names) - 0.4, -0.6)
+    ax.grid(axis="y", visible=False)
+    ax.spines[["left", "bottom"]].set_visible(False)
+
+
+def end_labels(ax: Axes, tips: Sequence[tuple[Any, float, str, str]], gap: float = 13.0) -> None:
+    """Write each line's name at its last point (x, y, name, colour), pushed apart where names would overlap."""
+    ax.figure.draw_without_rendering()
+    tips = sorted(tips, key=lambda tip: (tip[1], tip[2]))
+    heights = np.array([ax.transData.transform((0, tip[1]))[1] for tip in tips]) * 72 / ax.figure.dpi
+    placed = heights.copy()
+    for i in range(1, len(placed)):
+        placed[i] = max(placed[i], placed[i - 1] + gap)
+    shifts = placed - heights - (placed - heights).mean() if len(tips) else placed
+    for (end, value, name, color), shift in zip(tips, shifts, strict=True):
+        ax.annotate(
+            name,
+            (end, value),
+            xytext=(7, shift),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+            color=darker(color),
+        )
+
+
+def darker(color: str) -> str:
+    """The colour, dark enough to read as text on paper white."""
+    return to_hex([0.62 * part for part in to_rgb(color)])
+
+
+def format_x(ax: Axes, values: pd.Series) -> None:
+    """Ticks for the values of x: calendar steps for dates, plain numbers for numbers."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        locator = AutoDateLocator(minticks=4, maxticks=9)
+        formats = ["%Y", "%b", "%d", "%H:%M", "%H:%M", "%S"]
+        starts = ["", "%b\n%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]
+        ax.xaxis.set_major_locator(locator)
+        ax.xaxis.set_major_formatter(
+            ConciseDateFormatter(locator, formats=formats, zero_formats=starts, show_offset=False)
+        )
+    elif pd.api.types.is_numeric_dtype(values):
+        number_axes(ax, "x")
+
+
+def number_axes(ax: Axes, names: str = "xy") -> None:
+    """Readable numbers on the axes: 1,200, 35k, 2.5M; shares stay shares."""
+    for axis in (getattr(ax, f"{name}axis") for name in names):
+        if not isinstance(axis.get_major_formatter(), PercentFormatter):
+            axis.set_major_formatter(FuncFormatter(_tick))
+
+
+def _tick(value: float, _position: int = 0) -> str:
+    size = abs(value)
+    for unit, scale in (("bn", 1e9), ("M", 1e6), ("k", 1e3)):
+        if size >= max(scale, 1e4):
+            return f"{value / scale:g}{unit}"
+    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}"
+
+
+@lru_cache(maxsize=1)
+def _cjk_family() -> list[str]:
+    """The installed font family to write Chinese, Japanese and Korean with; simplified Chinese first."""
+    known = {font.fname for font in font_manager.fontManager.ttflist}
+    for path in sorted(set(font_manager.findSystemFonts()) - known):
+        plain = path.replace("-", "").replace("_", "").replace(" ", "").lower()
+        if any(word.replace(" ", "").lower() in plain for word in CJK):
+            font_manager.fontManager.addfont(path)
+    names = sorted(set(font_manager.fontManager.get_font_names()))
+    found = [name for word in CJK for name in names if name.startswith(word)]
+    return sorted(found, key=lambda name: "SC" not in name.split())[:1]

@@ -1,0 +1,123 @@
+"""Notebooks executed beside each other, each result checked, rendered and put in place as soon as it is there."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from personalize.report import keys, page, warm
+from personalize.report.execute import SAME_EVERYWHERE, Failure, execute
+from personalize.report.outcome import Outcome
+from personalize.report.parameters import Notebook
+
+if TYPE_CHECKING:
+    from personalize.report.runner import Run
+
+
+class Maker:
+    """Makes reports for a run.
+
+    Parameters
+    ----------
+    run : what is asked
+    scratch : folder for half-made reports
+    reasons : why each notebook runs
+    previous : headline numbers to compare with, by notebook; None for those of the report that is replaced
+    """
+
+    def __init__(
+        self, run: "Run", scratch: Path, reasons: Mapping[str, str], previous: Mapping[str, Any] | None
+    ) -> None:
+        self.run, self.scratch, self.reasons, self.previous = run, scratch, reasons, previous
+        self.total = 0
+        self.nursery: Path | None = None
+        self.finished = 0
+
+    async def all(self, due: list[Notebook], jobs: int) -> list[Outcome]:
+        """One outcome a notebook, in the order of the notebooks; `jobs` run at a time."""
+        slots = asyncio.Semaphore(jobs)
+        self.total = len(due)
+        with ExitStack() as stack:
+            if len(due) > 1 and self.run.warm and warm.possible():
+                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pz-"))
+                self.nursery = stack.enter_context(warm.nursery(Path(folder), SAME_EVERYWHERE))
+            return list(await asyncio.gather(*(self._one(notebook, slots) for notebook in due)))
+
+    async def _one(self, notebook: Notebook, slots: asyncio.Semaphore) -> Outcome:
+        async with slots:
+            name, began = notebook.name, time.monotonic()
+            self.run._tell(f"{name}: running ({self.reasons[name]})")
+            made = self.scratch / name
+            tables = made / "tables"
+            tables.mkdir(parents=True)
+            nb, failure = await execute(
+                notebook.path, self.run.changed(notebook), cwd=Path.cwd(), tables=tables, nursery=self.nursery
+            )
+            failure = failure or self._taken(name, tables)
+            await asyncio.to_thread(self._files, notebook, nb, made, failure)
+            seconds = time.monotonic() - began
+            self.run.store.publish(name, made, self._entry(notebook, nb, failure, seconds))
+            self.finished += 1
+            state = "failed" if failure else "done"
+            self.run._tell(f"{name}: {state} in {seconds:.1f} s [{self.finished} of {self.total}]")
+            return Outcome(name, state, seconds, self.reasons[name], str(failure or ""))
+
+    def _taken(self, name: str, tables: Path) -> Failure | None:
+        """A failure where a table has the name of another report's table."""
+        for file in sorted(tables.glob("*.csv")):
+            if owner := self.run.store.owner(f"tables/{file.name}", name):
+                return Failure(0, 0, f"show.export(..., {file.stem!r})", f"table {file.stem!r} belongs to {owner}")
+        return None
+
+    def _files(self, notebook: Notebook, nb: NotebookNode, made: Path, failure: Failure | None) -> None:
+        """Page and notebook beside the tables; a failed notebook leaves no tables."""
+        for table in (made / "tables").iterdir() if failure else ():
+            table.unlink()
+        run = self.run
+        around = page.Page(
+            notebook=notebook,
+            values={**run.values[notebook.name], **_named(run.source, notebook)},
+            source=run.card(),
+            versions=keys.libraries(),
+            fingerprint=run.prepared.fingerprint,
+            others=[(f"{n.name}.html", n.title) for n in run.known],
+            failure=failure,
+            again=f"personalize report {Path(run.source).name} --only {notebook.name.split('_')[0]}",
+            changed=frozenset(run.changed(notebook)),
+        )
+        (made / f"{notebook.name}.html").write_text(page.render(nb, around), encoding="utf-8")
+        text = nbformat.writes(nb, version=nbformat.NO_CONVERT)
+        (made / f"{notebook.name}.ipynb").write_text(text + "\n", encoding="utf-8")
+
+    def _entry(self, notebook: Notebook, nb: NotebookNode, failure: Failure | None, seconds: float) -> dict[str, Any]:
+        from personalize.report.runner import today
+
+        name = notebook.name
+        numbers = [] if failure else page.facts(nb)["headlines"]
+        old = self.run.store.reports.get(name, {})
+        before = self.previous.get(name, []) if self.previous is not None else old.get("headlines", [])
+        return {
+            "state": "failed" if failure else "done",
+            "error": str(failure or ""),
+            "key": self.run.key(notebook),
+            "changed": self.run.changed(notebook) | _named(self.run.source, notebook, only_changed=True),
+            "headlines": numbers,
+            "previous": before,
+            "reason": self.reasons[name],
+            "seconds": round(seconds, 2),
+            "finished": today(),
+        }
+
+
+def _named(source: str, notebook: Notebook, only_changed: bool = False) -> dict[str, str]:
+    """The source parameter as pages show it: without the folders of an absolute path."""
+    parameter = notebook.parameters.get("source")
+    if parameter is None or (only_changed and parameter.default == source):
+        return {}
+    return {"source": Path(source).name if Path(source).is_absolute() else source}

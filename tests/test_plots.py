@@ -1,0 +1,140 @@
+"""Charts: the same bytes for the same table, labels with units, intervals drawn, and clear refusals."""
+
+import warnings
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from personalize import plots
+from personalize.plots import style
+from personalize.tables import TableError
+
+TABLE = pd.DataFrame(
+    {"name": ["a", "b", "c"], "value": [3.0, -1.0, 2.0], "low": [2.0, -2.0, 1.0], "high": [4.0, 0.5, 3.0]}
+)
+SERIES = pd.DataFrame(
+    {"day": pd.date_range("2017-01-01", periods=30).repeat(2), "who": ["old", "new"] * 30, "y": np.arange(60.0)}
+)
+CHARTS = {
+    "bars": lambda: plots.bars(TABLE, x="value", y="name", low="low", high="high", xlabel="gain, USD"),
+    "lines": lambda: plots.lines(SERIES, x="day", y="y", by="who", xlabel="day", ylabel="sales, USD"),
+    "histogram": lambda: plots.histogram(SERIES, x="y", log=True, xlabel="amount, USD"),
+    "scatter": lambda: plots.scatter(TABLE, x="low", y="high", size="value", color="name", label="name"),
+    "heatmap": lambda: plots.heatmap(TABLE.set_index("name"), diverging=True),
+    "intervals": lambda: plots.intervals(TABLE, label="name", estimate="value", low="low", high="high", reference=0),
+}
+every_chart = pytest.mark.parametrize("name", CHARTS)
+
+
+@every_chart
+def test_the_same_table_gives_the_same_bytes(name):
+    first, second = plots.png(CHARTS[name]()), plots.png(CHARTS[name]())
+    assert first == second and first.startswith(b"\x89PNG") and b"Software" not in first
+    assert len(first) < 120_000
+
+
+@every_chart
+def test_drawing_leaves_matplotlib_as_it_was(name):
+    before = dict(matplotlib.rcParams)
+    plots.png(CHARTS[name]())
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_a_chart_drawn_twice_from_one_axes_is_the_same():
+    ax = CHARTS["bars"]()
+    assert plots.png(ax) == plots.png(ax)
+
+
+def test_bars_write_each_value_and_keep_the_order_of_the_table():
+    ax = CHARTS["bars"]()
+    assert [text.get_text() for text in ax.texts] == ["3", "-1", "2"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["a", "b", "c"]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "first row on top"
+    assert ax.get_xlabel() == "gain, USD"
+
+
+def test_bars_draw_the_interval_they_are_given():
+    (whiskers,) = CHARTS["bars"]().collections
+    assert [tuple(segment[:, 0]) for segment in whiskers.get_segments()] == [(2.0, 4.0), (-2.0, 0.5), (1.0, 3.0)]
+
+
+def test_lines_are_named_where_they_end_without_overlap():
+    close = SERIES.assign(y=np.where(SERIES.who == "old", 1.0, 1.001))
+    far = pd.concat([close, close.query("who == 'old'").assign(who="far", y=90.0)])
+    ax = plots.lines(far, x="day", y="y", by="who")
+    shifts = {text.get_text(): text.xyann[1] for text in ax.texts}
+    assert shifts["new"] - shifts["old"] > 10
+
+
+def test_a_log_histogram_says_how_many_values_have_no_place():
+    ax = plots.histogram(pd.DataFrame({"x": [0.0, -1.0, 1.0, 10.0]}), x="x", log=True)
+    assert "2 at or below 0 not shown" in ax.get_xlabel()
+
+
+def test_a_histogram_counts_every_value():
+    ax = plots.histogram(SERIES, x="y", bins=7, marks={})
+    assert sum(patch.get_height() for patch in ax.patches) == len(SERIES)
+
+
+def test_intervals_that_hold_the_reference_are_grey():
+    ax = CHARTS["intervals"]()
+    colours = ax.collections[0].get_colors()
+    assert not np.allclose(colours[0], colours[1]) and np.allclose(colours[0], colours[2])
+
+
+def test_a_diverging_heatmap_is_symmetric_around_its_middle():
+    image = plots.heatmap(pd.DataFrame({"a": [0.5, 3.0]}), diverging=1).collections[0]
+    assert image.get_clim() == (-1.0, 3.0)
+
+
+def test_shares_are_shown_in_percent_on_the_axis_they_belong_to():
+    ax = plots.bars(TABLE, x="value", y="name", fmt="{:.0%}")
+    assert ax.texts[0].get_text() == "300%"
+    assert ax.xaxis.get_major_formatter()(0.5).endswith("%")
+
+
+def test_chinese_names_are_drawn_without_a_warning():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plots.png(plots.bars(TABLE.assign(name=["牛奶", "面包", "c"]), x="value", y="name"))
+
+
+def test_money_signs_in_names_are_not_formulas():
+    plots.png(plots.bars(TABLE.assign(name=["$5 OFF $", "a$", "b"]), x="value", y="name"))
+
+
+def test_every_problem_of_a_table_is_told_at_once():
+    with pytest.raises(
+        TableError, match="(?s)'name' must hold numbers.*no column 'nothing'|no column 'nothing'.*'name' must"
+    ):
+        plots.bars(TABLE, x="name", y="nothing")
+
+
+def test_an_empty_table_is_refused():
+    with pytest.raises(TableError, match="no rows to draw"):
+        plots.bars(TABLE.head(0), x="value", y="name")
+    with pytest.raises(TableError, match="no number to draw"):
+        plots.heatmap(pd.DataFrame({"a": [np.nan]}))
+
+
+def test_a_misspelt_argument_is_refused():
+    with pytest.raises(TypeError, match="xlable"):
+        plots.bars(TABLE, x="value", y="name", xlable="x")
+
+
+def test_several_panels_share_a_figure():
+    fig, axes = plots.figure(1, 2)
+    assert plots.bars(TABLE, x="value", y="name", ax=axes[0]) is axes[0]
+    assert axes[0].figure is fig
+
+
+def _luminance(colour):
+    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib.colors.to_rgb(colour)]
+    return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
+
+
+@pytest.mark.parametrize("colour", [style.INK, style.SOFT, *map(style.darker, style.PALETTE[:4])])
+def test_words_in_charts_have_the_contrast_that_wcag_asks_for(colour):
+    assert 1.05 / (_luminance(colour) + 0.05) >= 4.5

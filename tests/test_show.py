@@ -1,0 +1,145 @@
+"""What a cell shows: aligned, escaped, bound to its numbers; what it exports: safe to open and to keep."""
+
+import base64
+import stat
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from personalize import plots, show
+from personalize.tables import TableError
+
+FRAME = pd.DataFrame(
+    {"product": ["<b>MILK</b>", "牛奶"], "amount": [1234.5, -2.0], "share": [0.25, np.nan], "n": [1200, 3]}
+)
+
+
+def _bundle(shown):
+    return shown._repr_mimebundle_()
+
+
+def test_a_table_separates_thousands_aligns_numbers_and_shows_shares_in_percent():
+    data, _ = _bundle(show.table(FRAME, "Products", units={"share": "%", "amount": "USD"}))
+    assert "1,234.5" in data["text/html"] and '<td class="n">25.0</td>' in data["text/html"]
+    assert '<td class="n">1,200</td>' in data["text/html"] and "<small>USD</small>" in data["text/html"]
+    assert "–" in data["text/html"], "a missing number is a dash"
+    assert data["text/plain"].splitlines()[0] == "Products" and "share (%)" in data["text/plain"]
+
+
+def test_names_from_the_data_are_escaped_in_tables_and_readings():
+    assert "&lt;b&gt;MILK&lt;/b&gt;" in _bundle(show.table(FRAME, "<i>x</i>"))[0]["text/html"]
+    assert "<b>" not in _bundle(show.table(FRAME, "<i>x</i>"))[0]["text/html"]
+    assert _bundle(show.text("a <script> for $5, 2 < 3"))[0]["text/markdown"] == r"a \<script> for \$5, 2 < 3"
+
+
+def test_a_long_table_says_how_much_it_shows():
+    data, _ = _bundle(show.table(pd.DataFrame({"x": range(50)}), "Numbers", max_rows=5))
+    assert "first 5 of 50 rows" in data["text/html"] and data["text/html"].count("<td") == 5
+
+
+def test_identifiers_are_not_written_with_thousands_separators():
+    assert ">68509<" in _bundle(show.table(pd.DataFrame({"product_id": [68509]}), "x"))[0]["text/html"]
+
+
+def test_a_named_index_becomes_a_column():
+    shown = show.table(FRAME.set_index("product"), "x")
+    assert shown.data["text/html"].count("<th ") == 4
+
+
+def test_digits_and_units_for_unknown_columns_are_refused():
+    with pytest.raises(TableError, match="'weight'.*present"):
+        show.table(FRAME, "x", units={"weight": "kg"})
+
+
+@given(st.lists(st.floats(-1e9, 1e9, allow_nan=False), min_size=1, max_size=20))
+def test_the_decimals_of_a_column_are_the_same_all_the_way_down(values):
+    cells = show._column(pd.Series(values, name="x"), "", None)
+    assert len({len(cell.partition(".")[2]) for cell in cells}) == 1
+
+
+def test_a_figure_carries_its_description_as_text_and_as_alternative_text():
+    shown = show.figure(plots.bars(FRAME, x="amount", y="product"), "Bars of 2 products:\n largest 1,234")
+    data, metadata = _bundle(shown)
+    assert data["text/plain"] == "[figure] Bars of 2 products: largest 1,234"
+    assert metadata["image/png"]["alt"] == "Bars of 2 products: largest 1,234"
+    assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
+
+
+def test_a_description_without_a_number_is_refused():
+    with pytest.raises(TableError, match="holds no number"):
+        show.figure(plots.bars(FRAME, x="amount", y="product"), "Bars of products")
+
+
+def test_a_headline_carries_value_interval_and_baseline():
+    shown = show.headline("Reach", 0.25, low=0.2, high=0.3, baseline=0.1, unit="%")
+    assert repr(shown) == "Reach: 25.0% (20.0% to 30.0%; baseline 10.0%)"
+    assert shown.metadata["personalize"]["value"] == 0.25 and shown.metadata["personalize"]["kind"] == "headline"
+
+
+def test_an_unknown_headline_number_is_a_dash_not_an_error():
+    assert repr(show.headline("Gain", float("nan"), unit="USD")).startswith("Gain: –")
+
+
+def test_an_answer_is_one_line_and_known_to_the_index():
+    shown = show.answer("Do\n this for $5.")
+    assert shown.metadata["personalize"] == {"kind": "answer", "text": r"Do this for \$5."}
+
+
+def test_an_export_writes_nothing_unless_a_report_is_made(tmp_path, monkeypatch):
+    monkeypatch.delenv("PERSONALIZE_TABLES", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert "2 rows, 4 columns" in repr(show.export(FRAME, "plan"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_export_shows_the_same_whether_it_writes_or_not(tmp_path, monkeypatch):
+    monkeypatch.delenv("PERSONALIZE_TABLES", raising=False)
+    silent = show.export(FRAME, "plan")
+    monkeypatch.setenv("PERSONALIZE_TABLES", str(tmp_path / "tables"))
+    assert show.export(FRAME, "plan") == silent
+    assert pd.read_parquet(tmp_path / "tables" / "plan.parquet").equals(FRAME)
+    assert pd.read_csv(tmp_path / "tables" / "plan.csv").equals(FRAME)
+
+
+def test_only_text_is_neutralised_in_csv_and_nothing_in_parquet(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERSONALIZE_TABLES", str(tmp_path))
+    frame = pd.DataFrame({"name": ["=cmd()", "@x", "-5", "- 5%", "milk"], "change": [-1.5, 2, 3, 4, 5], "=head": 1})
+    show.export(frame, "danger")
+    lines = (tmp_path / "danger.csv").read_text().splitlines()
+    assert lines[:3] == ["name,change,'=head", "'=cmd(),-1.5,1", "'@x,2.0,1"]
+    assert lines[3].startswith("-5,") and lines[4].startswith("'- 5%,")
+    assert list(pd.read_parquet(tmp_path / "danger.parquet").name) == list(frame.name)
+
+
+def test_customer_tables_are_readable_by_their_owner_only(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERSONALIZE_TABLES", str(tmp_path))
+    show.export(FRAME, "products")
+    show.export(FRAME.assign(customer_id=1), "people")
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+    assert modes["people.csv"] == modes["people.parquet"] == 0o600
+    assert modes["products.csv"] & 0o044
+
+
+def test_sets_of_products_are_joined_in_csv(tmp_path, monkeypatch):
+    monkeypatch.setenv("PERSONALIZE_TABLES", str(tmp_path))
+    show.export(pd.DataFrame({"items": [("BEER", "CHIPS")], "n": [3]}), "rules")
+    assert (tmp_path / "rules.csv").read_text() == "items,n\nBEER + CHIPS,3\n"
+
+
+@pytest.mark.parametrize("name", ["", "../up", "Plan", "a b", "a.csv"])
+def test_a_table_name_is_a_plain_word(name):
+    with pytest.raises(TableError, match="no table name"):
+        show.export(FRAME, name)
+
+
+def test_describing_a_column_that_is_not_there_is_refused():
+    with pytest.raises(TableError, match="columns \\['price'\\]"):
+        show.export(FRAME, "plan", about={"price": "x"})
+
+
+def test_two_columns_of_one_name_are_refused():
+    with pytest.raises(TableError, match="same name: \\['n'\\]"):
+        show.table(pd.DataFrame([[1, 2]], columns=["n", "n"]), "x")
