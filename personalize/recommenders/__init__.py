@@ -1,0 +1,24 @@
+"""What to show whom: repeat purchases, discoveries, and the proof that a model earns its place.
+
+    model = pz.recommenders.PersonalFrequency().fit(tables, as_of="2017-10-29")
+    model.recommend(k=10, repeat="due")          # customer_id, rank, product_id, score, slate, reason
+    pz.recommenders.compare({"mine": model}, pz.evaluate.time_split(tables, cut="2017-10-29")).table()
+
+Every model has the same two verbs (see `Recommender`). `Hybrid` blends two of them.
+"""
+
+from personalize.recommenders.base import Recommender
+from personalize.recommenders.behaviour import TIFU, MostPopular, PersonalFrequency, UserKNN
+from personalize.recommenders.content import Content
+from personalize.recommenders.history import History
+from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
+from personalize.recommenders.items import EASE, ItemKNN
+from personalize.recommenders.scoreboard import Scoreboard, Trial, compare
+from personalize.recommenders.social import Social
+from personalize.recommenders.use import Periods, most_named, periods, saleable, slates
+
+__all__ = [
+    "EASE", "TIFU", "AlphaCurve", "Content", "History", "Hybrid", "ItemKNN", "MostPopular", "Periods",
+    "PersonalFrequency", "Recommender", "Scoreboard", "Social", "Trial", "UserKNN", "alpha_curve", "compare",
+    "most_named", "periods", "saleable", "slates",
+]  # fmt: skip

@@ -1,0 +1,303 @@
+"""The contract of every recommender: ids and tables in, one tidy table out.
+
+A model says how much it thinks of which products for which customers (`_score`), and why (`_explain`).
+Everything else is done here, once: which products may be named, ties, what fills a short list, the table.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.base import BaseEstimator
+
+from personalize.recommenders.history import History
+from personalize.tables import TableError, Tables
+
+__all__ = ["Recommender", "Wanted"]
+
+Repeat = Literal["allow", "new", "due"]
+_REPEATS = ("allow", "new", "due")
+_BLOCK = 256  # customers scored at once
+
+
+@dataclass(frozen=True, eq=False)
+class Wanted:
+    """One block of a request.
+
+    Attributes
+    ----------
+    row : customer numbers, -1 for a customer without history
+    customers : their ids
+    allowed : one flag a product: may it be named at all?
+    repeat : "allow", "new" (never bought by the customer) or "due" (bought, and time for the next)
+    k : products to find for each; a model may leave out what cannot be among them
+    """
+
+    row: np.ndarray
+    customers: pd.Index
+    allowed: np.ndarray
+    repeat: Repeat
+    k: int
+
+
+class Recommender(BaseEstimator, ABC):
+    """What every recommender can do: `fit` to what was known on a day, then `recommend`.
+
+    Parameters are given to the constructor and checked in `fit`. A subclass writes `_learn` and `_score`,
+    and `_explain` where it has more to say than how often the customer bought.
+    """
+
+    history_: History
+
+    def fit(self, tables: Tables, *, as_of: Any) -> Self:
+        """Learn from everything known at the end of the day `as_of`.
+
+        Parameters
+        ----------
+        tables : Tables
+        as_of : date; nothing after it is read
+
+        Raises
+        ------
+        TableError : for a parameter out of range, or data that the model cannot learn from.
+        """
+        return self.fit_history(History.load(tables, as_of=as_of))
+
+    def fit_history(self, history: History) -> Self:
+        """Learn from a `History` that is already loaded, so that several models share it.
+
+        A model that has learned from this very history with the same parameters does not learn again.
+        """
+        self._check()
+        learned = history, self.get_params()
+        if getattr(self, "_learned", None) != learned or any(isinstance(v, Recommender) for v in learned[1].values()):
+            self.history_ = history
+            self._learn(history)
+            self._learned = learned
+        return self
+
+    def recommend(
+        self, customers: Any = None, k: int = 10, *, repeat: Repeat = "allow", candidates: Any = None
+    ) -> pd.DataFrame:
+        """The best products for each customer.
+
+        Parameters
+        ----------
+        customers : customer ids; all who bought up to `as_of` when None. An id that is not known gets
+            what sells best; an id given twice is served once
+        k : length of each list, 1 or more; a list is shorter where fewer products qualify
+        repeat : "allow" any product; "new" only products the customer never bought; "due" only products
+            bought at least twice whose usual gap between purchases has passed
+        candidates : product ids that may be named (a list, or a table with product_id), also such that were
+            never sold; every product sold up to `as_of` when None
+
+        Returns
+        -------
+        DataFrame : customer_id, rank (1 is best), product_id, score (of the model; 0 where the place was
+            filled by popularity), slate ("buy again" or "discover"), reason (words), in the order of
+            `customers` and rank
+
+        Raises
+        ------
+        TableError : for an unfitted model, k below 1, another `repeat`, missing ids or ids of another type.
+
+        Notes
+        -----
+        Products of equal score are ordered by the customer's latest purchase, then by number of buyers, then
+        by id. Only scores above 0 count; places left over are filled with what sells best, except for "due".
+        """
+        lists = self._lists(customers, k, repeat, candidates)
+        return lists.assign(reason=self._reasons(lists))[
+            ["customer_id", "rank", "product_id", "score", "slate", "reason"]
+        ]
+
+    def _lists(self, customers: Any, k: int, repeat: Repeat, candidates: Any) -> pd.DataFrame:
+        if not hasattr(self, "history_"):
+            raise TableError(f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first")
+        if repeat not in _REPEATS or k < 1:
+            raise TableError(f"repeat = {repeat!r} and k = {k}: repeat is one of {_REPEATS}, k is 1 or more")
+        allowed = self._allowed(candidates)
+        ids = self.history_.customers if customers is None else pd.Index(customers).unique()
+        row = self.history_.number(ids)
+        cuts = [slice(i, i + _BLOCK) for i in range(0, len(ids), _BLOCK)]
+        blocks = [self._block(Wanted(row[cut], ids[cut], allowed, repeat, k)) for cut in cuts]
+        return pd.concat([_empty(self.history_), *blocks], ignore_index=True)
+
+    def _allowed(self, candidates: Any) -> np.ndarray:
+        if candidates is None:
+            return self.history_.buyers > 0
+        ids = candidates["product_id"] if isinstance(candidates, pd.DataFrame) else candidates
+        number = self.history_.product_number(ids)
+        if not (number >= 0).any():
+            raise TableError(f"none of the {len(number):,} candidates is a product of this source: check the ids")
+        allowed = np.zeros(len(self.history_.products), dtype=bool)
+        allowed[number[number >= 0]] = True
+        return allowed
+
+    def _block(self, want: Wanted) -> pd.DataFrame:
+        history = self.history_
+        place, col, score = self.best(want)
+        if want.repeat != "due":
+            place, col, score = self._fill(want, place, col, score)
+        pair = history.find(want.row[place], col)
+        return pd.DataFrame(
+            {
+                "customer_id": want.customers[place],
+                "rank": _run_numbers(place),
+                "product_id": history.products[col],
+                "score": score,
+                "slate": np.where(pair >= 0, "buy again", "discover"),
+                "_row": want.row[place],
+                "_col": col,
+                "_pair": pair,
+            }
+        )
+
+    def best(self, want: Wanted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Place in the block, product number and score of each customer's best products, in final order."""
+        return _best(self._eligible(want), want, self.history_)
+
+    def _eligible(self, want: Wanted) -> sparse.csr_array:
+        """Scores above 0 of the products that may be named: customers of the block x products."""
+        scores = sparse.csr_array(self._score(want))
+        keep = (scores.data > 0) & want.allowed[scores.indices]
+        if want.repeat != "allow":
+            keep &= self._marked(scores, want) == (want.repeat == "due")
+        return kept(scores, keep)
+
+    def _marked(self, scores: sparse.csr_array, want: Wanted) -> np.ndarray:
+        """One flag a score: did the customer buy it (for "due": and is it time for the next)?"""
+        history, flags = self.history_, np.zeros(scores.nnz, dtype=bool)
+        due = history.due if want.repeat == "due" else np.ones(len(history.col), dtype=bool)
+        mark = np.zeros(len(history.products), dtype=bool)
+        for row, a, b in zip(want.row, scores.indptr[:-1], scores.indptr[1:], strict=True):
+            pairs = history.pairs_of(row)
+            mark[history.col[pairs]] = due[pairs]
+            flags[a:b] = mark[scores.indices[a:b]]
+            mark[history.col[pairs]] = False
+        return flags
+
+    def _fill(self, want: Wanted, place: np.ndarray, col: np.ndarray, score: np.ndarray) -> tuple:
+        """The lists with their free places filled by what sells best."""
+        best = self.history_.by_popularity
+        best, taken = best[want.allowed[best]], np.zeros(len(self.history_.products), dtype=bool)
+        places, cols = [place], [col]
+        bounds = np.searchsorted(place, np.arange(len(want.row) + 1))
+        for i in np.flatnonzero(np.diff(bounds) < want.k):
+            out = col[bounds[i] : bounds[i + 1]]
+            if want.repeat == "new":
+                out = np.r_[out, self.history_.col[self.history_.pairs_of(want.row[i])]]
+            taken[out] = True
+            free = best[: want.k + len(out)]
+            cols.append(free[~taken[free]][: want.k - (bounds[i + 1] - bounds[i])])
+            places.append(np.full(len(cols[-1]), i))
+            taken[out] = False
+        place, filled = np.concatenate(places), np.concatenate(cols)
+        score = np.r_[score, self._fill_score(filled[len(col) :])]
+        order = np.argsort(place, kind="stable")
+        return place[order], filled[order].astype(int), score[order]
+
+    def _fill_score(self, col: np.ndarray) -> np.ndarray:
+        return np.zeros(len(col))
+
+    def _reasons(self, lists: pd.DataFrame) -> list[str]:
+        history = self.history_
+        words = [""] * len(lists)
+        bought = np.flatnonzero(lists._pair >= 0)
+        for i, text in zip(bought, _habits(history, lists._pair.to_numpy()[bought]), strict=True):
+            words[i] = text
+        new = np.flatnonzero(lists._pair < 0)
+        own = new[lists.score.to_numpy()[new] > 0]
+        for i, text in zip(own, self._explain(lists._row.to_numpy()[own], lists._col.to_numpy()[own]), strict=True):
+            words[i] = text
+        share = 100 * history.buyers / len(history.customers)
+        return [words[i] or f"popular: bought by {share[col]:.1f}% of customers" for i, col in enumerate(lists._col)]
+
+    def _check(self) -> None:
+        """Raise TableError for parameters out of range."""
+
+    @abstractmethod
+    def _learn(self, history: History) -> None:
+        """Set the learned attributes."""
+
+    @abstractmethod
+    def _score(self, want: Wanted) -> Any:
+        """Customers of the block x products; a score of 0 or less means nothing to say."""
+
+    def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterator[str]:
+        """Why these products, new to these customers, were named; "" leaves it to popularity."""
+        return iter([""] * len(row))
+
+
+def _best(scores: sparse.csr_array, want: Wanted, history: History) -> tuple:
+    k = want.k
+    keep = np.ones(scores.nnz, dtype=bool)
+    data = scores.data.astype(np.float32)  # differences beyond 7 digits are ties, whatever the machine
+    for a, b in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
+        if b - a > k:
+            keep[a:b] = at_least(data[a:b], k)
+    place = np.repeat(np.arange(len(want.row)), np.diff(scores.indptr))[keep]
+    col, data = scores.indices[keep], data[keep]
+    pair = history.find(want.row[place], col)
+    idle = np.where(pair >= 0, history.last[pair], np.iinfo(np.int32).max)
+    order = np.lexsort([col, -history.buyers[col], idle, -data, place])
+    order = order[_run_numbers(place[order]) <= k]
+    return place[order], col[order], data[order].astype(float)
+
+
+def at_least(values: np.ndarray, k: int) -> np.ndarray:
+    """One flag a value: is it among the k largest of its row (the last axis), or equal to the k-th?"""
+    if k >= values.shape[-1]:
+        return np.ones(values.shape, dtype=bool)
+    return values >= np.partition(values, -k, axis=-1)[..., -k, None]
+
+
+def _run_numbers(group: np.ndarray) -> np.ndarray:
+    """1, 2, ... within each run of equal values."""
+    if not len(group):
+        return np.zeros(0, dtype=int)
+    start = np.flatnonzero(np.r_[True, np.diff(group) != 0])
+    return np.arange(len(group)) - np.repeat(start, np.diff(np.r_[start, len(group)])) + 1
+
+
+def kept(scores: sparse.csr_array, keep: np.ndarray) -> sparse.csr_array:
+    """The matrix without the entries that are not flagged."""
+    indptr = np.r_[0, np.cumsum(keep)][scores.indptr]
+    return sparse.csr_array((scores.data[keep], scores.indices[keep], indptr), shape=scores.shape)
+
+
+def _empty(history: History) -> pd.DataFrame:
+    numbers = {name: np.zeros(0, dtype=int) for name in ("rank", "_row", "_col", "_pair")}
+    ids = {"customer_id": history.customers[:0], "product_id": history.products[:0]}
+    frame = pd.DataFrame({**ids, **numbers, "score": np.zeros(0), "slate": np.zeros(0, dtype=str)})
+    return frame[["customer_id", "rank", "product_id", "score", "slate", "_row", "_col", "_pair"]]
+
+
+def _habits(history: History, pair: np.ndarray) -> Iterator[str]:
+    """How often, how long ago and how regularly each pair was bought, in words."""
+    span = history.first[pair] - history.last[pair]
+    for orders, last, days in zip(history.orders[pair], history.last[pair], span, strict=True):
+        if orders == 1:
+            yield f"bought once, {_ago(last)}"
+        elif days == 0:
+            yield f"bought {orders} times, {_ago(last)}"
+        else:
+            yield f"bought {orders} times, last {_ago(last)}, usual gap {_length(days / (orders - 1))}"
+
+
+def _ago(days: float) -> str:
+    return "today" if days == 0 else f"{_length(days)} ago"
+
+
+def _length(days: float) -> str:
+    """Days in the unit people would use.
+
+    >>> _length(1), _length(9.6), _length(21)
+    ('1 day', '10 days', '3 weeks')
+    """
+    count, unit = (days, "day") if days < 14 else (days / 7, "week")
+    return f"{max(1, round(count))} {unit}{'' if round(count) <= 1 else 's'}"

@@ -1,0 +1,233 @@
+"""Who bought what, how often and when: the one thing every recommender learns from.
+
+Customers and products are numbered 0, 1, ... in the order of their ids; one extra, empty row stands for
+a customer who is not known, so that number -1 can be looked up like any other.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from personalize.tables import TableError, Tables
+
+__all__ = ["History", "names"]
+
+_TEXTS = ("department", "category", "subcategory", "brand", "name", "text")
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """All purchases up to a day, one entry a customer and product.
+
+    Attributes
+    ----------
+    tables : Tables as known at the end of `as_of`
+    as_of : the last known day
+    customers, products : sorted ids; a number is a position in them. `products` also holds what was never sold
+    row, col : customer and product number of every pair, ordered by both
+    orders : number of orders of the pair, 1 or more
+    first, last : days from the first and the latest purchase of the pair to `as_of`, 0 or more
+    """
+
+    tables: Tables
+    as_of: pd.Timestamp
+    customers: pd.Index
+    products: pd.Index
+    row: np.ndarray
+    col: np.ndarray
+    orders: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    _start: np.ndarray
+    _age: np.ndarray
+
+    @classmethod
+    def load(cls, tables: Tables, *, as_of: Any, max_rows: int = 50_000_000) -> "History":
+        """The purchases known at the end of the day `as_of`.
+
+        Parameters
+        ----------
+        tables : Tables
+        as_of : date; nothing after it is read
+        max_rows : the largest number of purchases to bring into memory (about 40 bytes each)
+
+        Raises
+        ------
+        TableError : when no known customer bought anything, or `as_of` is outside the data.
+        """
+        return cls.of(tables.until(as_of), pd.Timestamp(as_of).normalize(), max_rows=max_rows)
+
+    @classmethod
+    def of(cls, known: Tables, as_of: pd.Timestamp, *, max_rows: int = 50_000_000) -> "History":
+        """The same from tables that already end at `as_of`, though the last order may lie before it."""
+        visits = known.query("recommender_visits", max_rows=max_rows)
+        if visits.empty:
+            raise TableError(
+                f"no purchase of a known customer up to {as_of:%Y-%m-%d}: recommendations need customer_id "
+                "and a quantity above 0 on some order lines"
+            )
+        row, customers = pd.factorize(visits.customer_id, sort=True)
+        products = _catalogue(known, visits.product_id)
+        col = products.get_indexer(visits.product_id)
+        start = np.flatnonzero(np.r_[True, (np.diff(row) != 0) | (np.diff(col) != 0)])
+        age = (as_of - visits.day).dt.days.to_numpy(np.int32)
+        end = np.r_[start[1:], len(row)]
+        return cls(known, as_of, customers, products, row[start].astype(np.int32), col[start].astype(np.int32),
+                   (end - start).astype(np.int32), age[start], age[end - 1], start, age)  # fmt: skip
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a matrix of this history, the empty row included."""
+        return len(self.customers) + 1, len(self.products)
+
+    @cached_property
+    def _indptr(self) -> np.ndarray:
+        return np.searchsorted(self.row, np.arange(self.shape[0] + 1, dtype=self.row.dtype))
+
+    def pairs_of(self, row: int) -> slice:
+        """The pairs of one customer number; none for -1."""
+        return slice(self._indptr[row], self._indptr[row + 1]) if row >= 0 else slice(0, 0)
+
+    @cached_property
+    def due(self) -> np.ndarray:
+        """One flag a pair: bought at least twice, and the usual gap between purchases has passed."""
+        return (self.orders > 1) & (self.last * (self.orders - 1) >= self.first - self.last)
+
+    @cached_property
+    def buyers(self) -> np.ndarray:
+        """Number of customers who bought each product; 0 for one never sold."""
+        return np.bincount(self.col, minlength=len(self.products))
+
+    @cached_property
+    def by_popularity(self) -> np.ndarray:
+        """Products ever sold, most buyers first, then by id."""
+        order = np.argsort(-self.buyers, kind="stable")
+        return order[: int((self.buyers > 0).sum())]
+
+    @cached_property
+    def names(self) -> np.ndarray:
+        """What people call each product; its id where the source has no name."""
+        return names(self.tables, self.products)
+
+    @cached_property
+    def text(self) -> pd.Series:
+        """All that is written about each product, in one text of words in lower case, "" where there is nothing.
+
+        Digits and signs are dropped, so that products which differ only in a number share their text.
+
+        Raises
+        ------
+        TableError : when the source has no products table, or none of its text columns.
+        """
+        tables = self.tables
+        columns = [name for name in _TEXTS if "products" in tables and name in tables.products.columns]
+        if not columns:
+            raise TableError(
+                f"source '{tables.name}' has no product text: give the table products with product_id and one or "
+                f"more of {', '.join(_TEXTS)}"
+            )
+        known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
+        known = known.set_index("product_id").fillna("").astype(str).reindex(self.products, fill_value="")
+        text = known[columns[0]].str.cat(known[columns[1:]], sep=" ") if columns[1:] else known[columns[0]]
+        return text.str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
+
+    @cached_property
+    def kind(self) -> np.ndarray | None:
+        """A number for the narrowest group of each product, -1 where it is not known; None without any groups."""
+        tables = self.tables
+        columns = [c for c in ("subcategory", "category") if "products" in tables and c in tables.products.columns]
+        if not columns:
+            return None
+        known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
+        group = known[columns[0]].fillna(known[columns[-1]])
+        return pd.factorize(pd.Series(group.to_numpy(), index=known.product_id).reindex(self.products))[0]
+
+    @cached_property
+    def _kinds_bought(self) -> np.ndarray:
+        known = self.kind[self.col] >= 0
+        return np.unique(self.row[known].astype(np.int64) * (self.kind.max() + 1) + self.kind[self.col[known]])
+
+    def familiar(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+        """One flag a (customer, product): had the customer bought from the product's narrowest group?"""
+        known, wanted = self._kinds_bought, row.astype(np.int64) * (self.kind.max() + 1) + self.kind[col]
+        place = np.searchsorted(known, wanted)
+        found = np.r_[known, -1][place] == wanted
+        return found & (row >= 0) & (self.kind[col] >= 0)
+
+    def matrix(self, values: Any = None) -> sparse.csr_array:
+        """Customers x products with one value a pair (1 when None), and an empty last row.
+
+        Parameters
+        ----------
+        values : array of one number a pair, in the order of `row` and `col`
+        """
+        data = np.ones(len(self.col)) if values is None else np.asarray(values, dtype=float)
+        return sparse.csr_array((data, self.col, self._indptr), shape=self.shape)
+
+    def decayed(self, half_life_weeks: float | None) -> np.ndarray:
+        """Orders of each pair, each counting half as much for every `half_life_weeks` it lies back.
+
+        Parameters
+        ----------
+        half_life_weeks : weeks, above 0; None counts every order as 1
+        """
+        if half_life_weeks is None:
+            return self.orders.astype(float)
+        weight = np.exp2(-np.arange(int(self._age.max()) + 1) / (7.0 * half_life_weeks))
+        return np.add.reduceat(weight[self._age], self._start)
+
+    def find(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+        """Position of each (customer, product) among the pairs, -1 where it was never bought."""
+        width = len(self.products)
+        if not hasattr(self, "_keys"):
+            object.__setattr__(self, "_keys", self.row.astype(np.int64) * width + self.col)
+        wanted = np.asarray(row, dtype=np.int64) * width + col
+        place = np.minimum(np.searchsorted(self._keys, wanted), len(self._keys) - 1)
+        return np.where(self._keys[place] == wanted, place, -1)
+
+    def number(self, customers: Any) -> np.ndarray:
+        """The number of each customer id, -1 where it is not known.
+
+        Raises
+        ------
+        TableError : when the ids are text and the history's are numbers, or the other way round.
+        """
+        return _numbers(self.customers, customers, "customer_id")
+
+    def product_number(self, products: Any) -> np.ndarray:
+        """The number of each product id, -1 where it is not known; TableError for ids of another type."""
+        return _numbers(self.products, products, "product_id")
+
+
+def names(tables: Tables, products: Any) -> np.ndarray:
+    """What people call each product id; the id itself where the source has no name for it."""
+    wanted = pd.Index(products)
+    found = pd.Series(wanted.astype(str), index=wanted, dtype=object)
+    if "products" in tables and "name" in tables.products.columns:
+        given = tables.products.to_pandas(["product_id", "name"]).dropna().drop_duplicates("product_id")
+        found = given.set_index("product_id").name.astype(object).reindex(wanted).fillna(found)
+    return found.to_numpy(dtype=object)
+
+
+def _catalogue(tables: Tables, sold: pd.Series) -> pd.Index:
+    products = pd.Index(sold.unique())
+    if "products" in tables:
+        products = products.union(pd.Index(tables.products.to_pandas(["product_id"]).product_id.unique()))
+    return products.sort_values()
+
+
+def _numbers(known: pd.Index, wanted: Any, name: str) -> np.ndarray:
+    wanted = pd.Index(wanted)
+    if missing := int(wanted.isna().sum()):
+        raise TableError(f"{missing:,} of the {len(wanted):,} given values of {name} are missing: drop them")
+    number = pd.api.types.is_numeric_dtype
+    if len(wanted) and number(wanted) != number(known):
+        raise TableError(
+            f"{name} is given as {wanted.dtype} (first: {wanted[0]!r}) but is {known.dtype} in the data "
+            f"(first: {known[0]!r}): convert it, for example with .astype({type(known[0]).__name__!r})"
+        )
+    return known.get_indexer(wanted)

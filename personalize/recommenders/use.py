@@ -1,0 +1,146 @@
+"""From scores to action: the periods, the merchandise, and the two slates."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from personalize.evaluate import Split, time_split
+from personalize.recommenders.base import Recommender
+from personalize.recommenders.history import History, names
+from personalize.tables import TableError, Tables
+
+__all__ = ["Periods", "most_named", "periods", "saleable", "slates"]
+
+
+@dataclass(frozen=True)
+class Periods:
+    """Three stretches of days: to learn from, to choose on, to judge on.
+
+    Attributes
+    ----------
+    known : Tables up to `as_of`; the final lists are made from them
+    tune : Split whose test days choose the weights of a blend; it ends where `judge` starts to test
+    judge : Split whose test days judge every model
+    as_of : the last known day
+    days : length of each test period
+    """
+
+    known: Tables
+    tune: Split
+    judge: Split
+    as_of: pd.Timestamp
+    days: int
+
+    def table(self) -> pd.DataFrame:
+        """One row a period: period, first_day, last_day, days, used_for."""
+        first, day = self.known.start, pd.Timedelta(days=1)
+        rows = [
+            ("history", first, self.tune.cut, "every model learns"),
+            ("choose", self.tune.cut + day, self.judge.cut, "sets the weight of a blend, then is learned from too"),
+            ("judge", self.judge.cut + day, self.as_of, "scores every model, once; no model has seen it"),
+        ]
+        table = pd.DataFrame(rows, columns=["period", "first_day", "last_day", "used_for"])
+        table.insert(3, "days", (table.last_day - table.first_day).dt.days + 1)
+        return table
+
+
+def periods(tables: Tables, *, as_of: Any = "", test_weeks: int = 9) -> Periods:
+    """The days to learn from, to choose on and to judge on, counted back from the last known day.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : the last known day; the last day with an order when empty
+    test_weeks : weeks to choose on, and as many to judge on, 1 or more; shortened to a fifth of the days
+        there are where the data are short
+
+    Returns
+    -------
+    Periods
+
+    Raises
+    ------
+    TableError : for fewer than 5 days, or test_weeks below 1.
+    """
+    known = tables.until(as_of or tables.end)
+    last = pd.Timestamp(as_of or tables.end).normalize()
+    span = (last - known.start).days + 1
+    if test_weeks < 1 or span < 5:
+        raise TableError(
+            f"test_weeks = {test_weeks} and {span} day(s) of orders up to {last:%Y-%m-%d}: recommendations are "
+            "judged on later days, which takes 1 week or more of test and 5 days or more of orders"
+        )
+    days = min(7 * test_weeks, span // 5)
+    cut, early = last - pd.Timedelta(days=days), last - pd.Timedelta(days=2 * days)
+    return Periods(known, time_split(tables, cut=early, until=cut), time_split(tables, cut=cut, until=last), last, days)
+
+
+def saleable(tables: Tables, *, exclude_departments: list[str]) -> pd.Series | None:
+    """The products that may be recommended: all but those of some departments.
+
+    Parameters
+    ----------
+    tables : Tables
+    exclude_departments : names of departments that are no merchandise (fuel, postage, coupons ...);
+        a name that does not occur excludes nothing
+
+    Returns
+    -------
+    Series : product_id; None where the source has no products or no departments, which means all products
+    """
+    if "products" not in tables or "department" not in tables.products.columns:
+        return None
+    products = tables.products.to_pandas(["product_id", "department"])
+    return products.product_id[~products.department.isin(exclude_departments)].reset_index(drop=True)
+
+
+def slates(
+    again: Recommender, discover: Recommender, *, history: History, k: int = 10, candidates: Any = None
+) -> pd.DataFrame:
+    """Two lists for every customer: what to buy again, and what to discover.
+
+    Parameters
+    ----------
+    again, discover : recommenders, one for each list; both are fitted here
+    history : what they learn from, `History.load(tables, as_of=...)`
+    k : longest length of each list
+    candidates : as for `Recommender.recommend`
+
+    Returns
+    -------
+    DataFrame : as from `recommend`, ranked within customer and slate, "buy again" first; a customer who has
+        bought fewer than k products has a shorter first list
+    """
+    first = again.fit_history(history).recommend(k=k, candidates=candidates)
+    first = first[first.slate == "buy again"]
+    first = first.assign(rank=first.groupby("customer_id").cumcount() + 1)
+    second = discover.fit_history(history).recommend(k=k, repeat="new", candidates=candidates)
+    both = pd.concat([first, second], ignore_index=True)
+    return both.sort_values(["customer_id", "slate", "rank"], kind="stable", ignore_index=True)
+
+
+def most_named(lists: pd.DataFrame, tables: Tables, *, slate: str, top: int = 10, min_cell: int = 10) -> pd.DataFrame:
+    """The products that one slate names most often.
+
+    Parameters
+    ----------
+    lists : from `slates` or `recommend`
+    tables : Tables, for the names
+    slate : "buy again" or "discover"
+    top : rows
+    min_cell : products named to fewer customers are left out
+
+    Returns
+    -------
+    DataFrame : product (its name), customers (to whom it is named), share (of the customers with such a list),
+        typical_reason (of the customer in the middle when they are ordered by score)
+    """
+    chosen = lists[lists.slate == slate].sort_values(["product_id", "score", "customer_id"], kind="stable")
+    place = chosen.groupby("product_id").cumcount()
+    chosen = chosen.assign(customers=chosen.groupby("product_id").product_id.transform("size"))
+    middle = chosen[(place == chosen.customers // 2) & (chosen.customers >= min_cell)]
+    middle = middle.sort_values(["customers", "product_id"], ascending=[False, True]).head(top)
+    share = middle.customers / max(chosen.customer_id.nunique(), 1)
+    named = middle.assign(product=names(tables, middle.product_id), share=share, typical_reason=middle.reason)
+    return named[["product", "customers", "share", "typical_reason"]].reset_index(drop=True)
