@@ -329,7 +329,13 @@ def test_the_sources_share_a_page(made):
     assert 'href="shop/index.html">Corner shop</a>' in (made.out.parent / "index.html").read_text()
 
 
-def test_the_executed_notebook_is_what_papermill_makes(made, tmp_path):
+def test_a_notebook_that_leaves_early_has_failed(tmp_path, notebook_file):
+    path = notebook_file(tmp_path / "00_leave.ipynb", ["md:# Leave", PARAMETERS, "import sys\nsys.exit(0)", "2 + 2"])
+    _, failure = asyncio.run(execute(path, {}, cwd=tmp_path))
+    assert failure.cell == 2 and "SystemExit" in failure.error
+
+
+def test_the_executed_notebook_is_what_plain_papermill_makes(made, tmp_path):
     given = {"k": 6, "source": "x"}
     source = str(made.folder / "notebooks" / "00_good.ipynb")
     theirs = papermill.execute_notebook(source, str(tmp_path / "o.ipynb"), given, progress_bar=False, log_output=False)
@@ -337,7 +343,7 @@ def test_the_executed_notebook_is_what_papermill_makes(made, tmp_path):
     assert failure is None
     assert [cell.source for cell in ours.cells if "k = 6" in cell.source][0].splitlines()[1:] == [
         "k = 6",
-        "source = 'x'",
+        'source = "x"',
     ]
     for mine, its in zip(ours.cells, normalised(theirs).cells, strict=True):
         assert mine.get("outputs") == its.get("outputs")

@@ -1,22 +1,28 @@
 """One notebook run in a kernel of its own, under an environment that is the same everywhere."""
 
+import asyncio
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
-from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from jupyter_core.utils import ensure_event_loop
+from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
+from papermill.execute import ERROR_MARKER_TAG
 
-from personalize.report.normalise import INJECTED, inject, normalised, plain, without_folder
+from personalize.report.normalise import INJECTED, normalised, plain, without_folder
 from personalize.report.warm import CLIENT
 
 CHECKOUT = Path(__file__).parents[2]
@@ -51,7 +57,7 @@ class Failure:
 async def execute(
     path: Path, values: dict[str, Any], *, cwd: Path, tables: Path | None = None, nursery: Path | None = None
 ) -> tuple[NotebookNode, Failure | None]:
-    """The notebook, executed and normalised, and where it failed, if it did; what comes after a failure is cut off.
+    """The notebook, executed by papermill and normalised, and where it failed, if it did; what follows is cut off.
 
     Parameters
     ----------
@@ -61,72 +67,112 @@ async def execute(
     tables : folder for the tables that `show.export` writes; None to write none
     nursery : socket of a nursery of warm kernels (see `warm`); None to start cold
     """
-    nb = nbformat.read(path, as_version=4)
-    inject(nb, values)
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs, cell.execution_count = [], None
     with tempfile.TemporaryDirectory(prefix="pz-") as scratch:
-        env = {"IPYTHONDIR": scratch} | ({"PERSONALIZE_TABLES": str(tables)} if tables else {})
-        failure = await _run(nb, _manager(Path(scratch), nursery), cwd=cwd, env=env)
+        env = {k: v for k, v in os.environ.items() if k != "PERSONALIZE_TABLES"} | SAME_EVERYWHERE
+        env |= {"IPYTHONDIR": scratch} | ({"PERSONALIZE_TABLES": str(tables)} if tables else {})
+        manager = _manager(Path(scratch), nursery, cwd=cwd, env=env)
+        try:
+            work = partial(_papermill, path, values, Path(scratch) / "executed.ipynb", manager)
+            nb = await asyncio.get_running_loop().run_in_executor(None, Context().run, _with_own_loop, work)
+        except asyncio.CancelledError:
+            manager.kill()
+            raise
+    failure = _failure(nb)
     without_folder(nb, str(values.get("source", "")))
     return normalised(nb), failure
 
 
-async def _run(
-    nb: NotebookNode, manager: type[AsyncKernelManager], *, cwd: Path, env: dict[str, str]
-) -> Failure | None:
-    env = {k: v for k, v in os.environ.items() if k != "PERSONALIZE_TABLES"} | SAME_EVERYWHERE | env
-    client = NotebookClient(
-        nb,
-        kernel_manager_class=manager,
-        timeout=LONGEST_CELL,
-        startup_timeout=LONGEST_START,
-        record_timing=False,
-        store_widget_state=False,
-        shutdown_kernel="immediate",
-    )
+def _with_own_loop(work: Callable[[], NotebookNode]) -> NotebookNode:
+    """The result of papermill's synchronous work, whose event loop belongs to this thread and ends with it."""
     try:
-        await client.async_execute(cwd=str(cwd), env=env, stderr=subprocess.DEVNULL)
-    except CellExecutionError as error:
-        return _failure(nb, error.ename, error.evalue, plain(error.traceback))
-    except CellTimeoutError:
-        return _failure(nb, "Timeout", f"the cell ran for more than {LONGEST_CELL:,} seconds", "")
-    except DeadKernelError:
-        return _failure(nb, "Kernel died", "the process ended without an error: most often it ran out of memory", "")
-    return None
+        return work()
+    finally:
+        ensure_event_loop().close()
+        asyncio.set_event_loop(None)
 
 
-def _manager(scratch: Path, nursery: Path | None) -> type[AsyncKernelManager]:
+def _papermill(path: Path, values: dict[str, Any], out: Path, manager: type[AsyncKernelManager]) -> NotebookNode:
+    """The executed notebook, whole or up to the cell that failed."""
+    papermill.engines.papermill_engines.register(_Engine.__name__, _Engine)
+    try:
+        return papermill.execute_notebook(
+            nbformat.read(path, as_version=4),
+            str(out),
+            values,
+            engine_name=_Engine.__name__,
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            start_timeout=LONGEST_START,
+            execution_timeout=LONGEST_CELL,
+            iopub_timeout=LONGEST_START,
+            kernel_manager_class=manager,
+            record_timing=False,
+            store_widget_state=False,
+            shutdown_kernel="immediate",
+        )
+    except papermill.PapermillExecutionError:
+        nb = nbformat.read(out, as_version=4)
+        nb.cells = [c for c in nb.cells if ERROR_MARKER_TAG not in c.metadata.get("tags", [])]
+        return nb
+
+
+class _Engine(papermill.engines.NBClientEngine):
+    """papermill's own engine, which also keeps the notebook when a cell takes too long or the kernel dies."""
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **settings: Any) -> NotebookNode:
+        try:
+            return super().execute_managed_notebook(nb_man, kernel_name, **settings)
+        except CellTimeoutError:
+            said = ("Timeout", f"the cell ran for more than {LONGEST_CELL:,} seconds")
+        except DeadKernelError:
+            said = ("Kernel died", "the process ended without an error: most often it ran out of memory")
+        running = [c for c in nb_man.nb.cells if c.cell_type == "code" and c.metadata.papermill.status != "pending"]
+        running[-1].outputs.append(nbformat.v4.new_output("error", ename=said[0], evalue=said[1], traceback=[]))
+        return nb_man.nb
+
+
+def _manager(scratch: Path, nursery: Path | None, *, cwd: Path, env: dict[str, str]) -> type[AsyncKernelManager]:
     """A manager that starts this very Python, and talks to it through files where the system can."""
     cold = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     warm = [sys.executable, "-S", "-E", str(CLIENT), str(nursery), "{connection_file}"]
     spec = KernelSpec(argv=warm if nursery else cold, display_name="Python 3", language="python")
+    started: list[AsyncKernelManager] = []
 
     class Manager(AsyncKernelManager):
         def __init__(self, **kwargs: Any) -> None:
             transport = "tcp" if sys.platform == "win32" else "ipc"
             super().__init__(**{**kwargs, "connection_file": str(scratch / "k.json"), "transport": transport})
             self._kernel_spec = spec
+            started.append(self)
+
+        async def start_kernel(self, **kwargs: Any) -> None:
+            """Start the kernel in its folder and environment."""
+            await super().start_kernel(**kwargs, cwd=str(cwd), env=env, stderr=subprocess.DEVNULL)
+
+        @staticmethod
+        def kill() -> None:
+            """End the kernel at once; its notebook then stops."""
+            for manager in started:
+                if manager.provisioner and manager.provisioner.process:
+                    manager.provisioner.process.kill()
 
     return Manager
 
 
-def _failure(nb: NotebookNode, name: str, message: str, traceback: str) -> Failure:
+def _failure(nb: NotebookNode) -> Failure | None:
     """What failed, in the notebook's own terms; the error output is cut to it, later cells are dropped."""
     own = [c for c in nb.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
-    ran = [cell for cell in own if cell.execution_count is not None or cell.outputs]
     failed = next((cell for cell in own if any(o.output_type == "error" for o in cell.outputs)), None)
-    failed = failed or (own[len(ran)] if len(ran) < len(own) else own[-1])
-    lines = [int(n) for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", traceback)]
+    if failed is None:
+        return None
+    error = next(o for o in failed.outputs if o.output_type == "error")
+    lines = [int(n) for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", plain("\n".join(error.traceback)))]
     source = failed.source.splitlines() or [""]
     line = lines[-1] if lines and lines[-1] <= len(source) else 0
     code = source[line - 1].strip() if line else source[0].strip()
-    message = message.replace(f"{CHECKOUT}{os.sep}", "")
-    text = f"{name}: {message}".strip().rstrip(":")
-    failed.outputs = [o for o in failed.outputs if o.output_type != "error"]
-    failed.outputs.append(
-        nbformat.v4.new_output("error", ename=name, evalue=message, traceback=[f"line {line}: {code}", text])
-    )
+    message = error.evalue.replace(f"{CHECKOUT}{os.sep}", "")
+    text = f"{error.ename}: {message}".strip().rstrip(":")
+    error.update(evalue=message, traceback=[f"line {line}: {code}", text])
     del nb.cells[nb.cells.index(failed) + 1 :]
     return Failure(own.index(failed) + 1, line, code, text)

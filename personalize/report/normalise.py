@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 from nbformat import NotebookNode
 
@@ -30,25 +29,12 @@ def normalised(nb: NotebookNode) -> NotebookNode:
     return nb
 
 
-def inject(nb: NotebookNode, values: dict[str, Any]) -> None:
-    """Add a cell that sets the parameters after the parameters cell, as papermill does; none for no values."""
-    at = next((i for i, cell in enumerate(nb.cells) if "parameters" in cell.metadata.get("tags", [])), None)
-    if at is None or not values:
-        return
-    lines = ["# Parameters", *(f"{name} = {value!r}" for name, value in values.items())]
-    cell = NotebookNode(
-        cell_type="code", id="injected", metadata=NotebookNode(tags=[INJECTED]), execution_count=None, outputs=[]
-    )
-    cell.source = "\n".join(lines)
-    nb.cells.insert(at + 1, cell)
-
-
 def without_folder(nb: NotebookNode, source: str) -> None:
     """Write the source's file name where the injected cell holds its absolute path."""
     if Path(source).is_absolute():
         for cell in nb.cells:
             if INJECTED in cell.metadata.get("tags", []):
-                cell.source = cell.source.replace(repr(source), repr(Path(source).name))
+                cell.source = cell.source.replace(source, Path(source).name)
 
 
 def plain(text: str) -> str:
