@@ -517,10 +517,15 @@ def test_every_report_comes_out_on_own_data(folder, export, titles):
     assert Path("reports/shop/index.html").is_file()
 
 
-@pytest.mark.parametrize("which", ["one customer", "one product"])
-def test_a_report_on_the_smallest_shop_comes_out_or_says_what_it_lacks(folder, export, titles, which):
+def test_a_report_on_one_customer_is_refused_before_anything_runs(folder, export):
+    done, _ = _reported(_shops(export)["one customer"])
+    assert done.returncode == 2 and "holds orders of 1 customer(s)" in done.stderr, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr and not Path("reports/shop/manifest.json").exists()
+
+
+def test_a_report_on_one_product_comes_out_and_says_what_it_lacks(folder, export, titles):
     """A model with too little to work on may refuse, in words of its own; no library and no drawing fails."""
-    done, pages = _reported(_shops(export)[which])
+    done, pages = _reported(_shops(export)["one product"])
     assert (done.returncode in (0, 1), done.stderr) == (True, ""), done.stdout + done.stderr
     assert pages == titles
     errors = re.findall(r"^  (\w+): (.+)$", done.stdout, re.MULTILINE)

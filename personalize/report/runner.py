@@ -80,9 +80,15 @@ class Run:
         patience.daemon = True
         patience.start()
         try:
-            return sources.prepare(self.source)
+            made = sources.prepare(self.source)
         finally:
             patience.cancel()
+        if made.customers < 2:
+            raise TableError(
+                f"source '{self.spec.name}' holds orders of {made.customers} customer(s); reports compare customers. "
+                f"Is customer_id the right column? The counts: personalize check {Path(self.source).name}"
+            )
+        return made
 
     @property
     def span(self) -> tuple[str, str]:
