@@ -8,7 +8,7 @@ HAS := import importlib.metadata as m; m.version("personalize")
 ACTIVE := $(if $(VIRTUAL_ENV)$(CONDA_PREFIX),$(shell python -I -c '$(HAS)' 2>/dev/null && command -v python))
 PYTHON := $(if $(ACTIVE),$(ACTIVE),.venv/bin/python)
 READY := $(if $(ACTIVE),,.venv/.ready)
-RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MPLBACKEND=agg $(PYTHON)
+RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON)
 UV := $(shell command -v uv 2>/dev/null)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 

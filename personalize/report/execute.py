@@ -36,6 +36,7 @@ SAME_EVERYWHERE = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "SOURCE_DATE_EPOCH": "0",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 

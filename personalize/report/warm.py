@@ -43,7 +43,7 @@ def nursery(folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
     command = [sys.executable, "-m", "personalize.report.warm", str(listening.fileno())]
     process = subprocess.Popen(
         command,
-        env={**os.environ, **env, "MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+        env={**os.environ, **env},
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
