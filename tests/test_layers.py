@@ -58,6 +58,34 @@ def test_a_module_stays_within_four_hundred_lines(path):
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def _edges(path: Path) -> set[str]:
+    """The files of this package that a file imports when it runs (not what only a type checker reads)."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typing_only = {n for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+                   for n in ast.walk(node)}  # fmt: skip
+    found = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.ImportFrom)
+            and node not in typing_only
+            and (node.module or "").startswith("personalize")
+        ):
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found - {"personalize"}
+
+
+def test_no_two_files_import_each_other_by_any_way():
+    names = {
+        ".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES
+    }
+    graph = {name: _edges(path) & set(names) - {name} for name, path in names.items() if path.name != "__init__.py"}
+    left = dict(graph)
+    while free := [name for name, needs in left.items() if not needs & set(left)]:
+        for name in free:
+            del left[name]
+    assert not left, f"a circle runs through some of {sorted(left)}"
+
+
 def _functions():
     for path in MODULES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

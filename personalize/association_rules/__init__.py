@@ -14,7 +14,7 @@ from personalize.association_rules.encoding import basket_sizes, baskets, spend,
 from personalize.association_rules.glossary import about, pair_names, spoken
 from personalize.association_rules.later import holdout, kept, known_until, lists_compared
 from personalize.association_rules.measures import measures
-from personalize.association_rules.mining import by_size, frequent_itemsets, warm
+from personalize.association_rules.mining import by_size, frequent_itemsets
 from personalize.association_rules.null import BasketSizeNull, shuffled
 from personalize.association_rules.rules import (
     by_length,
@@ -25,6 +25,7 @@ from personalize.association_rules.rules import (
     rules,
     survivors,
     theta_curve,
+    warm,
 )  # fmt: skip
 from personalize.association_rules.use import NextProduct, cross_sell, named, substitutes
 

@@ -182,14 +182,3 @@ def _levels(found: Any, codes: np.ndarray) -> Iterator[Level]:
         place[here], inside[:], inside[here] = np.arange(len(here)), False, True
         here = np.flatnonzero((parent >= 0) & inside[parent])
         items = np.column_stack([items[place[parent[here]]], item[here]])
-
-
-def warm() -> None:
-    """Compile the inner loops, or find them compiled: run once at set-up, so that no report waits for it."""
-    from personalize.association_rules.null import shuffled
-    from personalize.association_rules.rules import count_codes
-
-    toy = encode(pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 2], "product_id": list("abcabc")}))
-    found = mine(toy, min_count=1)
-    count_codes(toy, found.levels[1].items, group=np.zeros(toy.n, np.int64), groups=1)
-    shuffled(pd.DataFrame({"order_id": [1, 2], "product_id": ["a", "b"]}), seed=0)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc, gammaincinv, stdtr, stdtrit
 
-from personalize.association_rules.encoding import Baskets
+from personalize.association_rules.encoding import Baskets, encode
 from personalize.association_rules.mining import MAX_SETS, Itemsets, mine, tuples
 from personalize.association_rules.null import BasketSizeNull, shuffled
 from personalize.association_rules.productive import against_shorter
@@ -337,3 +337,11 @@ def recommended_theta(table: pd.DataFrame, *, tolerance: float = 0.05) -> float:
     bad = lift["false_share"].to_numpy() > tolerance
     first = bad.size - np.argmax(bad[::-1]) if bad.any() else 0
     return float(lift["theta"].iloc[first]) if first < len(lift) else float("nan")
+
+
+def warm() -> None:
+    """Compile the inner loops, or find them compiled: run once at set-up, so that no report waits for it."""
+    toy = encode(pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 2], "product_id": list("abcabc")}))
+    found = mine(toy, min_count=1)
+    count_codes(toy, found.levels[1].items, group=np.zeros(toy.n, np.int64), groups=1)
+    shuffled(pd.DataFrame({"order_id": [1, 2], "product_id": ["a", "b"]}), seed=0)

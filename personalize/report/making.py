@@ -15,6 +15,7 @@ from personalize.report import keys, page, warm
 from personalize.report.execute import SAME_EVERYWHERE, Failure, execute
 from personalize.report.outcome import Outcome
 from personalize.report.parameters import Notebook
+from personalize.report.store import today
 
 if TYPE_CHECKING:
     from personalize.report.runner import Run
@@ -96,8 +97,6 @@ class Maker:
         (made / f"{notebook.name}.ipynb").write_text(text + "\n", encoding="utf-8")
 
     def _entry(self, notebook: Notebook, nb: NotebookNode, failure: Failure | None, seconds: float) -> dict[str, Any]:
-        from personalize.report.runner import today
-
         name = notebook.name
         numbers = [] if failure else page.facts(nb)["headlines"]
         old = self.run.store.reports.get(name, {})

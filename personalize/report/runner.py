@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -185,11 +184,6 @@ def commit(folder: Path) -> str:
         return ""
     done = subprocess.run([git, "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def today() -> str:
-    """The moment, for the manifest only."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _near(path: Path) -> str:

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +118,8 @@ class Store:
     def owner(self, table: str, but: str) -> str:
         """The other report that already has a table of this file name; empty where there is none."""
         return next((n for n, e in self.reports.items() if n != but and table in e["files"]), "")
+
+
+def today() -> str:
+    """The moment, for the manifest only."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
