@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a notebook or a verification failed, 2 wrong input or usag
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -19,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     except TableError as error:
         _say(f"personalize: {error}", sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read the output has left, as 'head' does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         _say("personalize: stopped; what was finished before is intact", sys.stderr)
         return 130
