@@ -118,7 +118,7 @@ def _newton(sizes: np.ndarray, counts: np.ndarray, weights: tuple[np.ndarray, np
             break
         step_a, step_b = _step(expected * expit(-a[:, None] - b), gap_a, gap_b)
         short = 3.0 / max(np.abs(step_a).max(), np.abs(step_b).max(), 3.0)
-        tries = [(np.clip(a + t * step_a, -60, 60), np.clip(b + t * step_b, -60, 60)) for t in short * HALVES]
+        tries = [(np.clip(a + t * step_a, -400, 400), np.clip(b + t * step_b, -400, 400)) for t in short * HALVES]
         losses = [
             (weight * np.logaddexp(0, u[:, None] + v)).sum() - n_sizes * sizes @ u - members * counts @ v
             for u, v in tries
