@@ -1,6 +1,8 @@
 """pyproject.toml is the source of the dependencies; the lock and the conda file must say the same."""
 
+import ast
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"python-duckdb": "duckdb"}
+IMPORT_NAMES = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def _declared() -> dict[str, Requirement]:
@@ -32,6 +35,21 @@ def _conda() -> dict[str, Requirement]:
     plain = [entry for entry in listed if isinstance(entry, str) and entry.split()[0] not in ("python", "pip")]
     found = [Requirement(entry) for entry in [*plain, *(p for p in pip if p != "-e .")]]
     return {canonicalize_name(CONDA_NAMES.get(r.name, r.name)): r for r in found}
+
+
+def _imported() -> set[str]:
+    """The third-party packages that the kit and its tests import, by the names they are installed under."""
+    names = set()
+    for path in [*(ROOT / "personalize").rglob("*.py"), *(ROOT / "tests").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+            names |= {node.module} if isinstance(node, ast.ImportFrom) and node.module else set()
+    roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"personalize", "tests"}
+    return {canonicalize_name(IMPORT_NAMES.get(root, root)) for root in roots}
+
+
+def test_everything_that_is_imported_is_declared():
+    assert _imported() <= set(_declared())
 
 
 def test_the_lock_holds_every_dependency_at_an_allowed_version():
