@@ -126,10 +126,3 @@ def test_importing_the_package_loads_no_heavy_library():
     code = "import sys, personalize; print(sorted({'pandas', 'sklearn', 'numba', 'matplotlib'} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert loaded.stdout.strip() == "[]"
-
-
-def test_every_name_the_package_offers_exists():
-    for name in personalize.__all__:
-        assert getattr(personalize, name) is not None
-    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = personalize.nothing
