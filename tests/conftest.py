@@ -1,16 +1,29 @@
-"""What all tests share; and two repairs of nbval, for `pytest notebooks --nbval -p tests.conftest`.
+"""What all tests share, two whole reports included; and two repairs of nbval, for `pytest --nbval -p tests.conftest`.
 
 nbval compares text exactly and runs cells without history. Here numbers with a decimal point may differ by a relative
 1e-6 (sums in another order), everything else must be equal; and cells run with history, as they do in a notebook, so
 that a trailing semicolon means the same. Both touch internals of nbval 0.11, which is why it is pinned.
 """
 
+import hashlib
+import json
 import math
 import os
 import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import hypothesis
 import pytest
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)  # no luck, no clock
 hypothesis.settings.load_profile("house")
@@ -84,3 +97,78 @@ def notebook_file():
         return path
 
     return write
+
+
+@dataclass(frozen=True)
+class Published:
+    """A report as a run left it: its folder, what the runner said, and every customer id of its source."""
+
+    folder: Path
+    said: str
+    customers: frozenset[str] = frozenset()
+
+    def pages(self) -> list[Path]:
+        """Every page, the list of sources included."""
+        return [self.folder.parent / "index.html", *sorted(self.folder.glob("*.html"))]
+
+
+FORMULA, SCRIPT = "=cmd()", "<script>alert(1)</script>"
+
+
+@contextmanager
+def _shared(tmp_path_factory: pytest.TempPathFactory, name: str) -> Iterator[Path]:
+    """A folder that all workers of one test run share; one at a time is in the block."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with (folder / ".lock").open("w") as lock:
+        if fcntl:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder
+
+
+def _published(source: str, folder: Path, **env: str) -> tuple[Path, str]:
+    """Folder of the report and what the runner said; made where no other worker has made it."""
+    said, out = folder / "said.txt", folder / "reports"
+    if not said.exists():
+        command = [sys.executable, "-m", "personalize", "report", source, "--out", str(out)]
+        done = subprocess.run(command, cwd=folder, env=os.environ | env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said.write_text(done.stdout + done.stderr)
+    return out / Path(source).stem, said.read_text()
+
+
+@pytest.fixture(scope="session")
+def journey_report(tmp_path_factory):
+    """All notebooks on Complete Journey, run once for all tests that read the report."""
+    with _shared(tmp_path_factory, "journey") as folder:
+        return Published(*_published("complete_journey", folder))
+
+
+@pytest.fixture(scope="session")
+def shop_report(tmp_path_factory):
+    """All notebooks on a shop with every table, unmistakable customer ids and two product names that attack."""
+    with _shared(tmp_path_factory, "marked") as folder:
+        customers = _marked_shop(folder)
+        return Published(*_published("marked.yml", folder, PERSONALIZE_CACHE=str(folder / "cache")), customers)
+
+
+def _marked_shop(folder: Path) -> frozenset[str]:
+    """Write the shop's files and `marked.yml`; returns its customer ids."""
+    from personalize import simulate
+
+    tables = dict(simulate.shop(customers=300, products=60, weeks=40, seed=5).tables)
+    ids = {i: f"cust-{hashlib.sha256(str(i).encode()).hexdigest()[:10]}" for i in tables["customers"].customer_id}
+    best = tables["orders"].product_id.value_counts().index[:2]
+    words = tables["products"].set_index("product_id")
+    words.loc[best, ["name", "category", "subcategory", "brand"]] = [[FORMULA] * 4, [SCRIPT] * 4]
+    tables["products"] = words.reset_index()
+    listed = {}
+    for name, table in tables.items():
+        people = [column for column in ("customer_id", "other_id") if column in table]
+        table.assign(**{column: table[column].map(ids) for column in people}).to_csv(
+            folder / f"{name}.csv", index=False
+        )
+        listed[name] = {"path": f"{name}.csv", "columns": {column: column for column in table.columns}}
+    (folder / "marked.yml").write_text(json.dumps({"name": "marked", "currency": "GBP", "tables": listed}))
+    return frozenset(ids.values())

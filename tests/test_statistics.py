@@ -233,12 +233,23 @@ def test_correlations_equal_scipy_and_say_where_there_are_none(cdnow: pz.tables.
 def test_outliers_by_median_and_mad_by_hand() -> None:
     spend = [10, 11, 12, 13, 14, 15, 16, 17, 18, 400]
     rows = [(c, c, 1, DAY0, 1, float(s)) for c, s in enumerate(spend)]
-    table = statistics.outliers(statistics.behaviour(shop(rows))).set_index(["measure", "scale", "rule"])
+    table = statistics.outliers(statistics.behaviour(shop(rows)), min_cell=1).set_index(["measure", "scale", "rule"])
     row = table.loc["spend", "plain", "MAD"]
     assert row.high_fence == pytest.approx(14.5 + 3.5 * 1.4826 * 2.5)
     assert (row.below, row.above, row.share) == (0, 1, 0.1)
     assert row.revenue_share == pytest.approx(400 / sum(spend))
     assert "the MAD is 0" in table.loc[("orders", "plain", "MAD"), "note"]
+
+
+def test_few_customers_far_out_are_not_counted_nor_can_they_be_worked_out() -> None:
+    rows = [(c, c, 1, DAY0, 1, s) for c, s in enumerate([10.0, 11.0, 12.0, 13.0, 14.0] * 10 + [400.0] * 9)]
+    found = statistics.behaviour(shop(rows))
+    hidden, shown = (
+        statistics.outliers(found, min_cell=n).set_index(["measure", "scale", "rule"]).loc["spend", "plain", "MAD"]
+        for n in (10, 9)
+    )
+    assert hidden[["below", "above", "share", "revenue_share"]].isna().all() and "fewer than 10" in hidden.note
+    assert shown.above == 9 and shown.note == ""
 
 
 def people(n: int) -> list[tuple]:

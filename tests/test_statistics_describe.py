@@ -195,6 +195,7 @@ def test_best_fifth_of_ten_customers_by_hand() -> None:
     c = concentration(value_counts([1, 1, 1, 1, 1, 1, 1, 1, 4, 8]), tops=[0.2])
     assert c.tops.share[0] == pytest.approx(12 / 20)
     assert c.tops.customers[0] == 2 and c.tops.times_equal[0] == pytest.approx(3)
+    assert c.table().empty and len(c.table(min_cell=2)) == 1
 
 
 def test_concentration_intervals_equal_the_bootstrap() -> None:

@@ -34,9 +34,14 @@ class Concentration:
     curve: pd.DataFrame
     note: str = ""
 
-    def table(self) -> pd.DataFrame:
-        """One row a share of the best: top, customers, share, low, high, equal, times_equal."""
-        return self.tops
+    def table(self, *, min_cell: int = 10) -> pd.DataFrame:
+        """One row a share of the best: top, customers, share, low, high, equal, times_equal.
+
+        Parameters
+        ----------
+        min_cell : shares that are held by fewer customers are left out
+        """
+        return self.tops[self.tops.customers.eq(0) | self.tops.customers.ge(min_cell)].reset_index(drop=True)
 
     def drawn(self) -> pd.DataFrame:
         """The Lorenz curve beside the line of equal shares: population, total, line (their names)."""

@@ -41,12 +41,13 @@ _LINES = (
 )
 
 
-def oddities(tables: Tables) -> pd.DataFrame:
+def oddities(tables: Tables, *, min_cell: int = 10) -> pd.DataFrame:
     """Every oddity of the data that stays in, followed to what it would break.
 
     Parameters
     ----------
     tables : Tables
+    min_cell : an oddity of fewer customers is left out
 
     Returns
     -------
@@ -56,7 +57,8 @@ def oddities(tables: Tables) -> pd.DataFrame:
     lines, size = tables.query("statistics_lines", **piece_rule(tables)).iloc[0], facts(tables)
     rows = [*_units(tables, lines), *_line_rows(lines), *_undescribed(tables, lines), *_size_rows(size)]
     names = ["oddity", "n", "unit", "share", "spend_share", "would_break", "what_is_done"]
-    return pd.DataFrame(rows, columns=names).astype({"n": "int64", "share": float, "spend_share": float})
+    shown = [row for row in rows if row[2] != "customers" or row[1] >= min_cell]
+    return pd.DataFrame(shown, columns=names).astype({"n": "int64", "share": float, "spend_share": float})
 
 
 def _share(part: float, whole: float) -> float:

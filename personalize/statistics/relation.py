@@ -100,13 +100,14 @@ def holm(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def outliers(behaviour: Behaviour, *, limit: float = 3.5) -> pd.DataFrame:
+def outliers(behaviour: Behaviour, *, limit: float = 3.5, min_cell: int = 10) -> pd.DataFrame:
     """Customers far from the median, and what share of the money they bring: shown, never removed.
 
     Parameters
     ----------
     behaviour : from `behaviour`
     limit : robust standard deviations from the median beyond which a customer is far out
+    min_cell : where fewer customers (but some) are below or above, the row counts nobody and says so in its note
 
     Returns
     -------
@@ -130,7 +131,18 @@ def outliers(behaviour: Behaviour, *, limit: float = 3.5) -> pd.DataFrame:
         for scale in ("plain", "log")
         for rule in ("MAD", "IQR")
     ]
-    return pd.DataFrame(rows)
+    return _without_few(pd.DataFrame(rows), min_cell)
+
+
+def _without_few(found: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """The rows, without the counts and shares from which a group of fewer than `min_cell` could be worked out."""
+    few = found[["below", "above"]].gt(0) & found[["below", "above"]].lt(min_cell)
+    hidden = few.any(axis=1)
+    counts = ["below", "above", "share", "revenue_share"]
+    return found.assign(
+        **{name: found[name].where(~hidden) for name in counts},
+        note=found.note.mask(hidden, f"fewer than {min_cell} at an end: not counted here"),
+    )
 
 
 def _far(people: pd.DataFrame, column: str, scale: str, *, rule: str, limit: float) -> dict[str, object]:

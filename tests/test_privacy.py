@@ -1,0 +1,287 @@
+"""What a report publishes names no customer and shows no group of fewer than `min_cell`; and hostile names do nothing.
+
+Published is everything but `tables/`: pages, executed notebooks, manifest, and what the runner says. The scans below
+read it as an outsider would; each is proved by planting what it must find.
+"""
+
+import csv
+import html
+import json
+import re
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+FORMULA, SCRIPT = "=cmd()", "<script>alert(1)</script>"  # the products of `shop_report`
+MIN_CELL = 10  # the notebooks' default
+# Columns of shown tables that may hold a small whole number because they do not count customers. Anything else may not.
+NO_CUSTOMERS = {
+    **dict.fromkeys(["cluster", "score", "cohorts", "groups", "n segments"], "names or counts groups, never who is in"),
+    **dict.fromkeys(["months later", "days", "quiet days", "recency days", "last day"], "time"),
+    **dict.fromkeys(
+        ["products", "size", "itemsets", "closed", "maximal", "rules", "shuffled", "real"], "products, rules"
+    ),
+    **dict.fromkeys(["orders", "lines", "frequency", "expected", "rest", "extra", "extra low", "extra high"], "orders"),
+    **dict.fromkeys(["distinct", "breaches", "rows", "dropped", "kept"], "values, rows or promises of the data"),
+    **dict.fromkeys(["mean", "median", "variance", "std", "q05", "q25", "q75", "q95", "skew"], "statistics of many"),
+    **dict.fromkeys(["ndcg", "z", "gap", "lift", "ratio", "times equal"], "ratios"),
+    **dict.fromkeys(["mean clv", "mean orders", "mean spend"], "averages of many"),
+}
+OTHER_UNITS = {"lines", "orders", "days", "products", "rows"}  # of a column `n` beside a column `unit`
+PEOPLE = "customers?|buyers?|shoppers?|households?|people|persons?"
+FEW = re.compile(
+    rf"(?<![\w.,#:+–-])([1-9]\d*) (?:of (?:the |these |them,? )?[\d,]+ )?(?:\w*[^\Ws] )?(?:{PEOPLE})\b", re.IGNORECASE
+)
+
+
+class Reader(HTMLParser):
+    """Tables, words and markup of a piece of HTML."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tables: list[list[list[tuple[str, str, str]]]] = []  # rows of (kind, text, unit)
+        self.words: list[str] = []
+        self.tags: list[str] = []
+        self.handlers: list[str] = []
+        self.cell: list[str] | None = None
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.handlers += [name for name, _ in attrs if name.startswith("on")]
+        self.words += [f"\n{value}\n" for name, value in attrs if name in ("alt", "title", "aria-label") and value]
+        if tag == "table":
+            self.tables.append([])
+        elif tag == "tr":
+            self.tables[-1].append([])
+        elif tag in ("td", "th"):
+            number = "n" in dict(attrs).get("class", "").split()
+            self.cell = ["number" if number else "text", "", ""]
+        elif tag == "small" and self.cell:
+            self.cell[0] += " unit"
+        if tag not in ("b", "strong", "em", "code", "small", "span"):
+            self.words.append("\n")
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th") and self.cell:
+            kind, text, unit = self.cell
+            self.tables[-1][-1].append((kind.split()[0], text.strip(), unit.strip()))
+            self.cell = None
+
+    def handle_data(self, data):
+        if self.tags[-1:] in (["style"], ["script"]):
+            return
+        self.words.append(data)
+        if self.cell:
+            self.cell[2 if "unit" in self.cell[0] else 1] += data
+
+
+def published(report) -> Iterator[tuple[str, str]]:
+    """Name and text of everything published; pictures are left out, and with them chance hits in their bytes."""
+    for path in sorted(p for p in report.folder.parent.rglob("*") if p.is_file() and p.parent.name != "tables"):
+        yield str(path.relative_to(report.folder.parent)), path.read_text(encoding="utf-8")
+    yield "what the runner says", report.said
+
+
+def named(report) -> list[str]:
+    """Where customer ids stand in what is published: whole, or only the part that tells customers apart."""
+    parts, found = {name.removeprefix("cust-") for name in report.customers}, []
+    for name, text in published(report):
+        for run in re.findall(r"[0-9a-f]{10,}", html.unescape(text).lower()):
+            found += [f"{name}: {run[i : i + 10]}" for i in range(len(run) - 9) if run[i : i + 10] in parts]
+    return found
+
+
+def pieces(report) -> Iterator[tuple[str, Reader]]:
+    """Every page, and every output of every executed notebook, read."""
+    for page in report.pages():
+        yield page.name, Reader(page.read_text(encoding="utf-8"))
+    for path in sorted(report.folder.glob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for output in (output for cell in cells for output in cell.get("outputs", [])):
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            twin = "<table" in "".join(data.get("text/html", ""))  # the same table as plain text: columns run together
+            for kind, lines in data.items():
+                text = "".join(lines)
+                if not kind.startswith("image/") and not (twin and kind == "text/plain"):
+                    shown = text if kind == "text/html" else html.escape(text.replace("**", ""))
+                    yield f"{path.name} {kind}", Reader(shown)
+
+
+def small(report, min_cell: int = MIN_CELL) -> list[str]:
+    """Groups of 1 to `min_cell` - 1 customers, in tables and in sentences."""
+    found = []
+    for where, piece in pieces(report):
+        for table in piece.tables:
+            found += [f"{where}: {said}" for said in _small_cells(table, min_cell)]
+        for match in FEW.finditer("".join(piece.words)):
+            if int(match[1]) < min_cell:
+                found.append(f"{where}: '{match[0]}'")
+    return found
+
+
+def _small_cells(table, min_cell: int) -> Iterator[str]:
+    heads = [(text, unit) for _, text, unit in table[0]] if table else []
+    unit_at = next((i for i, (head, _) in enumerate(heads) if head == "unit"), None)
+    for row in table[1:]:
+        for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
+            counted = kind == "number" and unit != "%" and head not in NO_CUSTOMERS
+            if head == "n" and unit_at is not None and row[unit_at][1] in OTHER_UNITS:
+                continue
+            if counted and re.fullmatch(r"\d+", text) and 0 < int(text) < min_cell:
+                yield f"column '{head}' holds {text}"
+
+
+@pytest.fixture
+def copy(shop_report, tmp_path):
+    """The report in a place where a test may spoil it."""
+    shutil.copytree(shop_report.folder.parent, tmp_path / "reports")
+    return replace(shop_report, folder=tmp_path / "reports" / shop_report.folder.name)
+
+
+def test_no_customer_is_named_in_pages_notebooks_manifest_or_log(shop_report):
+    assert len(shop_report.customers) == 300 and len(list(published(shop_report))) > 14
+    assert not named(shop_report)
+
+
+def test_no_group_below_min_cell_is_shown_of_a_small_shop(shop_report):
+    assert len(list(shop_report.folder.glob("*.ipynb"))) >= 6
+    assert small(shop_report) == []
+
+
+def test_no_group_below_min_cell_is_shown_of_complete_journey(journey_report):
+    assert small(journey_report) == []
+
+
+def _in_page(report, text):
+    page = report.folder / "02_segmentation.html"
+    page.write_text(page.read_text(encoding="utf-8").replace("</main>", f"<p>{text}</p></main>"), encoding="utf-8")
+
+
+def _in_notebook(report, text, kind="text/html"):
+    path = report.folder / "05_clv.ipynb"
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    cell = [cell for cell in nb["cells"] if cell.get("outputs")][-1]
+    cell["outputs"].append({"output_type": "display_data", "data": {kind: [text]}, "metadata": {}})
+    path.write_text(json.dumps(nb), encoding="utf-8")
+
+
+def _in_manifest(report, text):
+    path = report.folder / "manifest.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "note": text}))
+
+
+@pytest.mark.parametrize("form", ["{}", "{:.0}", "&#99;ust-{}"], ids=["whole", "without its prefix", "as an entity"])
+@pytest.mark.parametrize("place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:])
+def test_a_planted_customer_is_found(copy, place, form):
+    one = min(copy.customers)
+    tail = one.removeprefix("cust-")
+    place(copy, {"{}": one, "{:.0}": tail.upper()}.get(form, form.format(tail)))
+    assert [hit.rpartition(": ")[2].lower() for hit in named(copy)] == [tail]
+
+
+def test_a_customer_in_the_index_and_in_what_the_runner_says_is_found(copy):
+    one = min(copy.customers)
+    index = copy.folder.parent / "index.html"
+    index.write_text(index.read_text(encoding="utf-8") + f"<!-- {one} -->", encoding="utf-8")
+    said = replace(copy, said=f"{copy.said}\n TableError: order 5 belongs to {one}")
+    assert [hit.partition(":")[0] for hit in named(said)] == ["index.html", "what the runner says"]
+
+
+def _table(head, value, unit="", kind="n"):
+    heads = f'<th class="{kind}">{head}{unit}</th><th>unit</th>'
+    return f'<table><tr>{heads}</tr><tr><td class="{kind}">{value}</td><td>customers</td></tr></table>'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _table("customers", 9),
+        _table("n", 3),
+        _table("buyers", 1),
+        _table("a name nobody has listed", 2),
+        "Offer it to <b>4</b> customers.",
+        "Held by 7 of 300 customers",
+        '<img alt="Bars: the smallest 8 loyal customers">',
+    ],
+)
+@pytest.mark.parametrize("place", [_in_page, _in_notebook], ids=lambda f: f.__name__[4:])
+def test_a_planted_small_group_is_found(copy, place, text):
+    place(copy, text)
+    assert len(small(copy)) == 1
+
+
+@pytest.mark.parametrize("kind", ["text/markdown", "text/plain"])
+def test_a_small_group_in_a_reading_is_found(copy, kind):
+    _in_notebook(copy, "Talk to **6** customers first.", kind)
+    assert len(small(copy)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [_table("customers", 10), _table("customers", 0), _table("cluster", 3), _table("customers", 4, "<small>%</small>"),
+     "10 customers", "The best 1,009 customers", "0.5 customers a day"],
+)  # fmt: skip
+def test_what_is_no_small_group_is_not_reported(copy, text):
+    _in_page(copy, text)
+    assert not small(copy)
+
+
+def test_a_larger_min_cell_finds_the_smallest_groups_that_are_shown(shop_report):
+    assert small(shop_report, 60), "the shop has groups of 10 to 59: the scan reads the real tables"
+
+
+def _columns(path):
+    return list(pd.read_csv(path, nrows=0).columns) if path.suffix == ".csv" else pq.read_schema(path).names
+
+
+def test_tables_of_customers_are_their_owners_only_and_no_other_table_names_one(shop_report):
+    tables = sorted((shop_report.folder / "tables").iterdir())
+    personal = {path for path in tables if "customer_id" in _columns(path)}
+    assert 6 <= len(personal) < len(tables)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in personal} == {0o600}
+    assert all(path.stat().st_mode & stat.S_IROTH for path in set(tables) - personal)
+    for path in set(tables) - personal:
+        frame = pd.read_csv(path, dtype=str) if path.suffix == ".csv" else pd.read_parquet(path)
+        assert not shop_report.customers & set(frame.astype(str).to_numpy().ravel()), path.name
+        for name in {"customers", "buyers", "known"} & set(frame.columns):
+            assert (frame[name].astype(float) >= MIN_CELL).all(), f"{path.name}: {name}"
+
+
+def test_a_product_that_is_a_script_is_text_on_every_page(shop_report):
+    shown = 0
+    for page in shop_report.pages():
+        text = page.read_text(encoding="utf-8")
+        read = Reader(text)
+        assert read.tags.count("script") == 1 and not read.handlers and "script-src 'sha256-" in text
+        shown += "".join(read.words).count(SCRIPT)
+    assert shown > 5, "the name is shown, as text"
+
+
+def test_a_product_that_is_a_script_is_text_in_every_executed_notebook(shop_report):
+    shown = 0
+    for path in sorted(shop_report.folder.glob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            for output in cell.get("outputs", []):
+                data = {kind: "".join(lines) for kind, lines in output.get("data", {}).items()}
+                assert "script" not in Reader(data.get("text/html", "")).tags, path.name
+                assert not re.search(r"(?<!\\)<script", data.get("text/markdown", "")), path.name
+                shown += SCRIPT in data.get("text/plain", "")
+    assert shown
+
+
+def test_a_product_that_is_a_formula_is_text_in_every_table(shop_report):
+    cells = []
+    for path in sorted((shop_report.folder / "tables").glob("*.csv")):
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            cells += [cell for row in csv.reader(file) for cell in row]
+    assert f"'{FORMULA}" in cells and SCRIPT in cells
+    risky = [cell for cell in cells if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and cell]
+    assert all(re.fullmatch(r"[-+]?\d+(\.\d+)?(e[-+]?\d+)?", cell) for cell in risky)
