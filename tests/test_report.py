@@ -240,6 +240,121 @@ def test_a_run_that_is_killed_leaves_the_last_good_report_or_none_and_the_next_c
     assert not [name for name in shop.files() if ".new" in name]
 
 
+# A run is killed just before the n-th time that it starts a process or touches a file of its reports. Every run is a
+# copy of one process that has everything loaded; `argv` is the working folder and the number of moments.
+KILLS = """
+import json, os, shutil, signal, sys
+from pathlib import Path
+from personalize import report
+from personalize.report import keys, making, runner, warm
+keys.package, runner.commit, warm.possible = lambda: "this package", lambda folder: "", lambda: False
+base, moments, out = Path(sys.argv[1]), int(sys.argv[2]), ""
+given = {"notebooks": base / "notebooks", "jobs": 2}
+TOUCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "subprocess.Popen")
+
+def ask(folder, k, die_at=0, **more):
+    steps = 0
+    def watch(event, args):
+        nonlocal steps
+        if event not in TOUCHED or (event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR)):
+            return
+        if event == "subprocess.Popen" or str(args[0]).startswith(str(folder)):
+            steps += 1
+            if steps == die_at:
+                os.kill(os.getpid(), signal.SIGKILL)
+    child = os.fork()
+    if child == 0:
+        sys.addaudithook(watch)
+        status = report.run(base / "shop.yml", out=folder, parameters={"k": k}, **{**given, **more}).status
+        (base / "steps").write_text(str(steps))
+        os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+def state(folder):
+    asked = runner.Run(str(base / "shop.yml"), None, {"k": 2}, given["notebooks"], folder, lambda line: None)
+    whole = {n.name: asked._reason(n, False) for n in asked.chosen}
+    files = {str(p.relative_to(folder)): p.read_text() for p in folder.rglob("*") if p.is_file()}
+    damage = {name: asked.store.damage(name) for name in asked.store.reports}
+    return {"reasons": whole, "damage": damage, "files": files}
+
+found = {"first": ask(base / "old", 1), "one": ask(base / "alone", 2, jobs=1)}
+shutil.copytree(base / "old", base / "counted")
+found |= {"both": ask(base / "counted", 2), "steps": int((base / "steps").read_text()), "moments": []}
+for i in range(moments):
+    folder, moment = base / f"killed{i}", 1 + round((found["steps"] - 1) * i / (moments - 1))
+    shutil.copytree(base / "old", folder)
+    killed = {"moment": moment, "status": ask(folder, 2, moment), "left": state(folder)}
+    found["moments"].append({**killed, "again": ask(folder, 2), "after": state(folder)})
+found |= {name: state(base / name) for name in ("old", "alone", "counted")}
+print(json.dumps(found))
+"""
+SMALL = [
+    "md:# Small {0}\n\nWhich version?",
+    PARAMETERS,
+    "import os\nfrom pathlib import Path\nfolder = Path(os.environ['PERSONALIZE_TABLES'])",
+    "for name in 'ab':\n    _ = (folder / f'{{name}}_{0}.csv').write_text(f'version {{k}}')\nprint(f'version {{k}}')",
+]
+
+
+@pytest.fixture(scope="module")
+def kills(tmp_path_factory, notebook_file):
+    """What ten killed runs left, and what the run after each made of it."""
+    folder = tmp_path_factory.mktemp("kills")
+    Shop(folder)
+    for name in ("00_one", "01_two"):
+        notebook_file(folder / "notebooks" / f"{name}.ipynb", [cell.format(name[3:]) for cell in SMALL])
+    (folder / "kills.py").write_text(KILLS)
+    env = {**os.environ, "PERSONALIZE_CACHE": str(folder / "cache")}
+    command = [sys.executable, str(folder / "kills.py"), str(folder), "10"]
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _versions(files, name):
+    """The versions that the files of one report hold."""
+    texts = [text for file, text in files.items() if ".new" not in file and (name in file or f"_{name[3:]}." in file)]
+    return {version for text in texts for version in re.findall(r"version (\d)\b", text)}
+
+
+def test_a_run_that_is_killed_at_any_of_ten_moments_never_leaves_a_half_report_that_passes_for_whole(kills):
+    assert kills["first"] == kills["both"] == 0 and kills["steps"] > 20
+    assert len({killed["moment"] for killed in kills["moments"]}) == 10
+    for killed in kills["moments"]:
+        assert killed["status"] == -signal.SIGKILL
+        for name, damage in killed["left"]["damage"].items():
+            assert damage == "", "what the manifest names is whole"
+            assert len(_versions(killed["left"]["files"], name)) == 1
+    whole = [len(killed["left"]["damage"]) for killed in kills["moments"]]
+    assert whole[0] == 2 and min(whole) < 2, "the moments cover the replacement of a report"
+
+
+def test_a_run_that_is_killed_at_any_of_ten_moments_is_never_taken_for_up_to_date(kills):
+    said = {reason for killed in kills["moments"] for reason in killed["left"]["reasons"].values()}
+    assert {"parameters changed: k 1 -> 2", "first run", ""} <= said
+    for killed in kills["moments"]:
+        for name, reason in killed["left"]["reasons"].items():
+            assert reason or _versions(killed["left"]["files"], name) == {"2"}
+
+
+def _lasting(state):
+    return {name: text for name, text in state["files"].items() if not name.endswith(("manifest.json", ".lock"))}
+
+
+def test_the_run_after_a_kill_completes_and_leaves_what_an_undisturbed_one_leaves(kills):
+    for killed in kills["moments"]:
+        assert killed["again"] == 0 and set(killed["after"]["reasons"].values()) == {""}
+        mine, undisturbed = _lasting(killed["after"]), _lasting(kills["counted"])
+        assert [name for name in undisturbed if mine.get(name) != undisturbed[name]] == []
+        assert set(mine) == set(undisturbed), "and nothing half-written is left"
+
+
+def test_the_bytes_do_not_depend_on_how_many_notebooks_run_at_a_time(kills):
+    one, two = _lasting(kills["alone"]), _lasting(kills["counted"])
+    assert kills["one"] == 0 and len(one) == 10
+    assert one == two and _versions(one, "00_one") == {"2"} and _versions(_lasting(kills["old"]), "00_one") == {"1"}
+
+
 def test_an_unfinished_replacement_is_known_as_unfinished(shop, monkeypatch, tmp_path):
     store = Store(shop.out)
     (tmp_path / "new").mkdir()

@@ -149,22 +149,29 @@ class _Exporter(TemplateExporter):
         yield from super().default_filters()
         renderer = _Renderer(self.toc)
         yield "markdown2html", lambda text: markupsafe.Markup(MarkdownWithMath(renderer=renderer).render(text))
-        yield "highlight_code", Highlight2HTML(pygments_lexer="python3")
+        yield "highlight_code", _code
         yield "prose", lambda text: markupsafe.Markup(prose(text))
         yield "facts", lambda output: output.get("metadata", {}).get("personalize", {})
-        yield "picture", _picture
+        yield "picture", lambda output: _picture(output, wide=True)
         yield "number", lambda value: f"{value:,}"
 
 
-def _picture(output: NotebookNode) -> str:
-    """An image with its alternative text and its size on the page."""
+def _code(source: str, metadata: Any = None) -> str:
+    """Coloured Python that the keyboard can scroll."""
+    coloured = Highlight2HTML(pygments_lexer="python3")(source, metadata=metadata)
+    return coloured.replace("<pre>", '<pre tabindex="0">', 1)
+
+
+def _picture(output: NotebookNode, wide: bool = False) -> str:
+    """An image with its alternative text and its size on the page; a wide one scrolls, by keyboard too."""
     data = output.data["image/png"].replace("\n", "")
     alt = output.metadata.get("image/png", {}).get("alt", "")
     header = base64.b64decode(data[:44])
     width, height = (round(int.from_bytes(header[i : i + 4], "big") / DOTS_A_PIXEL) for i in (16, 20))
     size = f'width="{width}" height="{height}"'
     image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt or "figure")}" {size}>'
-    return f'<figure>{image}<figcaption aria-hidden="true">{html.escape(alt)}</figcaption></figure>'
+    opening = '<figure tabindex="0">' if wide else "<figure>"
+    return f'{opening}{image}<figcaption aria-hidden="true">{html.escape(alt)}</figcaption></figure>'
 
 
 def _mathml(formula: str, display: str) -> str:

@@ -74,9 +74,15 @@ class Store:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Keep other runs out of this folder; raises TableError where one is at work."""
+        """Keep other runs out of this folder, and clear away what an earlier one left half-written.
+
+        Raises
+        ------
+        TableError : where another run is at work.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         if fcntl is None:
+            self._clear()
             yield
             return
         with (self.folder / ".lock").open("w") as lock:
@@ -84,13 +90,16 @@ class Store:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise TableError(f"another run is writing {self.folder}: wait for it, or use another --out") from None
+            self._clear()
             yield
+
+    def _clear(self) -> None:
+        for left in self.folder.glob(".new-*"):
+            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
-        """A folder for half-written files, on the same disk; what an earlier run left behind is removed."""
-        for left in self.folder.glob(".new-*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        """A folder for half-written files, on the same disk."""
         with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
             yield Path(folder)
 
@@ -104,6 +113,7 @@ class Store:
         entry : what to note of the report
         """
         old = self.reports.pop(name, {}).get("files", {})
+        self.manifest.pop("index", None)  # the index page no longer shows what is there
         self.save()
         paths = sorted(p.relative_to(made).as_posix() for p in made.rglob("*") if p.is_file())
         for gone in set(old) - set(paths):
