@@ -6,6 +6,7 @@ is a paired interval on the same customers.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -112,7 +113,8 @@ def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> 
     truth = truth[["customer_id", "product_id"]].drop_duplicates()
     relevant = truth.groupby("customer_id", sort=True).size()
     top = recommendations.loc[recommendations["rank"] <= k, ["customer_id", "rank", "product_id"]]
-    hits = top.merge(truth, on=["customer_id", "product_id"]).sort_values(["customer_id", "rank"])
+    named = truth[truth["product_id"].isin(top["product_id"].unique())]
+    hits = top.merge(named, on=["customer_id", "product_id"]).sort_values(["customer_id", "rank"])
     found = hits.groupby("customer_id").cumcount() + 1
     sums = hits.assign(gain=1 / np.log2(hits["rank"] + 1), precise=found / hits["rank"], found=1)
     sums = sums.groupby("customer_id")[["gain", "precise", "found"]].sum()
@@ -324,12 +326,21 @@ def _numbers(values: Any, name: str, n_boot: int, level: float) -> np.ndarray:
 def _bounds(numbers: np.ndarray, n_boot: int, seed: int, level: float) -> tuple[float, float]:
     if len(numbers) == 1:
         return float("nan"), float("nan")
-    rng, block = np.random.default_rng(seed), max(1, _BLOCK // len(numbers))
-    means = np.concatenate(
-        [
-            numbers[rng.integers(0, len(numbers), (min(block, n_boot - start), len(numbers)))].mean(axis=1)
-            for start in range(0, n_boot, block)
-        ]
-    )
+    block = max(1, _BLOCK // len(numbers))
+    if n_boot <= block:
+        means = numbers[_draws(len(numbers), n_boot, seed)].mean(axis=1)
+    else:
+        rng, sizes = np.random.default_rng(seed), [min(block, n_boot - start) for start in range(0, n_boot, block)]
+        means = np.concatenate([numbers[_resample(rng, len(numbers), size)].mean(axis=1) for size in sizes])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=2)
+def _draws(n: int, n_boot: int, seed: int) -> np.ndarray:
+    """The same customers drawn for every model that is judged on them: kept, for models are judged one by one."""
+    return _resample(np.random.default_rng(seed), n, n_boot).astype(np.int32)
+
+
+def _resample(rng: np.random.Generator, n: int, times: int) -> np.ndarray:
+    return rng.integers(0, n, (times, n))

@@ -190,11 +190,8 @@ def _personal(flat: pd.DataFrame) -> bool:
 
 def _write(flat: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = flat.copy()
-    for name in words.columns:
-        if not (_is_number(words[name]) or pd.api.types.is_datetime64_any_dtype(words[name])):
-            words[name] = [neutral(_joined(v)) for v in words[name].astype(object)]
-    content = words.rename(columns=neutral).to_csv(index=False, lineterminator="\n")
+    words = {neutral(name): _words(flat[name]) for name in flat.columns}
+    content = pd.DataFrame(words, index=flat.index).to_csv(index=False, lineterminator="\n")
     files = {
         ".csv": content.encode("utf-8" if content.isascii() else "utf-8-sig"),
         ".parquet": flat.to_parquet(index=False),
@@ -204,6 +201,17 @@ def _write(flat: pd.DataFrame, path: Path) -> None:
         half.touch(mode=0o600 if _personal(flat) else 0o644)
         half.write_bytes(data)
         half.replace(path.with_name(path.name + ending))
+
+
+def _words(values: pd.Series) -> pd.Series:
+    """A column as it is written to CSV; numbers with a fraction as objects, which pandas writes faster, and alike."""
+    if pd.api.types.is_float_dtype(values.dtype):
+        return values.astype(object)
+    if _is_number(values) or pd.api.types.is_datetime64_any_dtype(values):
+        return values
+    if isinstance(values.dtype, pd.StringDtype) and not values.str.match(r"[=+\-@\t\r]", na=False).any():
+        return values
+    return pd.Series([neutral(_joined(value)) for value in values.astype(object)], values.index, dtype=object)
 
 
 def _joined(value: Any) -> Any:

@@ -125,13 +125,14 @@ class Baskets:
         rank[codes] = np.arange(len(codes))
         kept = rank[self.items] >= 0
         width = max(1, len(codes))
-        basket, items = np.divmod(np.sort(self.basket[kept] * width + rank[self.items[kept]]), width)
+        basket = self.basket[kept]
+        items = np.sort(basket * width + rank[self.items[kept]]) - basket * width
         starts = np.concatenate([[0], np.cumsum(np.bincount(basket, minlength=self.n))]).astype(np.int64)
         return kernels.by_item(starts, items.astype(np.int32), len(codes))
 
 
 def encode(baskets: pd.DataFrame) -> Baskets:
-    """The baskets as arrays; a Baskets passes through.
+    """The baskets as arrays; a Baskets passes through. A table keeps its arrays until its columns change.
 
     Raises
     ------
@@ -140,6 +141,15 @@ def encode(baskets: pd.DataFrame) -> Baskets:
     if isinstance(baskets, Baskets):
         return baskets
     _check(baskets)
+    columns = baskets[[name for name in ("order_id", "product_id", "customer_id") if name in baskets.columns]]
+    seen, data = baskets.__dict__.get("_encoded", (None, None))
+    if seen is None or not seen.equals(columns):
+        data = _encode(baskets)
+        object.__setattr__(baskets, "_encoded", (columns, data))
+    return data
+
+
+def _encode(baskets: pd.DataFrame) -> Baskets:
     order, order_ids = _codes(baskets["order_id"])
     item, labels = _codes(baskets["product_id"])
     width = max(1, len(labels))
@@ -164,6 +174,9 @@ def _check(baskets: pd.DataFrame) -> None:
 
 def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Codes 0, 1, ... in the order of the ids, and the ids (-1 where there is none)."""
+    if ids.dtype.kind in "iu" and ids.is_monotonic_increasing and len(ids):
+        new = np.concatenate([[True], np.diff(ids.to_numpy()) != 0])
+        return np.cumsum(new) - 1, ids.to_numpy()[new]
     codes, known = pd.factorize(ids)
     known = np.asarray(known)
     if known.dtype.kind in "iuf":

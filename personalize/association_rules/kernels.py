@@ -204,23 +204,31 @@ def mine(lines, found):
 
 
 @compiled
-def count_groups(lines, sets, group, counts):
-    """Add to counts[s, group[b]] for each basket b that holds all items of sets[s] (columns of ranks, rarest last)."""
-    bits = np.zeros(((len(lines.starts) + 62) >> 6) * (len(lines.ends) - 1), np.uint64)
-    stride = (len(lines.starts) + 62) >> 6
-    for item in range(len(lines.ends) - 1):
-        for e in range(lines.ends[item], lines.ends[item + 1]):
-            b = lines.basket[e]
-            bits[item * stride + (b >> 6)] |= np.uint64(1) << np.uint64(b & 63)
+def bit_rows(starts, items, rank, slot, rows):
+    """Set bit slot[b] of row rank[item] for each line of each basket b; items of rank -1 have no row."""
+    for b in range(len(starts) - 1):
+        word, mask = slot[b] >> 6, np.uint64(1) << np.uint64(slot[b] & 63)
+        for p in range(starts[b], starts[b + 1]):
+            row = rank[items[p]]
+            if row >= 0:
+                rows[row, word] |= mask
+
+
+@compiled
+def count_groups(rows, sets, ends, counts):
+    """Fill counts[s, g]: the baskets that hold all items of sets[s] (their rows), in the words of group g."""
+    both = np.empty(rows.shape[1], np.uint64)
     for s in range(sets.shape[0]):
-        last = sets[s, sets.shape[1] - 1]
-        for e in range(lines.ends[last], lines.ends[last + 1]):
-            b = lines.basket[e]
-            holds = np.uint64(1)
-            for k in range(sets.shape[1] - 1):
-                holds &= bits[sets[s, k] * stride + (b >> 6)] >> np.uint64(b & 63)
-            if holds & np.uint64(1):
-                counts[s, group[b]] += 1
+        both[:] = rows[sets[s, 0]]
+        for k in range(1, sets.shape[1]):
+            row = rows[sets[s, k]]
+            for w in range(len(both)):
+                both[w] &= row[w]
+        for g in range(len(ends) - 1):
+            n = np.uint64(0)
+            for w in range(ends[g], ends[g + 1]):
+                n += _ones(both[w])
+            counts[s, g] = n
 
 
 @compiled

@@ -164,12 +164,13 @@ def shuffled(baskets: pd.DataFrame, *, seed: int, swaps_per_line: float = 3.0) -
     from personalize.association_rules import kernels
 
     data, rng = encode(baskets), np.random.default_rng(seed)
-    items, basket, left = data.items.astype(np.int64), data.basket, int(swaps_per_line * len(data.items))
+    items, basket, starts = (part.astype(np.int32) for part in (data.items, data.basket, data.starts))
+    left = int(swaps_per_line * len(items))
     for _ in range(100):
         if left <= 0 or len(items) < 2:
             break
         pairs = rng.integers(0, len(items), size=(2, min(2 * left, 2_000_000) + 1000))
-        left -= kernels.swap(data.starts, items, pairs, basket)
-    frame = pd.DataFrame({"order_id": data.order_ids[basket], "product_id": data.labels[items]})
-    frame["product_id"] = frame["product_id"].astype(baskets["product_id"].dtype)
+        left -= kernels.swap(starts, items, pairs, basket)
+    labels = pd.Series(data.labels).astype(baskets["product_id"].dtype)
+    frame = pd.DataFrame({"order_id": data.order_ids[basket], "product_id": labels.array.take(items)})
     return frame if data.customers is None else frame.assign(customer_id=data.customers[basket])

@@ -148,8 +148,8 @@ def poisson_interval(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     >>> (10 * low).round(3), (10 * high).round(3)
     (array([4.795]), array([18.39]))
     """
-    tail = (1 - LEVEL) / 2
-    return gammaincinv(n, tail) / n, gammaincinv(n + 1, 1 - tail) / n
+    tail, (counts, place) = (1 - LEVEL) / 2, np.unique(n, return_inverse=True)
+    return (gammaincinv(counts, tail) / counts)[place], (gammaincinv(counts + 1, 1 - tail) / counts)[place]
 
 
 def benjamini_hochberg(p: np.ndarray, *, tests: int) -> np.ndarray:
@@ -171,7 +171,7 @@ def _group_counts(found: Itemsets) -> tuple[np.ndarray, np.ndarray] | None:
     if data.customers is None or not found.levels or len(np.unique(data.customers)) < FEWEST_CUSTOMERS:
         return None
     group = data.customers % GROUPS
-    sets = [count_codes(data, level.items, group=group, groups=GROUPS) for level in found.levels]
+    sets = count_levels(data, [level.items for level in found.levels], group=group, groups=GROUPS)
     return np.concatenate(sets), np.bincount(group, minlength=GROUPS)
 
 
@@ -188,15 +188,29 @@ def _clustered(groups: tuple[np.ndarray, np.ndarray], places: Sequence[np.ndarra
 
 def count_codes(data: Baskets, sets: np.ndarray, *, group: np.ndarray, groups: int) -> np.ndarray:
     """How many baskets of each group hold each set (rows of item codes, all of one size): (sets, groups)."""
+    return count_levels(data, [sets], group=group, groups=groups)[0]
+
+
+def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarray, groups: int) -> list[np.ndarray]:
+    """`count_codes` for several arrays of sets: a bit row an item, a bit a basket, groups in words of their own."""
     from personalize.association_rules import kernels
 
-    codes = np.unique(sets)
-    codes = codes[np.argsort(-data.item_counts[codes], kind="stable")]
-    rank = np.zeros(len(data.labels), np.int64)
+    codes = np.unique(np.concatenate([np.empty(0, int), *(sets.ravel() for sets in levels if sets.shape[1] > 1)]))
+    rank = np.full(len(data.labels), -1)
     rank[codes] = np.arange(len(codes))
-    counts = np.zeros((len(sets), groups), np.int64)
-    if len(sets):
-        kernels.count_groups(data.ranked(codes), np.sort(rank[sets], axis=1), group.astype(np.int64), counts)
+    inside = np.bincount(group, minlength=groups)
+    ends = np.concatenate([[0], np.cumsum((inside + 63) // 64)])
+    slot, order = np.empty(data.n, np.int64), np.argsort(group, kind="stable")
+    slot[order] = np.arange(data.n) + np.repeat(64 * ends[:-1] - (np.cumsum(inside) - inside), inside)
+    rows = np.zeros((len(codes), int(ends[-1])), np.uint64)
+    kernels.bit_rows(data.starts, data.items, rank, slot, rows)
+    counts = [np.zeros((len(sets), groups), np.int64) for sets in levels]
+    for sets, table in zip(levels, counts, strict=True):
+        if sets.shape[1] > 1:
+            kernels.count_groups(rows, rank[sets], ends, table)
+        else:
+            lines = data.items * groups + group[data.basket]
+            table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[sets[:, 0]]
     return counts
 
 
@@ -305,7 +319,9 @@ def passes(rules: pd.DataFrame, min_confidence: float, theta: float) -> pd.Serie
 def pairs(rules: pd.DataFrame) -> pd.DataFrame:
     """The rules with one product on each side, each pair once: the direction of higher confidence."""
     single = rules[rules["antecedent"].str.len() == 1]
-    pair = pd.Series(map(frozenset, single["antecedent"] + single["consequent"]), index=single.index, dtype=object)
+    first, second = (single[side].str[0].to_list() for side in ("antecedent", "consequent"))
+    codes = pd.factorize(pd.Series(first + second, dtype=object))[0].reshape(2, -1)
+    pair = codes.min(axis=0) * (codes.max(initial=0) + 1) + codes.max(axis=0, initial=0)
     best = single.assign(pair=pair).sort_values("confidence", ascending=False, kind="stable").drop_duplicates("pair")
     return single.loc[single.index.isin(best.index)]
 

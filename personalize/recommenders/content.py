@@ -111,7 +111,10 @@ class Content(Recommender):
             )
         free = np.broadcast_to(belongs.sum(axis=0), cosine.shape)
         if want.repeat == "new":
-            free = free - (bought @ belongs).toarray()
+            place, cells = np.repeat(np.arange(len(row)), np.diff(bought.indptr)), cosine.shape
+            seen = want.allowed[bought.indices]
+            known = place[seen] * cells[1] + self.group_[bought.indices[seen]]
+            free = free - np.bincount(known, minlength=cosine.size).reshape(cells)
         cosine[free <= 0] = 0
         return sparse.csr_array(np.where(at_least(cosine, want.k), cosine, 0)) @ belongs.T
 

@@ -132,7 +132,9 @@ class History:
             )
         known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
         known = known.set_index("product_id").fillna("").astype(str).reindex(self.products, fill_value="")
-        text = known[columns[0]].str.cat(known[columns[1:]], sep=" ") if columns[1:] else known[columns[0]]
+        text = known[columns[0]]
+        for name in columns[1:]:
+            text = text + " " + known[name]
         return text.str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
 
     @cached_property
@@ -208,7 +210,8 @@ def names(tables: Tables, products: Any) -> np.ndarray:
     wanted = pd.Index(products)
     found = pd.Series(wanted.astype(str), index=wanted, dtype=object)
     if "products" in tables and "name" in tables.products.columns:
-        given = tables.products.to_pandas(["product_id", "name"]).dropna().drop_duplicates("product_id")
+        given = tables.products.to_pandas(["product_id", "name"])
+        given = given[given.product_id.isin(wanted)].dropna().drop_duplicates("product_id")
         found = given.set_index("product_id").name.astype(object).reindex(wanted).fillna(found)
     return found.to_numpy(dtype=object)
 

@@ -138,7 +138,7 @@ def alpha_curve(
     if trial.wanted(repeat).empty:
         return AlphaCurve(_no_points(), 1.0, f"nothing was to be found after {trial.history.as_of:%Y-%m-%d}")
     for alpha in sorted({*alphas, 1}):
-        scores[alpha] = trial.score(blend.set_params(alpha=alpha), repeat)[0].ndcg
+        scores[alpha] = trial.ndcg(blend.set_params(alpha=alpha), repeat)
     points = pd.DataFrame([_point(alpha, values, scores[1], trial.seed) for alpha, values in scores.items()])
     return AlphaCurve(points, float(points.alpha[len(points) - 1 - points.ndcg[::-1].argmax()]))
 

@@ -208,8 +208,7 @@ class Trial:
 
     def score(self, model: Recommender, repeat: Repeat = "allow") -> tuple[pd.DataFrame, dict[str, float]]:
         """The metrics of each customer for a fitted model, and its reach."""
-        wanted = self.wanted(repeat)
-        lists = model._lists(wanted.customer_id.unique(), self.k, repeat, self.candidates)
+        lists = self._lists(model, repeat)
         share = self.history.buyers / len(self.history.customers)
         reach = {
             "coverage": lists.product_id.nunique() / max(len(self.candidates), 1),
@@ -217,7 +216,14 @@ class Trial:
             "repeats": float((lists.slate == "buy again").mean()),
             "familiar": _familiar(self.history, lists),
         }
-        return ranking(lists, wanted, self.k), reach
+        return ranking(lists, self.wanted(repeat), self.k), reach
+
+    def ndcg(self, model: Recommender, repeat: Repeat = "allow") -> pd.Series:
+        """The NDCG of each customer for a fitted model."""
+        return ranking(self._lists(model, repeat), self.wanted(repeat), self.k).ndcg
+
+    def _lists(self, model: Recommender, repeat: Repeat) -> pd.DataFrame:
+        return model._lists(self.wanted(repeat).customer_id.unique(), self.k, repeat, self.candidates)
 
     def compare(self, models: Mapping[str, Recommender], *, repeat: Repeat = "allow") -> Scoreboard:
         """Fit every model to the days before the cut and score its lists on the days after it.

@@ -23,22 +23,10 @@ from nbformat import NotebookNode
 from papermill.execute import ERROR_MARKER_TAG
 
 from personalize.report.normalise import INJECTED, normalised, plain, without_folder
-from personalize.report.warm import CLIENT
+from personalize.report.warm import CLIENT, SAME_EVERYWHERE
 
 CHECKOUT = Path(__file__).parents[2]
 LONGEST_CELL, LONGEST_START = 1800, 120  # seconds
-SAME_EVERYWHERE = {
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMBA_NUM_THREADS": "1",
-    "TZ": "UTC",
-    "LC_ALL": "C.UTF-8",
-    "SOURCE_DATE_EPOCH": "0",
-    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
-}
 
 
 @dataclass(frozen=True)

@@ -1,18 +1,16 @@
 """Notebooks executed beside each other, each result checked, rendered and put in place as soon as it is there."""
 
 import asyncio
-import tempfile
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import nbformat
 from nbformat import NotebookNode
 
-from personalize.report import keys, page, warm
-from personalize.report.execute import SAME_EVERYWHERE, Failure, execute
+from personalize.report import keys, page
+from personalize.report.execute import Failure, execute
 from personalize.report.outcome import Outcome
 from personalize.report.parameters import Notebook
 from personalize.report.store import today
@@ -30,25 +28,28 @@ class Maker:
     scratch : folder for half-made reports
     reasons : why each notebook runs
     previous : headline numbers to compare with, by notebook; None for those of the report that is replaced
+    nursery : socket of a nursery of warm kernels; None for cold ones
     """
 
     def __init__(
-        self, run: "Run", scratch: Path, reasons: Mapping[str, str], previous: Mapping[str, Any] | None
+        self,
+        run: "Run",
+        scratch: Path,
+        reasons: Mapping[str, str],
+        *,
+        previous: Mapping[str, Any] | None,
+        nursery: Path | None,
     ) -> None:
-        self.run, self.scratch, self.reasons, self.previous = run, scratch, reasons, previous
+        self.run, self.scratch, self.reasons = run, scratch, reasons
+        self.previous, self.nursery = previous, nursery
         self.total = 0
-        self.nursery: Path | None = None
         self.finished = 0
 
     async def all(self, due: list[Notebook], jobs: int) -> list[Outcome]:
         """One outcome a notebook, in the order of the notebooks; `jobs` run at a time."""
         slots = asyncio.Semaphore(jobs)
         self.total = len(due)
-        with ExitStack() as stack:
-            if len(due) > 1 and self.run.warm and warm.possible():
-                folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pz-"))
-                self.nursery = stack.enter_context(warm.nursery(Path(folder), SAME_EVERYWHERE))
-            return list(await asyncio.gather(*(self._one(notebook, slots) for notebook in due)))
+        return list(await asyncio.gather(*(self._one(notebook, slots) for notebook in due)))
 
     async def _one(self, notebook: Notebook, slots: asyncio.Semaphore) -> Outcome:
         async with slots:

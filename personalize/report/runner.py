@@ -139,10 +139,12 @@ class Run:
     def _execute(
         self, due: list[Notebook], reasons: Mapping[str, str], jobs: int, previous: Mapping[str, Any] | None
     ) -> list[Outcome]:
-        from personalize.report.making import Maker  # nbconvert and Jupyter: only where something runs
+        from personalize.report import warm
 
-        with self.store.scratch() as scratch:
-            maker = Maker(self, scratch, reasons, previous)
+        with self.store.scratch() as scratch, warm.nursery_if(self.warm and len(due) > 1) as nursery:
+            from personalize.report.making import Maker  # nbconvert and Jupyter: only where something runs
+
+            maker = Maker(self, scratch, reasons, previous=previous, nursery=nursery)
             return _in_thread(maker.all(due, jobs))
 
     def _pages(self, ran: bool) -> None:
@@ -159,11 +161,14 @@ class Run:
         from personalize.report import index
 
         about = {"fingerprint": self.prepared.fingerprint, "versions": keys.libraries()}
-        self.store.manifest |= {"index": shown, "source": self.card(), "data": self.prepared.fingerprint}
+        self.store.manifest |= {"source": self.card(), "data": self.prepared.fingerprint}
         self.store.manifest |= {"versions": keys.libraries(), "commit": commit(self.notebooks)}
-        self.store.write("index.html", index.render(self.store, self.known, stale, self.card(), about))
+        self.store.manifest.pop("index", None)
         self.store.save()
+        self.store.write("index.html", index.render(self.store, self.known, stale, self.card(), about))
         Store(self.out).write("index.html", index.shelves(self.out))
+        self.store.manifest["index"] = shown  # last: a run that is cut off before makes the pages again
+        self.store.save()
 
     def _tell(self, text: str) -> None:
         self.say(f"{time.monotonic() - self.began:6.1f} s  {text}")

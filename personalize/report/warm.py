@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,18 @@ from pathlib import Path
 from typing import Any
 
 CLIENT = Path(__file__).with_name("warm_client.py")
+SAME_EVERYWHERE = {
+    "PYTHONHASHSEED": "0",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "SOURCE_DATE_EPOCH": "0",
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+}
 IMPORTS = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completer",
     "duckdb", "pyarrow.parquet", "pandas", "personalize.sources",
@@ -59,6 +72,16 @@ def nursery(folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
             process.wait(2)
         process.kill()
         process.wait()
+
+
+@contextmanager
+def nursery_if(wanted: bool) -> Iterator[Path | None]:
+    """A nursery where one is wanted and possible, else None; it warms up while the caller goes on."""
+    if not (wanted and possible()):
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="pz-") as folder, nursery(Path(folder), SAME_EVERYWHERE) as address:
+        yield address
 
 
 def serve(listening: socket.socket) -> None:
