@@ -4,7 +4,8 @@
 
 Each case is two small programs that do the same work, run in turn in fresh processes. The peers live in an environment
 of their own (.bench, made at the first run), never in the project's. A program prints the CPU seconds of the work
-itself, without imports and input; peak memory is that of its whole process.
+itself, without imports and input; peak memory is that of its whole process. A folder with a wall.py is a case of whole
+processes instead, ours and the peer in the project's environment: it prints its own lines, in wall seconds.
 """
 
 import argparse
@@ -28,13 +29,21 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3, help="counted runs of each program (default: %(default)s)")
     given = parser.parse_args()
     cases = sorted(path.parent for path in HERE.glob("*/ours.py") if given.only in path.parent.name)
+    if cases:
+        _compare(cases, given.runs)
+    for program in sorted(HERE.glob("*/wall.py")):
+        if given.only in program.parent.name:
+            subprocess.run([sys.executable, program, "--runs", str(given.runs)], check=True)
+    return 0
+
+
+def _compare(cases: list[Path], runs: int) -> None:
     peer_python = _peers()
     sys.stdout.write(f"{'case':<28}{'ours CPU s':>12}{'MB':>7}{'peer CPU s':>12}{'MB':>7}{'ours/peer':>11}  peer\n")
     for case in cases:
         for peer in sorted(case.glob("peer_*.py")):
-            sys.stdout.write(_line(case, peer, peer_python, given.runs))
+            sys.stdout.write(_line(case, peer, peer_python, runs))
             sys.stdout.flush()
-    return 0
 
 
 def _peers() -> Path:
