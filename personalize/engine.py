@@ -24,6 +24,9 @@ class Engine(Protocol):
     def columns(self, relation: str) -> list[str]:
         """The column names of a relation."""
 
+    def types(self, relation: str) -> dict[str, str]:
+        """The column types of a relation."""
+
     def view(self, name: str, sql: str) -> str:
         """Name a query; returns the relation."""
 
@@ -32,6 +35,9 @@ class Engine(Protocol):
 
     def register(self, name: str, data: pd.DataFrame) -> str:
         """Make a DataFrame readable under a name; returns the relation."""
+
+    def drop(self, name: str) -> None:
+        """Remove a stored table, where there is one."""
 
     def parquet(self, paths: Sequence[str]) -> str:
         """Text that reads Parquet files."""

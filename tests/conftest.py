@@ -10,6 +10,7 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -172,3 +173,27 @@ def _marked_shop(folder: Path) -> frozenset[str]:
         listed[name] = {"path": f"{name}.csv", "columns": {column: column for column in table.columns}}
     (folder / "marked.yml").write_text(json.dumps({"name": "marked", "currency": "GBP", "tables": listed}))
     return frozenset(ids.values())
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium that asks the network for nothing of its own; the test skips where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as started:
+        shown = started.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield shown
+        shown.close()

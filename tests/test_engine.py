@@ -1,7 +1,9 @@
+import inspect
+
 import pandas as pd
 import pytest
 
-from personalize.engine import DuckDB
+from personalize.engine import DuckDB, Engine
 from personalize.tables import TableError
 
 
@@ -48,3 +50,9 @@ def test_zones_are_moved_with_daylight_saving(summer, local):
     engine = DuckDB()
     moved = engine.to_zone(f"timestamp '{summer}'", "UTC", "America/New_York")
     assert str(engine.frame(f"select {moved} as t").t[0]) == local
+
+
+def test_the_interface_is_all_that_the_engine_in_the_box_offers():
+    """A second engine that has these methods, with these parameters, is enough."""
+    for name in {name for name in vars(DuckDB) | vars(Engine) if not name.startswith("_")}:
+        assert inspect.signature(getattr(DuckDB, name)) == inspect.signature(getattr(Engine, name)), name

@@ -1,10 +1,7 @@
 """Every page of two whole reports in a real browser: quiet, closed, legible in both themes, usable by keyboard."""
 
-import shutil
-
 import pytest
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 SOURCES = ["journey", "shop"]
 WIDTHS = [390, 1280]
 SCHEMES = ["light", "dark"]
@@ -65,17 +62,6 @@ STRUCTURE = """() => {
   return wrong;
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as started:
-        shown = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield shown
-        shown.close()
 
 
 @pytest.fixture(params=SOURCES)

@@ -649,20 +649,6 @@ def test_words_have_the_contrast_that_wcag_asks_for(theme):
     } == {}
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    if not CHROMIUM:
-        pytest.skip("no Chromium on this machine")
-    with playwright.sync_playwright() as started:
-        shown = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield shown
-        shown.close()
-
-
 @pytest.mark.parametrize("name", ["00_good.html", "01_bad.html", "index.html"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_browser_finds_nothing_to_complain_of(made, browser, name, scheme):

@@ -161,7 +161,7 @@ def _with_frames(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> Source
 
 
 def _open(engine: DuckDB, spec: SourceSpec, prefix: str) -> Tables:
-    present = [row for row in engine.frame("select table_name from duckdb_tables() order by table_name").table_name]
+    present = set(engine.frame("select table_name from duckdb_tables()").table_name)
     relations = {name: f"{prefix}{name}" for name in (*CONTRACTS, "order_totals") if name in present}
     card = {
         "title": spec.title or spec.name,

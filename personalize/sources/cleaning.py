@@ -91,7 +91,8 @@ def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | N
     try:
         return stage(engine, spec, spec.tables[name], frame, scratch=scratch)
     except TableError as error:
-        return [f"table '{name}': {error}".replace(f"table '{name}': table '{name}'", f"table '{name}'")]
+        named = f"table '{name}': "
+        return [named + str(error).removeprefix(named)]
     except duckdb.Error as error:
         return [f"table '{name}': {_reading_error(error)}"]
 
