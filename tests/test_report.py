@@ -127,7 +127,7 @@ def shop(made, tmp_path):
 def test_a_run_leaves_page_notebook_tables_index_and_manifest(made):
     wanted = {"00_good.html", "00_good.ipynb", "tables/plan.csv", "tables/plan.parquet", "01_bad.html", "index.html"}
     assert wanted <= set(made.files()) and "manifest.json" in made.files()
-    assert not [name for name in made.files() if ".new" in name]
+    assert sorted(path.name for path in made.out.parent.iterdir()) == [".shop.lock", "index.html", "shop"]
     assert made.result.page == made.out / "index.html"
     assert list(made.result.table().state) == ["done", "failed"]
 
@@ -233,40 +233,38 @@ def test_a_run_that_is_killed_leaves_the_last_good_report_or_none_and_the_next_c
     time.sleep(0.5)
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    after = {name: data for name, data in shop.files().items() if ".new" not in name and name != ".lock"}
-    assert after == {name: data for name, data in before.items() if name != ".lock"}
+    assert shop.files() == before
     notebook_file(shop.folder / "notebooks" / "00_good.ipynb", [*GOOD, "2 + 2"])
     assert shop.run(only="00").outcomes[0].state == "done"
-    assert not [name for name in shop.files() if ".new" in name]
+    assert [path.name for path in shop.out.parent.iterdir() if "new" in path.name] == []
 
 
 # A run is killed just before the n-th time that it starts a process or touches a file of its reports. Every run is a
 # copy of one process that has everything loaded; `argv` is the working folder and the number of moments.
 KILLS = """
-import json, os, shutil, signal, sys
+import json, os, random, shutil, signal, sys
 from pathlib import Path
 from personalize import report
 from personalize.report import keys, making, runner, warm
 keys.package, runner.commit, warm.possible = lambda: "this package", lambda folder: "", lambda: False
 base, moments, out = Path(sys.argv[1]), int(sys.argv[2]), ""
 given = {"notebooks": base / "notebooks", "jobs": 2}
-TOUCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "subprocess.Popen")
+TOUCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "subprocess.Popen")
 
 def ask(folder, k, die_at=0, **more):
-    steps = 0
+    steps = []
     def watch(event, args):
-        nonlocal steps
         if event not in TOUCHED or (event == "open" and not args[2] & (os.O_WRONLY | os.O_RDWR)):
             return
-        if event == "subprocess.Popen" or str(args[0]).startswith(str(folder)):
-            steps += 1
-            if steps == die_at:
+        if event == "subprocess.Popen" or any(folder.name in str(a) for a in args[:2]):
+            steps.append(event)
+            if len(steps) == die_at:
                 os.kill(os.getpid(), signal.SIGKILL)
     child = os.fork()
     if child == 0:
         sys.addaudithook(watch)
         status = report.run(base / "shop.yml", out=folder, parameters={"k": k}, **{**given, **more}).status
-        (base / "steps").write_text(str(steps))
+        (base / "steps").write_text(json.dumps(steps))
         os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -279,9 +277,13 @@ def state(folder):
 
 found = {"first": ask(base / "old", 1), "one": ask(base / "alone", 2, jobs=1)}
 shutil.copytree(base / "old", base / "counted")
-found |= {"both": ask(base / "counted", 2), "steps": int((base / "steps").read_text()), "moments": []}
-for i in range(moments):
-    folder, moment = base / f"killed{i}", 1 + round((found["steps"] - 1) * i / (moments - 1))
+found |= {"both": ask(base / "counted", 2), "steps": json.loads((base / "steps").read_text()), "moments": []}
+changes = [at for at, event in enumerate(found["steps"], 1) if event == "os.rename"]
+luck = random.Random(9)
+chosen = [1, len(found["steps"]), *luck.sample(changes, 3)]
+chosen += luck.sample(sorted({*range(1, len(found["steps"]))} - {*chosen}), moments - len(chosen))
+for i, moment in enumerate(chosen):
+    folder = base / f"killed{i}"
     shutil.copytree(base / "old", folder)
     killed = {"moment": moment, "status": ask(folder, 2, moment), "left": state(folder)}
     found["moments"].append({**killed, "again": ask(folder, 2), "after": state(folder)})
@@ -313,25 +315,27 @@ def kills(tmp_path_factory, notebook_file):
 
 def _versions(files, name):
     """The versions that the files of one report hold."""
-    texts = [text for file, text in files.items() if ".new" not in file and (name in file or f"_{name[3:]}." in file)]
+    own = {file: text for file, text in files.items() if not file.startswith(".")}
+    texts = [text for file, text in own.items() if name in file or f"_{name[3:]}." in file]
     return {version for text in texts for version in re.findall(r"version (\d)\b", text)}
 
 
-def test_a_run_that_is_killed_at_any_of_ten_moments_never_leaves_a_half_report_that_passes_for_whole(kills):
-    assert kills["first"] == kills["both"] == 0 and kills["steps"] > 20
+def test_a_run_that_is_killed_at_any_of_ten_moments_leaves_every_report_whole_and_of_one_version(kills):
+    assert kills["first"] == kills["both"] == 0 and len(kills["steps"]) > 20
     assert len({killed["moment"] for killed in kills["moments"]}) == 10
+    seen = set()
     for killed in kills["moments"]:
         assert killed["status"] == -signal.SIGKILL
-        for name, damage in killed["left"]["damage"].items():
-            assert damage == "", "what the manifest names is whole"
-            assert len(_versions(killed["left"]["files"], name)) == 1
-    whole = [len(killed["left"]["damage"]) for killed in kills["moments"]]
-    assert whole[0] == 2 and min(whole) < 2, "the moments cover the replacement of a report"
+        assert killed["left"]["damage"] == {"00_one": "", "01_two": ""}, "every report is there, as it was written"
+        versions = [_versions(killed["left"]["files"], name) for name in ("00_one", "01_two")]
+        assert [len(found) for found in versions] == [1, 1]
+        seen.add("".join(sorted(versions[0] | versions[1])))
+    assert seen == {"1", "12", "2"}, "the moments lie before, between and after the two replacements"
 
 
 def test_a_run_that_is_killed_at_any_of_ten_moments_is_never_taken_for_up_to_date(kills):
     said = {reason for killed in kills["moments"] for reason in killed["left"]["reasons"].values()}
-    assert {"parameters changed: k 1 -> 2", "first run", ""} <= said
+    assert said == {"parameters changed: k 1 -> 2", ""}
     for killed in kills["moments"]:
         for name, reason in killed["left"]["reasons"].items():
             assert reason or _versions(killed["left"]["files"], name) == {"2"}
@@ -355,29 +359,50 @@ def test_the_bytes_do_not_depend_on_how_many_notebooks_run_at_a_time(kills):
     assert one == two and _versions(one, "00_one") == {"2"} and _versions(_lasting(kills["old"]), "00_one") == {"1"}
 
 
-def test_an_unfinished_replacement_is_known_as_unfinished(shop, monkeypatch, tmp_path):
-    store = Store(shop.out)
+@pytest.mark.parametrize("calls", [0, 1], ids=["before the first of two steps", "between two steps"])
+def test_where_folders_cannot_change_places_at_once_a_cut_replacement_is_completed_later(
+    shop, monkeypatch, tmp_path, calls
+):
+    before = shop.files()
     (tmp_path / "new").mkdir()
     (tmp_path / "new" / "00_good.html").write_text("new")
 
     def cut(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("personalize.report.store.os.replace", _after(1, cut))
+    monkeypatch.setattr("personalize.report.store.ctypes.CDLL", lambda _: None)
+    monkeypatch.setattr("personalize.report.store.os.rename", _after(calls, cut))
+    monkeypatch.setattr("personalize.report.store.tempfile.TemporaryDirectory", _Left)
     with pytest.raises(KeyboardInterrupt):
-        store.publish("00_good", tmp_path / "new", {"state": "done"})
+        Store(shop.out).publish("00_good", tmp_path / "new", {"state": "done"})
     monkeypatch.undo()
-    assert "00_good" not in Store(shop.out).reports
+    assert shop.out.is_dir() == (calls == 0)
+    with Store(shop.out).alone():
+        assert shop.files() == before
 
 
-def _after(calls, then, real=os.replace):
+class _Left:
+    """A temporary folder that is left behind, as by a process that was killed."""
+
+    def __init__(self, prefix, dir):
+        self.path = Path(dir) / f"{prefix}left"
+
+    def __enter__(self):
+        self.path.mkdir()
+        return str(self.path)
+
+    def __exit__(self, *_):
+        pass
+
+
+def _after(calls, then, real=os.rename):
     left = [calls]
 
-    def replace(*args):
+    def rename(*args):
         left[0] -= 1
         return real(*args) if left[0] >= 0 else then()
 
-    return replace
+    return rename
 
 
 def test_a_second_run_beside_another_is_refused(shop):

@@ -13,11 +13,12 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 
 from personalize.plots import style
+from personalize.plots.fonts import font_hint
 from personalize.plots.style import INK, PALE, PALETTE, PAPER, Labels, figure, number, png, short, styled
 from personalize.tables import TableError
 
 __all__ = [
-    "Labels", "bars", "figure", "heatmap", "histogram", "intervals", "lines", "number", "png", "scatter",
+    "Labels", "bars", "figure", "font_hint", "heatmap", "histogram", "intervals", "lines", "number", "png", "scatter",
 ]  # fmt: skip
 
 
@@ -282,4 +283,5 @@ def _write_cells(ax: Axes, image: Any, values: np.ndarray, fmt: str) -> None:
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             ink = PAPER if sum(image.to_rgba(value)[:3]) < 1.5 else INK
-            ax.text(column + 0.5, row + 0.5, fmt.format(value), ha="center", va="center", fontsize=8.5, color=ink)
+            said = ax.text(column + 0.5, row + 0.5, fmt.format(value), ha="center", va="center", size=8.5, color=ink)
+            said.set_in_layout(False)  # inside the cell: nothing to make room for

@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from personalize.tables import TableError
 
@@ -29,6 +32,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#5
 SEQUENTIAL = ("#f3f7fb", "#9cc4e0", "#3f8dc0", "#0b4f80")
 DIVERGING = ("#b34700", "#f0b98d", "#f7f7f5", "#8fc1de", "#00568c")
 WIDTH, DPI, BAR = 7.2, 150, 0.30  # inches, dots an inch, inches a bar
+COMPRESSION = 4  # of 9: more takes longer and gains little
 FONT = "DejaVu Sans"  # comes with matplotlib: the same everywhere
 CJK = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "SimHei")
 STYLE = {
@@ -111,20 +115,36 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: flo
 def png(ax: Axes | Figure) -> bytes:
     """The picture as PNG bytes: the same bytes for the same numbers (no clock, no software name in them).
 
-    Chinese, Japanese and Korean text is set in the first such font of the machine, where there is one.
+    Chinese, Japanese and Korean text is set in the first such font of the machine, where there is one. The names and
+    labels in the picture are kept in the file as text, too ("Description"), where they can be searched.
     """
     fig = ax if isinstance(ax, Figure) else ax.figure
-    for text in fig.findobj(Text):
-        if any(ord(character) > 0x2E7F for character in text.get_text()):
-            text.set_fontfamily([FONT, *_cjk_family()])
-    buffer = io.BytesIO()
+    fig.set_dpi(DPI)
+    fig.set_facecolor(PAPER)
+    canvas, about, buffer = FigureCanvasAgg(fig), PngInfo(), io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        if fig.get_layout_engine() is not None:  # lay out once: laying out again would move things by a hair
-            fig.draw_without_rendering()
-            fig.set_layout_engine("none")
-        fig.savefig(buffer, format="png", dpi=DPI, facecolor=PAPER, metadata={"Software": None})
+        words = _laid_out(fig)
+        canvas.draw()
+    about.add_itxt("Description", "\n".join(dict.fromkeys(text.get_text() for text in words)))
+    picture = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    picture.save(buffer, "png", dpi=(DPI, DPI), compress_level=COMPRESSION, pnginfo=about)
     return buffer.getvalue()
+
+
+def _laid_out(fig: Figure) -> list[Text]:
+    """The words of a figure, each with the room it needs: laid out once, as again would move things by a hair."""
+    layout = fig.get_layout_engine()
+    if layout is not None:
+        layout.execute(fig)
+    words = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text()]
+    if chinese := [text for text in words if any(ord(character) > 0x2E7F for character in text.get_text())]:
+        for text in chinese:
+            text.set_fontfamily([FONT, *_cjk_family()])
+        if layout is not None:
+            layout.execute(fig)
+    fig.set_layout_engine("none")
+    return words
 
 
 def number(value: float, fmt: str | None = None) -> str:
@@ -203,9 +223,12 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
 
 def end_labels(ax: Axes, tips: Sequence[tuple[Any, float, str, str]], gap: float = 13.0) -> None:
     """Write each line's name at its last point (x, y, name, colour), pushed apart where names would overlap."""
-    ax.figure.draw_without_rendering()
     tips = sorted(tips, key=lambda tip: (tip[1], tip[2]))
-    heights = np.array([ax.transData.transform((0, tip[1]))[1] for tip in tips]) * 72 / ax.figure.dpi
+    ax.autoscale_view()
+    panel = 72 * ax.get_position().height * ax.figure.get_figheight()  # points; what layout adds or takes is little
+    lower, upper = ax.transScale.transform([(1, y) for y in ax.get_ylim()])[:, 1]
+    places = ax.transScale.transform([(1, tip[1]) for tip in tips])[:, 1] if tips else np.empty(0)
+    heights = (places - lower) / ((upper - lower) or 1) * panel
     placed = heights.copy()
     for i in range(1, len(placed)):
         placed[i] = max(placed[i], placed[i - 1] + gap)

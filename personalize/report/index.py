@@ -76,7 +76,7 @@ def _card(store: Store, notebook: Notebook, stale: str) -> dict[str, Any]:
 
 def shelves(out: Path) -> str:
     """The page that lists every source with reports in a folder."""
-    names = sorted(path.parent.name for path in out.glob("*/index.html"))
+    names = sorted(path.parent.name for path in out.glob("[!.]*/index.html"))
     sources = [(name, Store(out / name).manifest.get("source", {})) for name in names]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(page.TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True

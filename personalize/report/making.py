@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from personalize.report import keys, page
 from personalize.report.execute import Failure, execute
+from personalize.report.masking import masked
 from personalize.report.outcome import Outcome
 from personalize.report.parameters import Notebook
 from personalize.report.store import today
@@ -41,34 +42,36 @@ class Maker:
         nursery: Path | None,
     ) -> None:
         self.run, self.scratch, self.reasons = run, scratch, reasons
-        self.previous, self.nursery = previous, nursery
+        self.previous, self.nursery, self.home = previous, nursery, Path.cwd()
         self.total = 0
         self.finished = 0
 
     async def all(self, due: list[Notebook], jobs: int) -> list[Outcome]:
-        """One outcome a notebook, in the order of the notebooks; `jobs` run at a time."""
+        """One outcome a notebook, in the order given, which is that of their start; `jobs` run at a time."""
         slots = asyncio.Semaphore(jobs)
         self.total = len(due)
         return list(await asyncio.gather(*(self._one(notebook, slots) for notebook in due)))
 
     async def _one(self, notebook: Notebook, slots: asyncio.Semaphore) -> Outcome:
+        name, made = notebook.name, self.scratch / notebook.name
+        tables = made / "tables"
+        tables.mkdir(parents=True)
         async with slots:
-            name, began = notebook.name, time.monotonic()
+            began = time.monotonic()
             self.run._tell(f"{name}: running ({self.reasons[name]})")
-            made = self.scratch / name
-            tables = made / "tables"
-            tables.mkdir(parents=True)
             nb, failure = await execute(
-                notebook.path, self.run.changed(notebook), cwd=Path.cwd(), tables=tables, nursery=self.nursery
+                notebook.path, self.run.changed(notebook), cwd=self.home, tables=tables, nursery=self.nursery
             )
-            failure = failure or self._taken(name, tables)
-            await asyncio.to_thread(self._files, notebook, nb, made, failure)
-            seconds = time.monotonic() - began
-            self.run.store.publish(name, made, self._entry(notebook, nb, failure, seconds))
-            self.finished += 1
-            state = "failed" if failure else "done"
-            self.run._tell(f"{name}: {state} in {seconds:.1f} s [{self.finished} of {self.total}]")
-            return Outcome(name, state, seconds, self.reasons[name], str(failure or ""))
+        failure = failure or self._taken(name, tables)
+        if failure:
+            failure = masked(nb, failure, self.run.source)
+        await asyncio.to_thread(self._files, notebook, nb, made, failure)
+        seconds = time.monotonic() - began
+        self.run.store.publish(name, made, self._entry(notebook, nb, failure, seconds))
+        self.finished += 1
+        state = "failed" if failure else "done"
+        self.run._tell(f"{name}: {state} in {seconds:.1f} s [{self.finished} of {self.total}]")
+        return Outcome(name, state, seconds, self.reasons[name], str(failure or ""))
 
     def _taken(self, name: str, tables: Path) -> Failure | None:
         """A failure where a table has the name of another report's table."""

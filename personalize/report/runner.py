@@ -1,11 +1,13 @@
 """The driver: decides what has to run, runs it beside each other, and puts the results in place."""
 
 import asyncio
+import math
 import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +18,7 @@ from personalize.report import keys
 from personalize.report.outcome import Outcome, RunResult
 from personalize.report.parameters import COMMAND, Notebook, choose, notebooks, outside, resolve
 from personalize.report.store import Store
+from personalize.report.warm import Nursery, absent
 from personalize.tables import TableError
 
 
@@ -31,9 +34,14 @@ class Run:
     say: Callable[[str], Any]
     warm: bool = True
     began: float = field(default_factory=time.monotonic)
+    _nursery: Nursery = field(default_factory=lambda: Nursery(False), repr=False)
 
     def make(self, *, jobs: int, force: bool, previous: Mapping[str, Any] | None = None) -> RunResult:
         """Run what has to run; `previous` gives the headline numbers to compare with instead of those in the folder."""
+        with Nursery(self.warm) as self._nursery:
+            return self._make(jobs, force, previous)
+
+    def _make(self, jobs: int, force: bool, previous: Mapping[str, Any] | None) -> RunResult:
         self.check(jobs)
         with self.store.alone():
             self.store.__init__(self.store.folder)  # what another run wrote while this one waited
@@ -74,14 +82,10 @@ class Run:
 
     @cached_property
     def prepared(self) -> sources.Prepared:
-        """The source, converted; said where it takes a while."""
-        patience = threading.Timer(1.0, self._tell, ["reading and checking the raw files, once for all later runs"])
-        patience.daemon = True
-        patience.start()
-        try:
+        """The source, converted; said where it takes a while, and the time used to make ready for the notebooks."""
+        said = "reading and checking the raw files, once for all later runs"
+        with _after(0.4, self._ready), _after(1.0, self._tell, said):
             made = sources.prepare(self.source)
-        finally:
-            patience.cancel()
         if made.customers < 2:
             raise TableError(
                 f"source '{self.spec.name}' holds orders of {made.customers} customer(s); reports compare customers. "
@@ -139,13 +143,24 @@ class Run:
     def _execute(
         self, due: list[Notebook], reasons: Mapping[str, str], jobs: int, previous: Mapping[str, Any] | None
     ) -> list[Outcome]:
-        from personalize.report import warm
+        maker = self._ready(due)
+        with self.store.scratch() as scratch:
+            at_work = maker(self, scratch, reasons, previous=previous, nursery=self._nursery.address)
+            return _in_thread(at_work.all(self._longest_first(due), jobs))
 
-        with self.store.scratch() as scratch, warm.nursery_if(self.warm and len(due) > 1) as nursery:
+    def _ready(self, due: list[Notebook] | None = None) -> Any:
+        """Start what makes kernels, where there are several to come, and load what runs and renders notebooks."""
+        if len(self.chosen if due is None else due) > 1:
+            self._nursery.start()
+        with absent("rfc3987_syntax"):  # jsonschema would compile a grammar of web addresses with it: a second
             from personalize.report.making import Maker  # nbconvert and Jupyter: only where something runs
 
-            maker = Maker(self, scratch, reasons, previous=previous, nursery=nursery)
-            return _in_thread(maker.all(due, jobs))
+        return Maker
+
+    def _longest_first(self, due: list[Notebook]) -> list[Notebook]:
+        """In the order of their last run times, those never timed before them: later notebooks tend to be longer."""
+        seconds = {name: entry.get("seconds", 0) for name, entry in self.store.reports.items()}
+        return sorted(reversed(due), key=lambda n: -seconds.get(n.name, math.inf))
 
     def _pages(self, ran: bool) -> None:
         """The index pages, where they are missing or something they show has changed."""
@@ -164,8 +179,9 @@ class Run:
         self.store.manifest |= {"source": self.card(), "data": self.prepared.fingerprint}
         self.store.manifest |= {"versions": keys.libraries(), "commit": commit(self.notebooks)}
         self.store.manifest.pop("index", None)
-        self.store.save()
-        self.store.write("index.html", index.render(self.store, self.known, stale, self.card(), about))
+        page = index.render(self.store, self.known, stale, self.card(), about)
+        with self.store.change() as new:
+            Store(new).write("index.html", page)
         Store(self.out).write("index.html", index.shelves(self.out))
         self.store.manifest["index"] = shown  # last: a run that is cut off before makes the pages again
         self.store.save()
@@ -197,6 +213,18 @@ def _near(path: Path) -> str:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+@contextmanager
+def _after(seconds: float, what: Callable[..., Any], *given: Any) -> Iterator[None]:
+    """Do something beside a block that takes longer than that."""
+    timer = threading.Timer(seconds, what, given)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _in_thread(work: Any) -> Any:

@@ -1,13 +1,15 @@
 """The folder of one source's reports: what is in it, whether it is whole, and how it changes.
 
-`manifest.json` says of every report what it was made from and the digests of its files. Files are written under
-`.new-*` and renamed; the entry is taken out before and put back after, so that a run that is cut off at any moment
-leaves a report that is either whole or known to be unfinished.
+`manifest.json` says of every report what it was made from and the digests of its files. A report is replaced in one
+step, page, notebook, tables and manifest together: the folder as it is to be is put together beside it, from hard
+links, and takes its place. A run that is cut off at any moment leaves the old folder or the new one, both whole.
 """
 
+import ctypes
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +26,7 @@ except ImportError:  # Windows
     fcntl = None
 
 FORMAT = 1
+AT_WORKING_FOLDER, EXCHANGE = -100, 2  # of renameat2 and renamex_np
 
 
 class Store:
@@ -70,7 +73,10 @@ class Store:
 
     def save(self) -> None:
         """Write the manifest."""
-        self.write("manifest.json", json.dumps(self.manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
+        self.write("manifest.json", self._text())
+
+    def _text(self) -> str:
+        return json.dumps(self.manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -80,28 +86,43 @@ class Store:
         ------
         TableError : where another run is at work.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if fcntl is None:
-            self._clear()
-            yield
-            return
-        with (self.folder / ".lock").open("w") as lock:
+        self.folder.parent.mkdir(parents=True, exist_ok=True)
+        with (self.folder.parent / f".{self.folder.name}.lock").open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if fcntl:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise TableError(f"another run is writing {self.folder}: wait for it, or use another --out") from None
             self._clear()
+            self.folder.mkdir(exist_ok=True)
             yield
 
     def _clear(self) -> None:
-        for left in self.folder.glob(".new-*"):
-            shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
+        for left in self.folder.parent.glob(f"{self._half}*"):
+            if (left / "old").is_dir() and not self.folder.is_dir():  # cut off where folders cannot be exchanged
+                os.rename(left / "old", self.folder)
+            shutil.rmtree(left)
+        for file in self.folder.glob(".new-*"):
+            file.unlink()
+
+    @property
+    def _half(self) -> str:
+        return f".{self.folder.name}-new-"
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
         """A folder for half-written files, on the same disk."""
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=self.folder) as folder:
+        with tempfile.TemporaryDirectory(prefix=self._half, dir=self.folder.parent) as folder:
             yield Path(folder)
+
+    @contextmanager
+    def change(self) -> Iterator[Path]:
+        """The folder as it will be: what the block does to it, and the manifest, takes effect in one step."""
+        with self.scratch() as scratch:
+            new = Path(shutil.copytree(self.folder, scratch / "new", symlinks=True, copy_function=_linked))
+            yield new
+            Store.write(Store(new), "manifest.json", self._text())
+            _exchange(new, self.folder)
 
     def publish(self, name: str, made: Path, entry: Mapping[str, Any]) -> None:
         """Put the files of one report in place of its earlier ones.
@@ -112,22 +133,42 @@ class Store:
         made : folder that holds the new files as they are to lie in the report folder
         entry : what to note of the report
         """
-        old = self.reports.pop(name, {}).get("files", {})
-        self.manifest.pop("index", None)  # the index page no longer shows what is there
-        self.save()
         paths = sorted(p.relative_to(made).as_posix() for p in made.rglob("*") if p.is_file())
-        for gone in set(old) - set(paths):
-            (self.folder / gone).unlink(missing_ok=True)
         digests = {path: digest((made / path).read_bytes()) for path in paths}
-        for path in paths:
-            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(made / path, self.folder / path)
-        self.reports[name] = {**entry, "files": digests}
-        self.save()
+        with self.change() as new:
+            for gone in self.reports.get(name, {}).get("files", {}):
+                (new / gone).unlink(missing_ok=True)
+            for path in paths:
+                (new / path).parent.mkdir(parents=True, exist_ok=True)
+                os.replace(made / path, new / path)
+            self.manifest.pop("index", None)  # the index page no longer shows what is there
+            self.reports[name] = {**entry, "files": digests}
 
     def owner(self, table: str, but: str) -> str:
         """The other report that already has a table of this file name; empty where there is none."""
         return next((n for n, e in self.reports.items() if n != but and table in e["files"]), "")
+
+
+def _linked(source: str, target: str) -> str:
+    """Another name for a file, or a copy of it where the disk knows no other names."""
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target)
+    return target
+
+
+def _exchange(new: Path, folder: Path) -> None:
+    """Let two folders change places: in one step where the system can, else in two that `alone` completes."""
+    sys.audit("os.rename", str(folder), str(new), -1, -1)
+    one, other, libc = os.fsencode(new), os.fsencode(folder), None if sys.platform == "win32" else ctypes.CDLL(None)
+    if hasattr(libc, "renameat2"):  # Linux
+        done = libc.renameat2(AT_WORKING_FOLDER, one, AT_WORKING_FOLDER, other, EXCHANGE) == 0
+    else:  # macOS
+        done = hasattr(libc, "renamex_np") and libc.renamex_np(one, other, EXCHANGE) == 0
+    if not done:
+        os.rename(folder, new.with_name("old"))
+        os.rename(new, folder)
 
 
 def today() -> str:

@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ SAME_EVERYWHERE = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 IMPORTS = (
-    "ipykernel.kernelapp", "ipykernel.ipkernel", "IPython.core.completer",
+    "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "IPython.core.completer",
     "duckdb", "pyarrow.parquet", "pandas", "personalize.sources",
 )  # fmt: skip
 
@@ -74,18 +74,53 @@ def nursery(folder: Path, env: Mapping[str, str]) -> Iterator[Path]:
         process.wait()
 
 
+class Nursery:
+    """A nursery that is started when it is known to be needed, from whichever thread; a context that ends it.
+
+    Parameters
+    ----------
+    wanted : whether there may be one; where it is impossible there is none
+
+    Attributes
+    ----------
+    address : socket at which kernels are asked for; None before `start` and where there is no nursery
+    """
+
+    def __init__(self, wanted: bool) -> None:
+        self._wanted, self._open, self._lock = wanted and possible(), ExitStack(), threading.Lock()
+        self.address: Path | None = None
+
+    def start(self) -> None:
+        """Start it where it is wanted and not there yet; it warms up while the caller goes on."""
+        with self._lock:
+            if self._wanted and self.address is None:
+                folder = Path(self._open.enter_context(tempfile.TemporaryDirectory(prefix="pz-")))
+                self.address = self._open.enter_context(nursery(folder, SAME_EVERYWHERE))
+
+    def __enter__(self) -> "Nursery":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._wanted = False
+        self._open.close()
+
+
 @contextmanager
-def nursery_if(wanted: bool) -> Iterator[Path | None]:
-    """A nursery where one is wanted and possible, else None; it warms up while the caller goes on."""
-    if not (wanted and possible()):
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="pz-") as folder, nursery(Path(folder), SAME_EVERYWHERE) as address:
-        yield address
+def absent(module: str) -> Iterator[None]:
+    """Imports in the block find a module missing, unless it was loaded before."""
+    known = module in sys.modules
+    sys.modules.setdefault(module, None)
+    try:
+        yield
+    finally:
+        if not known:
+            del sys.modules[module]
 
 
 def serve(listening: socket.socket) -> None:
     """Import everything, then fork a kernel for whoever asks, until the driver is gone."""
+    gc.disable()  # nothing that an import makes is garbage
     for name in (*IMPORTS, *_topics()):
         with suppress(Exception):  # what cannot be imported here fails in the notebook, where it is told
             importlib.import_module(name)
@@ -93,6 +128,7 @@ def serve(listening: socket.socket) -> None:
         return  # a copy of a process with threads is not safe: kernels start cold
     gc.collect()
     gc.freeze()
+    gc.enable()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])
