@@ -17,10 +17,10 @@ from scipy.stats import binom, false_discovery_control
 import personalize as pz
 from personalize import association_rules as ar
 from personalize.association_rules.encoding import encode
+from personalize.association_rules.judging import benjamini_hochberg
 from personalize.association_rules.kernels import compiled
 from personalize.association_rules.mining import mine
 from personalize.association_rules.productive import against_shorter
-from personalize.association_rules.rules import benjamini_hochberg
 from personalize.tables import TableError
 
 DATA = Path(os.environ.get("PERSONALIZE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "baskets"

@@ -10,23 +10,21 @@ size, so in any shop nearly all pairs have lift > 1: `shuffled` baskets, which h
 The first call on a new machine compiles the inner loops (some seconds, once); `warm` does it ahead of time.
 """
 
+from personalize.association_rules.control import (
+    by_length,
+    curve,
+    recommended_theta,
+    survivors,
+    theta_curve,
+    warm,
+)  # fmt: skip
 from personalize.association_rules.encoding import basket_sizes, baskets, spend, support_count, usable_level
 from personalize.association_rules.glossary import about, pair_names, spoken
 from personalize.association_rules.later import holdout, kept, known_until, lists_compared
 from personalize.association_rules.measures import measures
 from personalize.association_rules.mining import by_size, frequent_itemsets
 from personalize.association_rules.null import BasketSizeNull, shuffled
-from personalize.association_rules.rules import (
-    by_length,
-    curve,
-    pairs,
-    passes,
-    recommended_theta,
-    rules,
-    survivors,
-    theta_curve,
-    warm,
-)  # fmt: skip
+from personalize.association_rules.rules import pairs, passes, rules
 from personalize.association_rules.use import NextProduct, cross_sell, named, substitutes
 
 __all__ = [

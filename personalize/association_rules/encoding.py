@@ -121,14 +121,9 @@ class Baskets:
         """The lines of the items `codes` only, renumbered by their place in it, for the compiled loops."""
         from personalize.association_rules import kernels
 
-        rank = np.full(len(self.labels), -1)
+        rank = np.full(len(self.labels), -1, np.int32)
         rank[codes] = np.arange(len(codes))
-        kept = rank[self.items] >= 0
-        width = max(1, len(codes))
-        basket = self.basket[kept]
-        items = np.sort(basket * width + rank[self.items[kept]]) - basket * width
-        starts = np.concatenate([[0], np.cumsum(np.bincount(basket, minlength=self.n))]).astype(np.int64)
-        return kernels.by_item(starts, items.astype(np.int32), len(codes))
+        return kernels.by_rank(self.starts, self.items, rank, len(codes))
 
 
 def encode(baskets: pd.DataFrame) -> Baskets:
@@ -140,22 +135,32 @@ def encode(baskets: pd.DataFrame) -> Baskets:
     """
     if isinstance(baskets, Baskets):
         return baskets
-    _check(baskets)
-    columns = baskets[[name for name in ("order_id", "product_id", "customer_id") if name in baskets.columns]]
     seen, data = baskets.__dict__.get("_encoded", (None, None))
-    if seen is None or not seen.equals(columns):
+    if seen is None or not seen.equals(_told(baskets)):
+        _check(baskets)
         data = _encode(baskets)
-        object.__setattr__(baskets, "_encoded", (columns, data))
+        remember(baskets, data)
     return data
+
+
+def remember(baskets: pd.DataFrame, data: Baskets) -> pd.DataFrame:
+    """The table, with its arrays kept beside it."""
+    object.__setattr__(baskets, "_encoded", (_told(baskets), data))
+    return baskets
+
+
+def _told(baskets: pd.DataFrame) -> pd.DataFrame:
+    return baskets[[name for name in ("order_id", "product_id", "customer_id") if name in baskets.columns]]
 
 
 def _encode(baskets: pd.DataFrame) -> Baskets:
     order, order_ids = _codes(baskets["order_id"])
     item, labels = _codes(baskets["product_id"])
     width = max(1, len(labels))
-    lines = np.sort(order * width + item)
-    lines = lines[np.concatenate([[True], lines[1:] != lines[:-1]])] if len(lines) else lines
-    basket, items = np.divmod(lines, width)
+    basket, items, lines = order, item, order * width + item
+    if not (lines[1:] > lines[:-1]).all():  # in disorder, or repeated
+        lines = np.sort(lines)
+        basket, items = np.divmod(lines[np.concatenate([[True], lines[1:] != lines[:-1]])], width)
     starts = np.concatenate([[0], np.cumsum(np.bincount(basket, minlength=len(order_ids)))])
     return Baskets(labels, starts, items, order_ids, _customers(baskets, order, len(order_ids)))
 
@@ -167,7 +172,7 @@ def _check(baskets: pd.DataFrame) -> None:
             f"baskets: no column {missing}; one row a product in an order is needed, with columns {needed}. "
             f"Present: {list(baskets.columns)}"
         )
-    if holes := {name: int(n) for name, n in baskets[needed].isna().sum().items() if n}:
+    if holes := {name: int(n) for name in needed if (n := baskets[name].isna().sum())}:
         found = ", ".join(f"{n:,} of {len(baskets):,} rows have no {name}" for name, n in holes.items())
         raise TableError(f"baskets: {found}. Leave them out first: baskets.dropna(subset={needed})")
 
@@ -175,8 +180,9 @@ def _check(baskets: pd.DataFrame) -> None:
 def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Codes 0, 1, ... in the order of the ids, and the ids (-1 where there is none)."""
     if ids.dtype.kind in "iu" and ids.is_monotonic_increasing and len(ids):
-        new = np.concatenate([[True], np.diff(ids.to_numpy()) != 0])
-        return np.cumsum(new) - 1, ids.to_numpy()[new]
+        values, new = ids.to_numpy(), np.zeros(len(ids), bool)
+        np.not_equal(values[1:], values[:-1], out=new[1:])
+        return np.cumsum(new), np.append(values[:1], values[new])
     codes, known = pd.factorize(ids)
     known = np.asarray(known)
     if known.dtype.kind in "iuf":

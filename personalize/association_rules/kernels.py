@@ -16,11 +16,10 @@ from numba.extending import intrinsic
 class Lines(NamedTuple):
     """Baskets as arrays, and the same lines by item. Items are ranks, the commonest is 0."""
 
-    starts: np.ndarray  # int64: basket b holds items[starts[b]:starts[b + 1]], ascending
-    items: np.ndarray  # int32
-    ends: np.ndarray  # int64: item i stands at place[ends[i]:ends[i + 1]] in baskets basket[...]
-    place: np.ndarray  # int64
-    basket: np.ndarray  # int64
+    items: np.ndarray  # int32: baskets one after the other, ranks ascending in each
+    ends: np.ndarray  # int64: item i has the lines ends[i] to ends[i + 1] of the two arrays that follow
+    first: np.ndarray  # int32: where the basket of the line starts in `items`
+    place: np.ndarray  # int32: where the line itself is
 
 
 class Rows(NamedTuple):
@@ -57,31 +56,42 @@ def _ones(context, word):
 
 
 @compiled
-def _and_count(words, a, b, out, width):
-    """Write the AND of the rows that start at words a and b to `out`; return how many bits are set."""
-    n = np.uint64(0)
-    for w in range(width):
-        both = words[a + w] & words[b + w]
-        words[out + w] = both
-        n += _ones(both)
+def _both(words, a, b, width):
+    """How many bits are set in both of the rows that start at words a and b."""
+    one, other, n = np.uint64(a), np.uint64(b), np.uint64(0)
+    for w in range(np.uint64(width)):
+        n += _ones(words[one + w] & words[other + w])
     return np.int64(n)
 
 
 @compiled
-def by_item(starts, items, n_items):
-    """The lines in the order of their items: a Lines."""
+def by_rank(starts, items, rank, n_items):
+    """The lines of the items that have a rank (others: -1), sorted by counting: a Lines."""
     ends = np.zeros(n_items + 1, np.int64)
     for item in items:
-        ends[item + 1] += 1
+        if rank[item] >= 0:
+            ends[rank[item] + 1] += 1
     ends = np.cumsum(ends)
-    place, basket = np.empty(len(items), np.int64), np.empty(len(items), np.int64)
-    fill = ends.copy()
+    basket, fill = np.empty(ends[-1], np.int32), ends.copy()
+    first_of = np.empty(len(starts) - 1, np.int32)
+    at = 0
     for b in range(len(starts) - 1):
+        first_of[b] = at
         for p in range(starts[b], starts[b + 1]):
-            place[fill[items[p]]] = p
-            basket[fill[items[p]]] = b
-            fill[items[p]] += 1
-    return Lines(starts, items, ends, place, basket)
+            r = rank[items[p]]
+            if r >= 0:
+                basket[fill[r]] = b
+                fill[r] += 1
+                at += 1
+    lines = Lines(np.empty(at, np.uint32), ends, np.empty(at, np.uint32), np.empty(at, np.uint32))
+    free = first_of.copy()
+    for r in range(n_items):
+        for e in range(ends[r], ends[r + 1]):
+            b = basket[e]
+            lines.first[e], lines.place[e] = first_of[b], free[b]
+            lines.items[free[b]] = r
+            free[b] += 1
+    return lines
 
 
 @compiled
@@ -103,40 +113,46 @@ def _keep(found, parent, item, n):
 @compiled
 def _partners(item, lines, count, threshold):
     """The commoner items found in at least `threshold` baskets of `item`, rarest first, and their counts."""
-    seen, n_seen, longest = np.empty(item, np.int32), 0, 0
+    longest, met, often = 0, 0, 0
     for e in range(lines.ends[item], lines.ends[item + 1]):
-        first = lines.starts[lines.basket[e]]
-        longest = max(longest, lines.place[e] - first)
-        for p in range(first, lines.place[e]):
-            other = lines.items[p]
-            if count[other] == 0:
-                seen[n_seen] = other
-                n_seen += 1
-            count[other] += 1
-    seen = seen[:n_seen]
-    counts = count[seen]
-    count[seen] = 0
-    often = counts >= threshold
-    seen, counts = seen[often], counts[often]
-    order = np.argsort(counts, kind="mergesort")
+        before = np.int64(lines.place[e] - lines.first[e])
+        longest, met = max(longest, before), met + before
+        for p in range(lines.first[e], lines.place[e]):
+            count[lines.items[p]] += 1
+    seen, counts = np.empty(min(item, met), np.int32), np.empty(min(item, met), np.int32)
+    if met < item:  # few lines: look through them again, not through all items
+        for e in range(lines.ends[item], lines.ends[item + 1]):
+            for p in range(lines.first[e], lines.place[e]):
+                other = lines.items[p]
+                if count[other] >= threshold:
+                    seen[often], counts[often] = other, count[other]
+                    often += 1
+                count[other] = 0
+    else:
+        for other in range(item):
+            if count[other] >= threshold:
+                seen[often], counts[often] = other, count[other]
+                often += 1
+        count[:item] = 0
+    order = np.argsort(counts[:often], kind="mergesort")
     return seen[order], counts[order], longest
 
 
 @compiled
 def _fill_bits(item, lines, rank, rows, stride):
     """Set the bits of the partners (rank > 0 says which row); return how many words a row really uses."""
-    bit = 0
+    bit, held = 0, np.empty(len(rank) + 1, np.uint64)
     for e in range(lines.ends[item], lines.ends[item + 1]):
-        partners = 0
-        for p in range(lines.starts[lines.basket[e]], lines.place[e]):
-            partners += rank[lines.items[p]] > 0
+        partners = np.uint64(0)
+        for p in range(lines.first[e], lines.place[e]):
+            row = rank[lines.items[p]]
+            held[partners] = (row - 1) * stride
+            partners += np.uint64(row > 0)
         if partners < 2:  # such a basket holds no further itemset of three
             continue
-        mask = np.uint64(1) << np.uint64(bit & 63)
-        for p in range(lines.starts[lines.basket[e]], lines.place[e]):
-            row = rank[lines.items[p]] - 1
-            if row >= 0:
-                rows.words[row * stride + (bit >> 6)] |= mask
+        word, mask = np.uint64(bit >> 6), np.uint64(1) << np.uint64(bit & 63)
+        for k in range(partners):
+            rows.words[held[k] + word] |= mask
         bit += 1
     return (bit + 63) >> 6
 
@@ -147,8 +163,10 @@ def _extend(rows, a, end, stride_width, found):
     stride, width = stride_width
     top = end
     for b in range(a + 1, end):
-        n = _and_count(rows.words, a * stride, b * stride, top * stride, width)
+        n = _both(rows.words, a * stride, b * stride, width)
         if n >= found.state[2]:
+            for w in range(width):
+                rows.words[top * stride + w] = rows.words[a * stride + w] & rows.words[b * stride + w]
             rows.item[top], rows.n[top] = rows.item[b], n
             rows.found[top] = _keep(found, rows.found[a], rows.item[b], n)
             top += 1
@@ -204,6 +222,78 @@ def mine(lines, found):
 
 
 @compiled
+def depths(parent):
+    """How many items each itemset of the tree has: a parent stands before its children."""
+    depth = np.ones(len(parent), np.int64)
+    for s in range(len(parent)):
+        if parent[s] >= 0:
+            depth[s] = depth[parent[s]] + 1
+    return depth
+
+
+@compiled
+def with_one_more(shorter, rows, new):
+    """The rows of `shorter` at the places `rows`, each with one more item, ascending."""
+    size = shorter.shape[1]
+    items = np.empty((len(rows), size + 1), np.int64)
+    for r in range(len(rows)):
+        at = size
+        while at > 0 and shorter[rows[r], at - 1] > new[r]:
+            items[r, at] = shorter[rows[r], at - 1]
+            at -= 1
+        items[r, at] = new[r]
+        for k in range(at):
+            items[r, k] = shorter[rows[r], k]
+    return items
+
+
+@compiled
+def _same_start(one, other, n):
+    """Do two rows begin with the same n items?"""
+    for k in range(n):  # noqa: SIM110 (numba compiles the loop, not all())
+        if one[k] != other[k]:
+            return False
+    return True
+
+
+@compiled
+def without_one(items, shorter, places):
+    """The place in `shorter` of each set without its j-th item; rows are in lexical order, all subsets are there.
+
+    `places` is the same for `shorter` itself. Sets that share all but the last item stand together, and so do
+    those without the j-th item: one walk down each stretch finds them.
+    """
+    n, size = items.shape
+    found, head, prefix = np.empty((n, size), np.int64), np.zeros(places.max() + 1, np.int64), -1
+    for s in range(len(shorter) - 1, -1, -1):
+        head[places[s, -1]] = s
+    walk = np.zeros(size, np.int64)
+    for s in range(n):
+        if s == 0 or not _same_start(items[s], items[s - 1], size - 1):
+            prefix += 1
+            while not _same_start(shorter[prefix], items[s], size - 1):
+                prefix += 1
+            for j in range(size - 1):
+                walk[j] = head[places[prefix, j]]
+        for j in range(size - 1):
+            while shorter[walk[j], -1] != items[s, -1]:
+                walk[j] += 1
+            found[s, j] = walk[j]
+        found[s, -1] = prefix
+    return found
+
+
+@compiled
+def mark(below, n, shorter_n, marks):
+    """Unmark the sets one size down that a larger set contains (maximal) or matches in count (closed)."""
+    closed, maximal = marks
+    for s in range(below.shape[0]):
+        for place in below[s]:
+            maximal[place] = False
+            closed[place] &= shorter_n[place] != n[s]
+
+
+@compiled
 def bit_rows(starts, items, rank, slot, rows):
     """Set bit slot[b] of row rank[item] for each line of each basket b; items of rank -1 have no row."""
     for b in range(len(starts) - 1):
@@ -241,19 +331,25 @@ def _has(items, start, end, item):
 
 
 @compiled
-def swap(starts, items, pairs, basket):
-    """Exchange the items of the two lines of each pair, unless a basket would then hold an item twice.
+def swap(starts, items, basket, random):
+    """Offer each line in turn an exchange of items with a line drawn at random; returns how many were made.
 
-    Works in place on `items`; `basket` is the basket of each line. Returns how many pairs were exchanged.
+    No exchange is made that would give a basket an item twice. Works in place on `items`; `basket` is the basket of
+    each line, `random` the state of the draws (xorshift, Marsaglia 2003). All numbers unsigned: no index is negative.
     """
-    done = 0
-    for k in range(pairs.shape[1]):
-        p, q = pairs[0, k], pairs[1, k]
-        b, c = basket[p], basket[q]
-        if items[p] == items[q] or b == c:
-            continue
-        if _has(items, starts[b], starts[b + 1], items[q]) or _has(items, starts[c], starts[c + 1], items[p]):
-            continue
-        items[p], items[q] = items[q], items[p]
-        done += 1
+    done, state, n = 0, random[0], np.uint64(len(items))
+    for b in range(len(starts) - 1):
+        start, end = np.uint64(starts[b]), np.uint64(starts[b + 1])
+        for p in range(start, end):
+            state ^= state << np.uint64(13)
+            state ^= state >> np.uint64(7)
+            state ^= state << np.uint64(17)
+            q = ((state >> np.uint64(32)) * n) >> np.uint64(32)
+            c = np.uint64(basket[q])
+            if items[p] == items[q] or c == b or _has(items, start, end, items[q]):
+                continue
+            if not _has(items, np.uint64(starts[c]), np.uint64(starts[c + np.uint64(1)]), items[p]):
+                items[p], items[q] = items[q], items[p]
+                done += 1
+    random[0] = state
     return done

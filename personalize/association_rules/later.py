@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import Baskets, encode
+from personalize.association_rules.judging import GROUPS, LEVEL
 from personalize.association_rules.null import BasketSizeNull
-from personalize.association_rules.rules import GROUPS, LEVEL, count_codes, pairs
+from personalize.association_rules.rules import pairs
 from personalize.tables import Tables
 
 LISTS = {"extra baskets": "extra", "baskets with both": "n", "confidence": "confidence", "lift": "lift"}

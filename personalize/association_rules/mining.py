@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -32,47 +33,40 @@ class Itemsets:
 
     @cached_property
     def subsets(self) -> list[np.ndarray]:
-        """For each size, an array (sets, size): the place, one size down, of the set without its j-th item.
+        """For each size, an array (sets, size): the place, one size down, of the set without its j-th item."""
+        from personalize.association_rules import kernels
 
-        A set without an earlier item is its prefix without that item, plus its last item; with the places of
-        the prefixes as keys this is one binary search for each.
-        """
-        width, keys, below = len(self.baskets.labels), [], []
-        for k, level in enumerate(self.levels):
-            prefix, last = np.zeros(len(level.n), int), level.items[:, -1]
-            for size in range(k):
-                prefix = np.searchsorted(keys[size], prefix * width + level.items[:, size])
-            if k:
-                others = np.searchsorted(keys[-1], below[-1][prefix] * width + last[:, None])
-                below.append(np.column_stack([others, prefix]))
-            else:
-                below.append(np.zeros((len(level.n), 1), int))
-            keys.append(prefix * width + last)
+        below = [np.zeros((len(level.n), 1), int) for level in self.levels[:1]]
+        for shorter, level in zip(self.levels, self.levels[1:], strict=False):
+            below.append(kernels.without_one(level.items, shorter.items, below[-1]))
         return below
+
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """The number of items of each itemset, size by size."""
+        return np.repeat(np.arange(1, len(self.levels) + 1), [len(level.n) for level in self.levels])
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """The baskets that hold each itemset, size by size."""
+        return np.concatenate([np.empty(0, int), *(level.n for level in self.levels)])
 
     def table(self) -> pd.DataFrame:
         """One row an itemset: itemset, size, n, closed, maximal; largest n first."""
-        closed = [np.ones(len(level.n), bool) for level in self.levels]
-        maximal = [mark.copy() for mark in closed]
-        for k in range(1, len(self.levels)):
-            below = self.subsets[k]
-            maximal[k - 1][below.ravel()] = False
-            same = self.levels[k - 1].n[below] == self.levels[k].n[:, None]
-            closed[k - 1][below[same]] = False
-        frame = pd.DataFrame(
-            {
-                "itemset": pd.Series(self.names(), dtype=object),
-                "size": np.repeat(np.arange(1, len(self.levels) + 1), [len(level.n) for level in self.levels]),
-                "n": np.concatenate([np.empty(0, int), *(level.n for level in self.levels)]),
-                "closed": np.concatenate([np.empty(0, bool), *closed]),
-                "maximal": np.concatenate([np.empty(0, bool), *maximal]),
-            }
-        )
-        return frame.sort_values(["n", "size"], ascending=[False, True], kind="stable", ignore_index=True)
+        from personalize.association_rules import kernels
 
-    def names(self) -> list[tuple]:
+        marks = [(np.ones(len(level.n), bool), np.ones(len(level.n), bool)) for level in self.levels]
+        for k, level in enumerate(self.levels[1:], 1):
+            kernels.mark(self.subsets[k], level.n, self.levels[k - 1].n, marks[k - 1])
+        closed, maximal = (np.concatenate([np.empty(0, bool), *(mark[i] for mark in marks)]) for i in (0, 1))
+        names = np.fromiter(self.names(), dtype=object, count=len(self.counts))
+        columns = {"itemset": names, "size": self.sizes, "n": self.counts, "closed": closed, "maximal": maximal}
+        order = np.argsort((self.sizes - self.counts * (len(self.levels) + 1)) * len(names) + np.arange(len(names)))
+        return pd.DataFrame({name: values[order] for name, values in columns.items()}, copy=False)
+
+    def names(self) -> Iterator[tuple]:
         """The itemsets as sorted tuples of labels, size by size."""
-        return [name for level in self.levels for name in tuples(self.baskets.labels, level.items)]
+        return chain.from_iterable(tuples(self.baskets.labels, level.items) for level in self.levels)
 
 
 def tuples(labels: np.ndarray, items: np.ndarray) -> Iterator[tuple]:
@@ -170,15 +164,22 @@ def _whole(name: str, value: Any) -> str:
 
 def _levels(found: Any, codes: np.ndarray) -> Iterator[Level]:
     """The tree of itemsets unrolled size by size, items and rows sorted."""
-    stored = found.state[0]
+    from personalize.association_rules import kernels
+
+    stored = int(found.state[0])
     parent, item, n = found.parent[:stored], codes[found.item[:stored]], found.n[:stored].astype(np.int64)
-    place, inside = np.zeros(stored, int), np.zeros(stored, bool)
-    here = np.flatnonzero(parent < 0)
-    items = item[here, None]
-    while len(here):
-        ordered = np.sort(items, axis=1)
-        rows = np.lexsort(ordered.T[::-1])
-        yield Level(ordered[rows], n[here[rows]])
-        place[here], inside[:], inside[here] = np.arange(len(here)), False, True
-        here = np.flatnonzero((parent >= 0) & inside[parent])
-        items = np.column_stack([items[place[parent[here]]], item[here]])
+    depth, place, items = kernels.depths(parent), np.zeros(stored, np.int64), np.empty((1, 0), np.int64)
+    for size in range(1, depth.max(initial=0) + 1):
+        rows = np.flatnonzero(depth == size)
+        items = kernels.with_one_more(items, place[parent[rows]] if size > 1 else place[rows], item[rows])
+        order = _lexical(items, width=int(codes.max()) + 1)
+        place[rows] = np.arange(len(rows))
+        yield Level(items[order], n[rows[order]])
+
+
+def _lexical(items: np.ndarray, *, width: int) -> np.ndarray:
+    """The lexical order of rows of codes below `width`: as many columns as fit make one number to sort by."""
+    fit = max(1, int(62 / np.log2(width + 1)))
+    powers = width ** np.arange(fit)[::-1]
+    keys = [part @ powers[-part.shape[1] :] for part in np.split(items, range(fit, items.shape[1], fit), axis=1)]
+    return np.argsort(keys[0]) if len(keys) == 1 else np.lexsort(keys[::-1])

@@ -8,10 +8,11 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.special import betaincc, gammaincinv, stdtrit
 
+from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import Baskets, encode
+from personalize.association_rules.judging import GROUPS, LEVEL, Q, benjamini_hochberg
 from personalize.association_rules.mining import tuples
 from personalize.association_rules.null import BasketSizeNull
-from personalize.association_rules.rules import GROUPS, LEVEL, Q, benjamini_hochberg, count_codes
 from personalize.tables import TableError, Tables
 
 
