@@ -11,7 +11,7 @@ import pandas as pd
 
 from personalize.tables import TableError, Tables
 
-__all__ = ["rfm", "window_spend"]
+__all__ = ["rfm", "tenure", "window_spend"]
 
 
 def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.DataFrame:
@@ -63,6 +63,38 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
         )
     recency = (_day(as_of) - pd.to_datetime(found.last_day)).dt.days
     return found.assign(recency_days=recency.astype("int64"))[["customer_id", "recency_days", "frequency", "monetary"]]
+
+
+def tenure(tables: Tables, *, as_of: Any) -> pd.DataFrame:
+    """How long each customer has been one: days since the first purchase ever seen.
+
+    Parameters
+    ----------
+    tables : Tables
+    as_of : date; the last known day
+
+    Returns
+    -------
+    DataFrame, one row a customer with at least one purchase, ordered by customer_id
+        - customer_id
+        - tenure_days : calendar days from the first purchase to `as_of`; 0 for a first purchase on the day itself
+
+    Notes
+    -----
+    Purchases before the data begin are not known: in the first weeks of a log everybody looks new.
+
+    Examples
+    --------
+    >>> import personalize as pz
+    >>> day = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-20"])
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12], "product_id": [5, 5, 6],
+    ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0]})
+    >>> tenure(pz.load({"orders": orders}), as_of="2024-02-20").tenure_days.tolist()
+    [50, 0]
+    """
+    found = tables.until(as_of).query("segmentation_tenure")
+    days = (_day(as_of) - pd.to_datetime(found.first_day)).dt.days
+    return found[["customer_id"]].assign(tenure_days=days.astype("int64"))
 
 
 def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 26)) -> pd.DataFrame:

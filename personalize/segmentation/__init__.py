@@ -13,19 +13,24 @@ churn (who falls silent), migration (who moves), auc, glossary (columns and word
 from personalize.segmentation.attempt import Refused, attempt, attempt_table
 from personalize.segmentation.auc import compare_auc
 from personalize.segmentation.choice import NumberOfSegments, choose_n_segments
-from personalize.segmentation.churn import Churn, ChurnReport
+from personalize.segmentation.churn import Churn, contest
 from personalize.segmentation.clusters import KMeansSegments
+from personalize.segmentation.contest import ChurnReport
 from personalize.segmentation.glossary import about, in_words, layout, with_intervals
+from personalize.segmentation.methods import compare_methods
 from personalize.segmentation.migration import Migration, migration, quarter
 from personalize.segmentation.outlook import Hindsight, foresight, hindsight, outcome, what_came_next
 from personalize.segmentation.profiles import actions, contrast, facts, overview, profile
 from personalize.segmentation.rulecard import RuleCard
 from personalize.segmentation.scores import RFM, Cuts, segment_map
+from personalize.segmentation.segmenter import Segmenter
+from personalize.segmentation.space import CustomerSpace
 from personalize.segmentation.traits import attributes, tastes
 
 __all__ = [
-    "RFM", "Churn", "ChurnReport", "Cuts", "Hindsight", "KMeansSegments", "Migration", "NumberOfSegments", "Refused",
-    "RuleCard", "about", "actions", "attempt", "attempt_table", "attributes", "choose_n_segments", "compare_auc",
-    "contrast", "facts", "foresight", "hindsight", "in_words", "layout", "migration", "outcome", "overview", "profile",
-    "quarter", "segment_map", "tastes", "what_came_next", "with_intervals",
+    "RFM", "Churn", "ChurnReport", "CustomerSpace", "Cuts", "Hindsight", "KMeansSegments", "Migration", "NumberOfSegments",
+    "Refused", "RuleCard", "Segmenter", "about", "actions", "attempt", "attempt_table", "attributes",
+    "choose_n_segments", "compare_auc", "compare_methods", "contest", "contrast", "facts", "foresight", "hindsight", "in_words",
+    "layout", "migration", "outcome", "overview", "profile", "quarter", "segment_map", "tastes",
+    "what_came_next", "with_intervals",
 ]  # fmt: skip

@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import cdist
 
-from personalize.segmentation.clusters import KMeansSegments, best_centers, nearest, one_thread
+from personalize.segmentation.clusters import (
+    TOL,
+    KMeansSegments,
+    best_centers,
+    feature_names,
+    good_centers,
+    nearest,
+    one_thread,
+    settle,
+)
 from personalize.tables import TableError
 
 SAMPLE = 3_000
@@ -17,7 +26,6 @@ APART = 0.7
 OUTLIERS = 0.5
 SMALLEST = 0.02
 _STARTS = 5
-_TOL = 1e-4
 _MANY = 500  # customers from which a bootstrap sample is sure to hold enough different ones
 
 
@@ -95,7 +103,7 @@ def choose_n_segments(
     (silhouettes). Tibshirani, Walther
     and Hastie (2001), the gap statistic, section 3. Hubert and Arabie (1985), the adjusted Rand index. Tukey (1977).
     """
-    z = _sample(KMeansSegments(log=log).standardise(table.sort_values("customer_id")), seed)
+    z = _sample(_standardised(table, log), seed)
     different = len(np.unique(z, axis=0))
     possible = sorted({int(k) for k in candidates if 2 <= k <= different})
     if not possible:
@@ -108,6 +116,11 @@ def choose_n_segments(
         rows = pd.DataFrame([trial.judge(k) for k in possible])
     rows["verdict"] = rows.apply(_verdict, axis=1)
     return NumberOfSegments(*_pick(rows), len(z), rows)
+
+
+def _standardised(table: pd.DataFrame, log: bool) -> np.ndarray:
+    feature_names(table)
+    return KMeansSegments(log=log).standardise(table.sort_values("customer_id"))
 
 
 def _sample(z: np.ndarray, seed: int) -> np.ndarray:
@@ -157,13 +170,16 @@ class _Trial:
         return {"jaccard": float(worst.mean()), "jaccard_low": float(max(low, 0)), "ari": float(ari)}
 
     def again(self, drawn: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
-        """Everybody's segment by centres learned from the drawn customers."""
-        z = self.z[drawn]
+        """Everybody's segment by centres learned from the drawn customers; who is drawn twice weighs twice."""
+        times = np.bincount(drawn, minlength=len(self.z)).astype(float)
+        z, weight = self.z[times > 0], times[times > 0]
         size = k if len(z) > _MANY else min(k, len(np.unique(z, axis=0)))
-        return nearest(self.z, best_centers(z, size, seed=int(rng.integers(2**31)), starts=_STARTS, tol=_TOL))
+        return nearest(self.z, good_centers(z, size, seed=int(rng.integers(2**31)), starts=_STARTS, weight=weight))
 
     def gap(self, inertia: float, k: int) -> dict[str, float]:
-        uniform = [_inertia(r, best_centers(r, k, seed=self.seed, starts=2, tol=_TOL)) for r in self.references]
+        """The references are alike, so the best centres of the first are where the search in the others starts."""
+        start = good_centers(self.references[0], k, seed=self.seed, starts=_STARTS)
+        uniform = [_inertia(r, settle(r, start, tol=TOL)) for r in self.references]
         spread = np.log(np.maximum(uniform, 1e-300))
         gap = spread.mean() - np.log(inertia) if inertia > 0 else np.nan
         return {"gap": float(gap), "gap_se": float(spread.std() * np.sqrt(1 + 1 / len(spread)))}

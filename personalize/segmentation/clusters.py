@@ -1,18 +1,21 @@
 """Segments found by k-means on features that were log-transformed and standardised."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
-from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from personalize.segmentation import _artefact
+from personalize.segmentation import _artefact, scoring_sql
 from personalize.tables import TableError
 
 SEED_SAMPLE = 20_000
 STARTS = 30
+TOL = 1e-4
+MOST = 1000
 
 
 class KMeansSegments(BaseEstimator):
@@ -41,7 +44,7 @@ class KMeansSegments(BaseEstimator):
     nearest of `n_segments` centres: Lloyd's algorithm until nothing moves, best of 30 k-means++ starts, so that
     another seed finds the same clusters. Above 20,000 customers the start is the best on a sample of 20,000 drawn by
     `seed`, refined on all until the centres hardly move. Customers are put in the order of
-    their id and the linear algebra runs in one thread, so the result depends on neither row order nor threads.
+    their id and sums are taken in that order in one thread, so the result depends on neither row order nor threads.
     Missing values are refused.
 
     References
@@ -56,6 +59,8 @@ class KMeansSegments(BaseEstimator):
     [1, 1, 1, 2, 2, 2]
     """
 
+    STATE = ("n_segments", "log", "seed", "features", "constant", "n_customers", "mean", "scale", "centers")
+
     def __init__(self, n_segments: int = 5, *, log: bool = True, seed: int = 0) -> None:
         self.n_segments = n_segments
         self.log = log
@@ -68,28 +73,30 @@ class KMeansSegments(BaseEstimator):
         ------
         TableError : when a feature is not numeric, has gaps, or there are fewer different customers than clusters.
         """
-        ordered = table.sort_values("customer_id") if "customer_id" in table.columns else table
+        features = feature_names(table)
+        order = table.customer_id.argsort(kind="stable").to_numpy()
+        ordered = table.iloc[order]
         z = self.standardise(ordered)
-        different = len(np.unique(z, axis=0))
+        different = count_different(z, self.n_segments)
         if not 1 <= self.n_segments <= different:
             raise TableError(
                 f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of whom {different:,} "
                 f"differ: choose 1 to {different}, or take a longer period"
             )
-        with one_thread():
-            centers = best_centers(z, self.n_segments, seed=self.seed)
-        self._keep(ordered, z, centers)
-        self.labels_ = self.assign(table).cluster.to_numpy()
+        centers = best_centers(z, self.n_segments, seed=self.seed)
+        spend = ordered["monetary" if "monetary" in features else features[-1]].to_numpy(float)
+        self._keep(z, centers, spend, order)
         return self
 
-    def _keep(self, ordered: pd.DataFrame, z: np.ndarray, centers: np.ndarray) -> None:
+    def _keep(self, z: np.ndarray, centers: np.ndarray, spend: np.ndarray, order: np.ndarray) -> None:
         """Number the clusters by mean spend and keep what describes them."""
-        spend = ordered["monetary" if "monetary" in self.features_ else self.features_[-1]].to_numpy(float)
         label = nearest(z, centers)
         means = np.bincount(label, spend, len(centers)) / np.bincount(label, minlength=len(centers)).clip(1)
-        self.centers_ = centers[np.lexsort((*centers.T, -means))]
-        self.inertia_ = float(((z - self.centers_[nearest(z, self.centers_)]) ** 2).sum())
-        self.n_customers_ = len(ordered)
+        best_first = np.lexsort((*centers.T, -means))
+        self.centers_, self.n_customers_ = centers[best_first], len(z)
+        self.inertia_ = float(((z - centers[label]) ** 2).sum())
+        self.labels_ = np.empty(len(z), np.int64)
+        self.labels_[order] = np.argsort(best_first)[label] + 1
 
     def standardise(self, table: pd.DataFrame) -> np.ndarray:
         """Learn mean and scale of the features, and return them standardised, one row a customer."""
@@ -108,12 +115,36 @@ class KMeansSegments(BaseEstimator):
         -------
         DataFrame, one row a customer in the order given: customer_id, cluster (1 = highest mean spend when fitted)
         """
-        if not hasattr(self, "centers_"):
-            raise TableError("KMeansSegments is not fitted: call fit(table) first, or KMeansSegments.load(path)")
+        z = self.scaled(table)
+        return pd.DataFrame({"customer_id": table.customer_id.to_numpy(), "cluster": nearest(z, self.centers_) + 1})
+
+    def scaled(self, table: pd.DataFrame) -> np.ndarray:
+        """The features as the clusters see them: logs, by the mean and scale of the customers fitted."""
+        self._require_fitted()
         if missing := [name for name in ("customer_id", *self.features_) if name not in table.columns]:
             raise TableError(f"the table lacks {missing}, which the clusters use. Present: {list(table.columns)}")
-        z = (self._values(table) - self.mean_) / self.scale_
-        return pd.DataFrame({"customer_id": table.customer_id.to_numpy(), "cluster": nearest(z, self.centers_) + 1})
+        return (self._values(table) - self.mean_) / self.scale_
+
+    def sql(self, relation: str) -> str:
+        """A query that assigns the customers of a relation inside the engine: customer_id, cluster, as `assign` gives.
+
+        Parameters
+        ----------
+        relation : name of a relation, or a query in brackets, with customer_id and the features; a customer who
+            lacks a number has no cluster (NULL)
+
+        Examples
+        --------
+        >>> from personalize.engine import DuckDB
+        >>> table = pd.DataFrame({"customer_id": range(4), "monetary": [9.0, 8, 1, 2]})
+        >>> engine = DuckDB()
+        >>> query = KMeansSegments(n_segments=2).fit(table).sql(engine.register("customers", table))
+        >>> engine.frame(query + " order by customer_id").cluster.tolist()
+        [1, 1, 2, 2]
+        """
+        self._require_fitted()
+        z = scoring_sql.standardised(self.features_, self.mean_, self.scale_, log=self.log)
+        return scoring_sql.nearest_center(list(z.values()), self.centers_, relation)
 
     def table(self) -> pd.DataFrame:
         """One row a cluster: its number and its centre in the features' own units (with `log`: a geometric middle)."""
@@ -128,24 +159,32 @@ class KMeansSegments(BaseEstimator):
 
     def save(self, path: str | Path) -> Path:
         """Write scaler and centres as JSON; `KMeansSegments.load` assigns customers exactly as this object does."""
-        learned = {
-            "mean": self.mean_.tolist(),
-            "scale": self.scale_.tolist(),
-            "centers": self.centers_.tolist(),
-        }
-        known = {"features": self.features_, "constant": self.constant_, "n_customers": self.n_customers_}
-        return _artefact.write(path, "kmeans_segments", {**self.get_params(), **known, **learned})
+        return _artefact.write(path, "kmeans_segments", self.state())
 
     @classmethod
     def load(cls, path: str | Path) -> "KMeansSegments":
         """Read saved segments; a file of another kind or version is refused with a TableError."""
-        learned = {"mean", "scale", "centers"}
-        found = _artefact.read(path, "kmeans_segments", learned | {"features", "constant", "n_customers"}
-                               | {"n_segments", "log", "seed"})  # fmt: skip
-        self = cls(found["n_segments"], log=found["log"], seed=found["seed"])
-        self.features_, self.constant_, self.n_customers_ = (found[k] for k in ("features", "constant", "n_customers"))
-        self.mean_, self.scale_, self.centers_ = (np.array(found[k]) for k in ("mean", "scale", "centers"))
+        return cls.of(_artefact.read(path, "kmeans_segments", set(cls.STATE)))
+
+    def state(self) -> dict[str, Any]:
+        """Parameters, scaler and centres as plain values; `KMeansSegments.of` makes the object again."""
+        self._require_fitted()
+        learned = {name: getattr(self, f"{name}_") for name in self.STATE if name not in self.get_params()}
+        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in learned.items()}
+        return {**self.get_params(), **plain}
+
+    @classmethod
+    def of(cls, state: Mapping[str, Any]) -> "KMeansSegments":
+        """The segments that `state` describes."""
+        self = cls(state["n_segments"], log=state["log"], seed=state["seed"])
+        for name in ("features", "constant", "n_customers"):
+            setattr(self, f"{name}_", state[name])
+        self.mean_, self.scale_, self.centers_ = (np.array(state[k], float) for k in ("mean", "scale", "centers"))
         return self
+
+    def _require_fitted(self) -> None:
+        if not hasattr(self, "centers_"):
+            raise TableError("KMeansSegments is not fitted: call fit(table) first, or KMeansSegments.load(path)")
 
     def _values(self, table: pd.DataFrame) -> np.ndarray:
         raw = table[self.features_].to_numpy(float)
@@ -172,13 +211,37 @@ def feature_names(table: pd.DataFrame) -> list[str]:
     return names
 
 
-def best_centers(z: np.ndarray, k: int, *, seed: int, starts: int = STARTS, tol: float = 0.0) -> np.ndarray:
-    """Centres of the best of several k-means runs; call it inside `one_thread()` for equal results anywhere."""
+def best_centers(z: np.ndarray, k: int, *, seed: int) -> np.ndarray:
+    """Centres of the best of 30 runs, followed until nothing moves."""
     if len(z) <= SEED_SAMPLE:
-        return KMeans(k, n_init=starts, tol=tol, random_state=seed).fit(z).cluster_centers_
+        return good_centers(z, k, seed=seed, starts=STARTS, tol=0.0)
     sample = z[np.sort(np.random.default_rng(seed).choice(len(z), SEED_SAMPLE, replace=False))]
-    start = best_centers(sample, k, seed=seed, starts=starts, tol=tol)
-    return KMeans(k, init=start, n_init=1).fit(z).cluster_centers_
+    return settle(z, best_centers(sample, k, seed=seed), tol=TOL)
+
+
+def good_centers(
+    z: np.ndarray, k: int, *, seed: int, starts: int, tol: float = TOL, weight: np.ndarray | None = None
+) -> np.ndarray:
+    """Centres of the best of several k-means++ starts, each followed as `settle` does."""
+    from personalize.segmentation import kernels
+
+    draws = np.random.default_rng(seed).random((starts, k, 2 + int(np.log(k))))
+    weight = np.ones(len(z)) if weight is None else weight
+    return kernels.best_of(np.ascontiguousarray(z.T), weight, draws, tol * z.var(axis=0).mean(), MOST)[0]
+
+
+def settle(z: np.ndarray, start: np.ndarray, *, tol: float) -> np.ndarray:
+    """Centres after Lloyd's iterations from `start`, until their squared moves are `tol` of the mean variance."""
+    from personalize.segmentation import kernels
+
+    columns, weight = np.ascontiguousarray(z.T), np.ones(len(z))
+    return kernels.lloyd(columns, weight, start, tol * z.var(axis=0).mean(), MOST)[0]
+
+
+def count_different(z: np.ndarray, enough: int) -> int:
+    """How many different rows there are; the count stops when the first rows hold `enough` of them."""
+    first = len(np.unique(z[:1000], axis=0))
+    return first if first >= enough or len(z) <= 1000 else len(np.unique(z, axis=0))
 
 
 def one_thread() -> threadpool_limits:
@@ -188,5 +251,4 @@ def one_thread() -> threadpool_limits:
 
 def nearest(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """Position of the nearest centre of each row; the first one on a tie."""
-    distance = np.stack([((z - center) ** 2).sum(axis=1) for center in centers])
-    return distance.argmin(axis=0)
+    return sum((centers[:, [at]] - z[:, at]) ** 2 for at in range(z.shape[1])).argmin(axis=0)

@@ -1,5 +1,8 @@
 """The clusters as a few rules that a person can read, and how faithful the rules are."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -7,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.tree import DecisionTreeClassifier
 
+from personalize.segmentation import scoring_sql
 from personalize.segmentation.clusters import feature_names
 from personalize.tables import TableError
 
@@ -25,6 +29,7 @@ class RuleCard(BaseEstimator):
     Attributes
     ----------
     tree_ : the fitted scikit-learn tree
+    features_ : names of the feature columns, in order
     fidelity_ : share of customers, not seen while fitting, whose cluster the rules give (5 folds)
     fidelity_low_, fidelity_high_ : its 95 % interval (Wilson)
     baseline_ : share in the largest cluster, what one gets without any rule
@@ -65,6 +70,7 @@ class RuleCard(BaseEstimator):
             raise TableError(f"{len(label):,} clusters for {len(table):,} customers: one a row is needed")
         order = np.argsort(table.customer_id.to_numpy(), kind="stable")
         x, y = table[names].to_numpy(float)[order], label[order]
+        self.features_ = names
         self.tree_ = self._tree().fit(x, y)
         self.baseline_ = float(pd.Series(y).value_counts(normalize=True).iloc[0])
         self._measure(x, y)
@@ -78,6 +84,12 @@ class RuleCard(BaseEstimator):
         Columns: rule (all conditions hold), cluster, customers, purity (share of them truly in that cluster).
         """
         return self.rules_.copy()
+
+    def sql(self, relation: str) -> str:
+        """A query that applies the rules to the customers of a relation inside the engine: customer_id, cluster."""
+        grown = self.tree_.tree_
+        cluster = scoring_sql.tree(grown, self.features_, self.tree_.classes_[grown.value[:, 0].argmax(axis=1)])
+        return f"select customer_id, {cluster} as cluster from {relation}"
 
     def _tree(self) -> DecisionTreeClassifier:
         return DecisionTreeClassifier(
@@ -107,22 +119,22 @@ def wilson(hits: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
 def _rules(fitted: DecisionTreeClassifier, names: list[str], whole: list[bool], data: tuple) -> pd.DataFrame:
     x, y = data
     leaf, rows = fitted.apply(x), []
-    for node, bounds in _leaves(fitted.tree_, len(names)):
+    for node, rule in tree_leaves(fitted.tree_, names, whole):
         inside = y[leaf == node]
         cluster = fitted.classes_[fitted.tree_.value[node][0].argmax()]
-        rows.append({"rule": _sentence(bounds, names, whole), "cluster": cluster,
+        rows.append({"rule": rule, "cluster": cluster,
                      "customers": len(inside), "purity": float((inside == cluster).mean())})  # fmt: skip
     return pd.DataFrame(rows).sort_values(["cluster", "customers", "rule"], ascending=[True, False, True],
                                           ignore_index=True)  # fmt: skip
 
 
-def _leaves(tree, width: int):
-    """Each leaf with the lowest (exclusive) and highest (inclusive) value of every feature in it."""
-    stack = [(0, np.tile([-np.inf, np.inf], (width, 1)))]
+def tree_leaves(tree: Any, names: list[str], whole: list[bool]) -> Iterator[tuple[int, str]]:
+    """Each leaf of a scikit-learn tree with its rule in words; `whole` says which features are whole numbers."""
+    stack = [(0, np.tile([-np.inf, np.inf], (len(names), 1)))]
     while stack:
         node, bounds = stack.pop()
         if tree.children_left[node] == -1:
-            yield node, bounds
+            yield node, _sentence(bounds, names, whole)
             continue
         feature, threshold = tree.feature[node], tree.threshold[node]
         for child, side in ((tree.children_left[node], 1), (tree.children_right[node], 0)):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 
-from personalize.segmentation import _artefact
+from personalize.segmentation import _artefact, scoring_sql
 from personalize.tables import TableError
 
 _METRICS = ("recency_days", "frequency", "monetary")
@@ -133,8 +133,14 @@ class RFM(BaseEstimator):
                 f"RFM scores rank customers against each other: {len(rfm)} customer(s) found, 5 or more needed. "
                 "Take a longer period, or give frozen cuts"
             )
-        self.names_ = segment_map(self.names)
         self.cuts_ = self.cuts or _learn(rfm, str(as_of)[:10], window_days)
+        self.names_ = segment_map(self.names)
+        return self
+
+    def freeze(self) -> "RFM":
+        """The same object ready to assign with the cuts that were given; nothing is learned."""
+        self.cuts_ = self.cuts or _refuse_unfitted()
+        self.names_ = segment_map(self.names)
         return self
 
     def assign(self, rfm: pd.DataFrame) -> pd.DataFrame:
@@ -150,12 +156,33 @@ class RFM(BaseEstimator):
         """
         check_rfm(rfm)
         if not hasattr(self, "cuts_"):
-            self.fit(rfm) if self.cuts else _refuse_unfitted()
+            self.freeze()
         scores = np.column_stack([_score(metric, rfm[metric], self.cuts_) for metric in _METRICS])
         columns = {f"{metric.removesuffix('_days')}_score": scores[:, i] for i, metric in enumerate(_METRICS)}
-        cell = pd.Series(scores @ [100, 10, 1]).astype(str)
-        segment = cell.map({_text(cell): rows[0].segment for cell, rows in _owners(self.names_).items()})
+        owners = _owners(self.names_)
+        at = (scores - 1) @ [25, 5, 1]
+        cell = pd.array([_text(cell) for cell in owners], dtype="str").take(at)
+        segment = pd.array([rows[0].segment for rows in owners.values()], dtype="str").take(at)
         return pd.DataFrame({"customer_id": rfm.customer_id.to_numpy(), **columns, "cell": cell, "segment": segment})
+
+    def sql(self, relation: str) -> str:
+        """A query that scores the customers of a relation inside the engine, with the columns that `assign` gives.
+
+        Parameters
+        ----------
+        relation : name of a relation, or a query in brackets, with customer_id, recency_days, frequency and monetary
+        """
+        if not hasattr(self, "cuts_"):
+            self.freeze()
+        named = [f"{metric.removesuffix('_days')}_score" for metric in _METRICS]
+        scores = ", ".join(f"{scoring_sql.score(metric, getattr(self.cuts_, metric))} as {name}"
+                           for metric, name in zip(_METRICS, named, strict=True))  # fmt: skip
+        segment = scoring_sql.segment(list(self.names_.itertuples()))
+        cell = f"cast({named[0]} * 100 + {named[1]} * 10 + {named[2]} as string)"
+        return (
+            f"select customer_id, {', '.join(named)}, {cell} as cell, {segment} as segment "
+            f"from (select customer_id, {scores} from {relation}) as scores"
+        )
 
     def table(self) -> pd.DataFrame:
         """The borders of the scores (see `Cuts.table`)."""
