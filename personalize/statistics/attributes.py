@@ -1,17 +1,22 @@
 """What is known about customers, how it goes with what they do, and whom it leaves out."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from personalize.statistics.cohorts import wilson
 from personalize.statistics.describe import describe, value_counts
+from personalize.statistics.groups import Association, associate, compare
+from personalize.statistics.relation import holm
 from personalize.tables import TableError, Tables
 
 UNKNOWN = "not stated"
 DECADES = (0, 18, 25, 35, 45, 55, 65, 75)
+QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
+AGAINST = ["effect", "effect_low", "effect_high", "superiority", "superiority_low", "superiority_high"]
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,13 @@ class Attributes:
     coverage : two rows, described and not described: customers, share, and orders, spend, spend an order with
         intervals of the mean
     values : one row an attribute and value: attribute, value, customers, share, low, high (Wilson), spend, spend_low,
-        spend_high (mean a customer)
+        spend_high (mean a customer); then beside all others who are described (see `Comparison`): effect, effect_low,
+        effect_high, superiority, superiority_low, superiority_high, p_adjusted and p_rank_adjusted (Holm, over all rows
+        compared, also the hidden ones)
     hidden : values left out so that no group smaller than `min_cell` can be seen or computed
     left_out : attributes with too many values to compare (addresses, incomes in full)
+    by_spend : attribute -> how its values (of `min_cell` customers or more) go with quarters of the described by spend
+    min_cell : as given to `attributes`
     """
 
     described: int
@@ -37,6 +46,8 @@ class Attributes:
     values: pd.DataFrame
     hidden: int
     left_out: tuple[str, ...] = ()
+    by_spend: Mapping[str, Association] = field(default_factory=dict)
+    min_cell: int = 10
 
     @property
     def representative(self) -> bool:
@@ -49,6 +60,40 @@ class Attributes:
     def table(self) -> pd.DataFrame:
         """One row an attribute and value."""
         return self.values
+
+    def ties(self) -> pd.DataFrame:
+        """How closely each attribute goes with spend, closest first.
+
+        Returns
+        -------
+        DataFrame, one row an attribute: attribute, values, n (customers), chi2, df, p_adjusted (Holm), strength, low,
+        high (see `Association`), note.
+        """
+        names = ["n", "chi2", "df", "p", "strength", "low", "high", "note"]
+        rows = [(name, len(a.counts), *(getattr(a, n) for n in names)) for name, a in self.by_spend.items()]
+        found = pd.DataFrame(rows, columns=["attribute", "values", *names])
+        found.insert(5, "p_adjusted", holm(found.pop("p").to_numpy(float)))
+        return found.sort_values("strength", ascending=False, kind="stable", ignore_index=True)
+
+    def closest(self) -> str:
+        """The attribute that goes most closely with spend and whose residuals can be shown; "" where there is none."""
+        names = self.ties().dropna(subset=["strength"]).attribute
+        return next((name for name in names if len(self.residuals(name))), "")
+
+    def shown(self) -> pd.DataFrame:
+        """`values` without the intervals of the shares, to show."""
+        return self.values.drop(columns=["low", "high", "superiority_low", "superiority_high"])
+
+    def residuals(self, attribute: str) -> pd.DataFrame:
+        """Where an attribute goes with spend: adjusted standardised residuals, values by quarters of spend.
+
+        Parameters
+        ----------
+        attribute : one of `by_spend`; values with a cell of fewer than `min_cell` customers (but some) are left out
+        """
+        found = self.by_spend[attribute]
+        smallest = found.counts.where(found.counts > 0).min(axis=1)
+        return found.residuals[_shown(smallest, self.min_cell)]
 
 
 def attributes(tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_values: int = 30) -> Attributes:
@@ -76,22 +121,28 @@ def attributes(tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_
     given = tables.customers.to_pandas()
     joined = people.merge(given, on="customer_id", how="left", indicator=True, suffixes=("", "_given"))
     has = (joined["_merge"] == "both").to_numpy()
-    rows, hidden, left_out = [], 0, []
-    for name in (c for c in given.columns if c != "customer_id"):
-        values = _named(joined.loc[has, name if name not in people.columns else f"{name}_given"])
-        if values.nunique() > max_values:
-            left_out.append(name)
-        else:
-            table = _crossed(name, values, joined.loc[has])
-            shown = _shown(table.customers, min_cell)
-            hidden += int((~shown).sum())
-            rows.append(table[shown])
-    found = pd.concat(rows, ignore_index=True) if rows else _crossed("", pd.Series([], dtype=object), joined[:0])
+    known = {c: _named(joined.loc[has, c if c not in people.columns else f"{c}_given"]) for c in given.columns[1:]}
+    kept = {name: values for name, values in known.items() if values.nunique() <= max_values}
+    found = [_crossed(name, values, joined[has]) for name, values in kept.items()]
+    table = pd.concat(found or [_crossed("", pd.Series([], dtype=object), joined[:0])], ignore_index=True)
+    table = table.assign(**{f"{p}_adjusted": holm(table.pop(p).to_numpy(float)) for p in ("p", "p_rank")})
+    shown = np.concatenate([_shown(part.customers, min_cell) for part in found] or [[]]).astype(bool)
     parts = [(name, joined[mask]) for name, mask in (("described", has), ("not described", ~has)) if mask.any()]
     coverage = pd.DataFrame([_means(name, part, len(joined)) for name, part in parts])
+    by_spend = {name: _by_quarter(values, joined[has].spend, min_cell) for name, values in kept.items()}
     return Attributes(
-        int(has.sum()), len(joined), len(given) - int(has.sum()), coverage, found, hidden, tuple(left_out)
-    )
+        int(has.sum()), len(joined), len(given) - int(has.sum()), coverage, table[shown].reset_index(drop=True),
+        int((~shown).sum()), tuple(name for name in known if name not in kept), by_spend, min_cell,
+    )  # fmt: skip
+
+
+def _by_quarter(values: pd.Series, spend: pd.Series, min_cell: int) -> Association:
+    """An attribute against quarters of spend; customers who spend the same are in the same quarter."""
+    quarter = ((spend.rank() - 0.5) * 4 / max(len(spend), 1)).clip(0, 3).astype(int)
+    counts = pd.crosstab(values.to_numpy(), quarter.to_numpy())
+    counts = counts.rename(columns=dict(enumerate(QUARTERS))).rename_axis(index=None, columns=None)
+    counts = counts.loc[sorted(counts.index, key=_order)]
+    return associate(counts[counts.sum(axis=1) >= min_cell])
 
 
 def _shown(sizes: pd.Series, min_cell: int) -> pd.Series:
@@ -122,25 +173,18 @@ def _order(value: str) -> tuple[bool, float, str]:
 
 
 def _crossed(name: str, values: pd.Series, people: pd.DataFrame) -> pd.DataFrame:
+    """One row a value: its customers, their spend, and their spend beside that of all others."""
     rows = []
     for value in sorted(values.unique(), key=_order):
-        spend = describe(value_counts(people.spend[(values == value).to_numpy()]))
+        inside = (values == value).to_numpy()
+        mine = value_counts(people.spend[inside])
+        spend, beside = describe(mine), compare(mine, value_counts(people.spend[~inside]))
         low, high = wilson(spend.n, len(values))
-        rows.append(
-            (
-                name,
-                value,
-                spend.n,
-                spend.n / len(values),
-                float(low),
-                float(high),
-                spend.mean,
-                spend.mean_low,
-                spend.mean_high,
-            )
-        )
+        share = (spend.n / len(values), float(low), float(high))
+        against = [getattr(beside, column) for column in (*AGAINST, "p", "p_rank")]
+        rows.append((name, value, spend.n, *share, spend.mean, spend.mean_low, spend.mean_high, *against))
     columns = ["attribute", "value", "customers", "share", "low", "high", "spend", "spend_low", "spend_high"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=[*columns, *AGAINST, "p", "p_rank"])
 
 
 def _means(name: str, people: pd.DataFrame, total: int) -> dict[str, object]:

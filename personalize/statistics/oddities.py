@@ -41,12 +41,13 @@ _LINES = (
 )
 
 
-def oddities(tables: Tables, *, min_cell: int = 10) -> pd.DataFrame:
+def oddities(tables: Tables, size: pd.Series | None = None, *, min_cell: int = 10) -> pd.DataFrame:
     """Every oddity of the data that stays in, followed to what it would break.
 
     Parameters
     ----------
     tables : Tables
+    size : from `facts`; asked for when None
     min_cell : an oddity of fewer customers is left out
 
     Returns
@@ -54,7 +55,8 @@ def oddities(tables: Tables, *, min_cell: int = 10) -> pd.DataFrame:
     DataFrame, one row an oddity that occurs: oddity, n, unit (lines, orders, customers or days), share (of all such),
     spend_share (NaN where money has no part), would_break, what_is_done.
     """
-    lines, size = tables.query("statistics_lines", **piece_rule(tables)).iloc[0], facts(tables)
+    lines = tables.query("statistics_lines", **piece_rule(tables)).iloc[0]
+    size = facts(tables) if size is None else size
     rows = [*_units(tables, lines), *_line_rows(lines), *_undescribed(tables, lines), *_size_rows(size)]
     names = ["oddity", "n", "unit", "share", "spend_share", "would_break", "what_is_done"]
     shown = [row for row in rows if row[2] != "customers" or row[1] >= min_cell]

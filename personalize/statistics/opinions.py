@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from personalize.statistics.cohorts import wilson
 from personalize.statistics.describe import ratio
 from personalize.tables import TableError, Tables
 
@@ -29,7 +30,8 @@ def opinions(tables: Tables, *, level: float = 0.95, min_cell: int = 10) -> pd.D
     Notes
     -----
     A question with a score above 5 is on the 0 to 10 scale: net promoter score, the share of 9 and 10 less the share of
-    0 to 6, from -1 to 1. Others are on the 1 to 5 scale: satisfaction, the share of 4 and 5.
+    0 to 6, from -1 to 1; t interval of a ratio over customers. Others are on the 1 to 5 scale: satisfaction, the share
+    of 4 and 5; Wilson interval, with as many single answers as the answers of the customers are worth.
 
     References
     ----------
@@ -50,10 +52,17 @@ def _question(name: str, part: pd.DataFrame, level: float) -> tuple:
     point = (score >= 9) * 1.0 - (score <= 6) * 1.0 if wide else (score >= 4) * 1.0
     each = pd.DataFrame({"customer": part.customer_id, "points": point * n, "n": n}).groupby("customer").sum()
     value, low, high = ratio(each.points, each.n, level=level)
-    ends = np.clip([low, high], -1 if wide else 0, 1)
     spread = (high - low) / 2 * np.sqrt(len(each))
+    ends = np.clip([low, high], -1, 1) if wide else _wilson(each, value, level)
     needed = int(np.ceil((spread / 0.05) ** 2)) if np.isfinite(spread) else 0
     return (name, "NPS" if wide else "CSAT", int(n.sum()), len(each), value, *ends, float(score @ n / n.sum()), needed)
+
+
+def _wilson(each: pd.DataFrame, share: float, level: float) -> np.ndarray:
+    """Wilson's interval of a share, for as many single answers as the customers' answers are worth."""
+    spread = float(((each.points - share * each.n) ** 2).sum())
+    worth = float(each.n.sum()) ** 2 * share * (1 - share) / spread if spread > 0 else float(len(each))
+    return np.array(wilson(share * worth, worth, level=level), float)
 
 
 def sample_size(share: float, margin: float, *, level: float = 0.95, population: int | None = None) -> int:

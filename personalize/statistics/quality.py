@@ -11,6 +11,9 @@ RULES = {
     "money": ("is 0 or more", "{c} >= 0"),
     "number": ("is 0 or more", "{c} >= 0"),
 }
+REFERENCES = {"product_id": "products", "customer_id": "customers", "other_id": "customers", "offer_id": "offers"}
+SHARES = ("different", "valid", "known")
+SIZED = ("time", "quantity", "money", "number")
 FEEDS = {
     "orders": "everything",
     "products": "groups in rules, content recommenders",
@@ -42,18 +45,19 @@ def facts(tables: Tables) -> pd.Series:
     return pd.concat([row, pd.Series({"days": (tables.end - tables.start).days + 1})])
 
 
-def card(tables: Tables) -> pd.DataFrame:
+def card(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     """The data's card: what they are, how many, from when to when, on which terms.
 
     Parameters
     ----------
     tables : Tables
+    size : from `facts`; asked for when None
 
     Returns
     -------
     DataFrame, one row a fact: fact, value (text).
     """
-    f, about = facts(tables), tables.card
+    f, about = facts(tables) if size is None else size, tables.card
     origin = "simulated: drawn by this kit from a seed" if about.get("simulated") else "given: not drawn by this kit"
     rows = {
         "source": f"{about.get('title') or tables.name} ({tables.name})",
@@ -91,18 +95,19 @@ def contents(tables: Tables) -> pd.DataFrame:
     return found.sort_values("present", ascending=False, kind="stable", ignore_index=True)
 
 
-def promises(tables: Tables) -> pd.DataFrame:
+def promises(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     """What holds for every line and order once a source is loaded, checked again on the rows themselves.
 
     Parameters
     ----------
     tables : Tables
+    size : from `facts`; asked for when None
 
     Returns
     -------
     DataFrame, one row a promise: promise, checked (rows looked at), breaches, kept (bool).
     """
-    line, order = tables.query("statistics_promises").iloc[0], tables.query("statistics_facts").iloc[0]
+    line, order = tables.query("statistics_promises").iloc[0], facts(tables) if size is None else size
     lines, orders = int(line.lines), int(order.orders)
     rows = [
         (f"every line has {what}", lines, int(line[f"no_{what}"])) for what in ("product", "time", "quantity", "amount")
@@ -140,7 +145,7 @@ def _repeats(tables: Tables, name: str) -> tuple[int, int]:
 
 
 def columns(tables: Tables) -> pd.DataFrame:
-    """The quality of every column: how complete, how many different values, how many of them make sense.
+    """The quality of every column: how complete, unique, valid, consistent and recent it is.
 
     Parameters
     ----------
@@ -148,50 +153,51 @@ def columns(tables: Tables) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a column of a table: table, column, kind, filled (share of rows), distinct, valid (share of those
-    filled that meet the rule), rule, lowest, highest (text; empty for identifiers and words, which have no size).
+    DataFrame, one row a column of a table
+        - table, column, kind
+        - filled : completeness, share of the rows with a value
+        - distinct, unique : different values; uniqueness, their share of the filled (1 for a key)
+        - valid, rule : validity, share of the filled that meet the rule
+        - known, known_in : consistency, share of the filled that the table named describes; NaN where none should
+        - days_behind : timeliness, days from the newest `time` of the table to the last order; NaN for other columns
+        - lowest, highest : text; empty for identifiers and words, which have no size
+
+    Notes
+    -----
+    Everything is asked of the value counts of a column, one aggregate a column.
     """
-    return pd.concat([_columns_of(tables, name) for name in CONTRACTS if name in tables], ignore_index=True)
+    kinds = [(name, c, _kind(name, c)) for name in CONTRACTS if name in tables for c in getattr(tables, name).columns]
+    sizes = {name: getattr(tables, name).count() for name in {name for name, _, _ in kinds}}
+    rows = [_column(tables, name, column, kind=kind, rows=sizes[name]) for name, column, kind in kinds]
+    return pd.DataFrame(rows)
 
 
-def _columns_of(tables: Tables, name: str) -> pd.DataFrame:
-    """One pass over a table: an aggregate row with five numbers a column, folded into one row a column."""
-    known, present = CONTRACTS[name].columns, getattr(tables, name).columns
-    kinds = [known.get(c, Column("attribute", "")).kind for c in present]
-    parts = [part for k, (c, kind) in enumerate(zip(present, kinds, strict=True)) for part in _parts(k, f"`{c}`", kind)]
-    row = tables.sql(f"select count(*) as n, {', '.join(parts)} from {{{name}}}").iloc[0]
-    rows = [
-        (
-            name,
-            c,
-            kind,
-            row[f"filled{k}"] / row.n if row.n else np.nan,
-            int(row[f"distinct{k}"]),
-            row[f"valid{k}"] / row[f"filled{k}"] if row[f"filled{k}"] else np.nan,
-            RULES.get(kind, ("", ""))[0],
-            *_ends(row, k),
-        )
-        for k, (c, kind) in enumerate(zip(present, kinds, strict=True))
-    ]
-    return pd.DataFrame(
-        rows, columns=["table", "column", "kind", "filled", "distinct", "valid", "rule", "lowest", "highest"]
-    )
+def _kind(name: str, column: str) -> str:
+    return CONTRACTS[name].columns.get(column, Column("attribute", "")).kind
 
 
-def _parts(k: int, column: str, kind: str) -> list[str]:
-    test = RULES.get(kind, ("", f"{column} is not null"))[1].format(c=column)
-    parts = [
-        f"count({column}) as filled{k}",
-        f"count(distinct {column}) as distinct{k}",
-        f"count(case when {test} then 1 end) as valid{k}",
-    ]
-    if kind in ("time", "quantity", "money", "number"):
-        parts += [f"min({column}) as lowest{k}", f"max({column}) as highest{k}"]
-    return parts
-
-
-def _ends(row: pd.Series, k: int) -> tuple[str, str]:
-    return tuple(_shown(row.get(f"{end}{k}")) for end in ("lowest", "highest"))
+def _column(tables: Tables, name: str, column: str, *, kind: str, rows: int) -> dict[str, object]:
+    """One row: what the value counts of a column say."""
+    rule, test = RULES.get(kind, ("", "{c} is not null"))
+    other = REFERENCES.get(column, "")
+    other = other if other in tables and other != name else ""
+    parts = ["sum(n) as filled", "count(*) as different", f"sum(case when {test.format(c='v')} then n end) as valid"]
+    parts += ["min(v) as lowest", "max(v) as highest"] if kind in SIZED else []
+    key = REFERENCES.get(column, "")[:-1] + "_id"
+    joined = f"left join {{{other}}} k on k.{key} = c.v" if other else ""
+    parts += [f"sum(case when k.{key} is not null then n end) as known"] if other else []
+    found = tables.sql(
+        f"select {', '.join(parts)} from (select `{column}` as v, count(*) as n from {{{name}}} "
+        f"where `{column}` is not null group by `{column}`) c {joined}"
+    ).iloc[0].fillna({"filled": 0, "valid": 0, "known": 0})  # fmt: skip
+    n = int(found.filled)
+    shares = {part: float(found[part]) / n if n and part in found else np.nan for part in SHARES}
+    low, high = (_shown(found.get(end)) for end in ("lowest", "highest"))
+    behind = (tables.end - found.highest.normalize()).days if kind == "time" and column == "time" and n else np.nan
+    return {"table": name, "column": column, "kind": kind, "filled": n / rows if rows else np.nan,
+            "distinct": int(found.different), "unique": shares["different"], "valid": shares["valid"],
+            "rule": rule, "known": shares["known"], "known_in": other, "days_behind": behind,
+            "lowest": low, "highest": high}  # fmt: skip
 
 
 def _shown(value: object) -> str:

@@ -67,8 +67,8 @@ def by_weekday(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame, 7 rows: weekday (name), orders, share, low, high. Shares are NaN without a whole week.
     """
-    daily = _daily(table).orders
-    weeks = daily.groupby(_monday(daily.index)).filter(lambda week: len(week) == 7)
+    per_day = daily(table).orders
+    weeks = per_day.groupby(_monday(per_day.index)).filter(lambda week: len(week) == 7)
     wide = weeks.to_frame().assign(week=_monday(weeks.index), day=weeks.index.day_of_week)
     wide = wide.pivot_table(index="week", columns="day", values="orders").reindex(columns=range(7), fill_value=0)
     return _shares(wide, "weekday", level).assign(weekday=list(WEEKDAYS))
@@ -94,7 +94,7 @@ def weekday_hour(table: pd.DataFrame, *, min_cell: int = 10) -> pd.DataFrame:
     DataFrame : index weekday (names), columns hours; mean orders in that hour of one such day. Only the hours from
     the first to the last with an order.
     """
-    days = _daily(table).index.day_of_week.value_counts().reindex(range(7), fill_value=0)
+    days = daily(table).index.day_of_week.value_counts().reindex(range(7), fill_value=0)
     orders = table.pivot_table(index="weekday", columns="hour", values="orders", aggfunc="sum", fill_value=0)
     span = range(table.hour.min(), table.hour.max() + 1)
     orders = orders.reindex(index=range(7), columns=span, fill_value=0)
@@ -113,8 +113,8 @@ def weekly(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame, one row a week: week (its Monday), orders, spend. Empty when there is no whole week.
     """
-    daily = _daily(table)
-    weeks = daily.groupby(_monday(daily.index)).agg(
+    per_day = daily(table)
+    weeks = per_day.groupby(_monday(per_day.index)).agg(
         orders=("orders", "sum"), spend=("spend", "sum"), days=("orders", "size")
     )
     return weeks[weeks.days == 7].drop(columns="days").rename_axis("week").reset_index()
@@ -134,13 +134,18 @@ def timeline(table: pd.DataFrame) -> pd.DataFrame:
     weeks = weekly(table).rename(columns={"week": "start"})
     if len(weeks) >= 8:
         return weeks.assign(per="week")[["per", "start", "orders", "spend"]]
-    return _daily(table).rename_axis("start").reset_index().assign(per="day")[["per", "start", "orders", "spend"]]
+    return daily(table).rename_axis("start").reset_index().assign(per="day")[["per", "start", "orders", "spend"]]
 
 
-def _daily(table: pd.DataFrame) -> pd.DataFrame:
-    """Every day from the first to the last, days without an order as 0."""
-    daily = table.groupby("day")[["orders", "spend"]].sum()
-    return daily.reindex(pd.date_range(daily.index.min(), daily.index.max()), fill_value=0)
+def daily(table: pd.DataFrame) -> pd.DataFrame:
+    """Orders and money of every day from the first to the last, days without an order as 0.
+
+    Parameters
+    ----------
+    table : from `hours`
+    """
+    found = table.groupby("day")[["orders", "spend"]].sum()
+    return found.reindex(pd.date_range(found.index.min(), found.index.max()), fill_value=0)
 
 
 def _monday(days: pd.DatetimeIndex) -> pd.DatetimeIndex:
@@ -277,7 +282,7 @@ def season(table: pd.DataFrame, *, limit: float = 5.0) -> Season:
     Cleveland, Cleveland, McRae & Terpenning (1990), Journal of Official Statistics 6: STL.
     Wang, Smith & Hyndman (2006), Data Mining and Knowledge Discovery 13: strength.
     """
-    orders = _daily(table).orders.astype(float)
+    orders = daily(table).orders.astype(float)
     if len(orders) < 28 or orders.nunique() == 1:
         why = f"{len(orders)} day(s), a weekday pattern needs 28" if len(orders) < 28 else "orders never vary"
         names = ["day", "orders", "trend", "weekday_effect", "rest"]

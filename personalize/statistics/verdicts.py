@@ -10,12 +10,13 @@ from personalize.tables import Tables
 Verdict = tuple[str, str, str]  # yes | partly | no; because; what would help
 
 
-def verdicts(tables: Tables) -> pd.DataFrame:
+def verdicts(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     """For each later topic whether this data can feed it, why, and what would help.
 
     Parameters
     ----------
     tables : Tables
+    size : from `facts`; asked for when None
 
     Returns
     -------
@@ -25,7 +26,7 @@ def verdicts(tables: Tables) -> pd.DataFrame:
     -----
     The limits are rules of thumb, stated in `because`: they say when a report is worth reading, not when code runs.
     """
-    size = facts(tables)
+    size = facts(tables) if size is None else size
     rows = [(topic, *judge(tables, size)) for topic, judge in TOPICS.items()]
     return pd.DataFrame(rows, columns=["topic", "verdict", "because", "would_help"])
 
