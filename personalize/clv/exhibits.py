@@ -1,5 +1,6 @@
 """The tables behind the figures that users of these models know, and the check against print."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from personalize.clv.customers import unit_days
 from personalize.clv.dropout import ParetoNBD
 from personalize.clv.purchases import BetaGeo, PurchaseModel
 from personalize.clv.spend import GammaGamma
-from personalize.tables import Tables
+from personalize.tables import TableError, Tables
 
-__all__ = ["by_frequency", "cdnow_check", "frequency_recency", "tracking"]
+__all__ = ["alive_history", "by_frequency", "cdnow_check", "frequency_recency", "tracking"]
 
 # Model, source of the printed values, decimals, values, log-likelihood and its decimals.
 _PRINTED = (
@@ -64,7 +65,8 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
 
     Returns
     -------
-    DataFrame : week (7 days each from the first day of the data), purchases, kind ("counted" or "expected")
+    DataFrame : week (7 days each from the first day of the data), purchases (up to its end), in_week, kind ("counted"
+        or "expected")
 
     References
     ----------
@@ -82,9 +84,11 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     age = np.clip(7 * weeks[:, None] - 1 - born[None, :], 0, None) / length
     expected = model.expected_from_start(age.ravel()).reshape(age.shape) @ customers
     kinds = {"counted": counted.astype(float), "expected": expected}
-    return pd.concat([pd.DataFrame({"week": weeks, "purchases": v, "kind": k}) for k, v in kinds.items()]).reset_index(
-        drop=True
-    )
+    parts = [
+        pd.DataFrame({"week": weeks, "purchases": v, "in_week": np.diff(v, prepend=0.0), "kind": k})
+        for k, v in kinds.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def by_frequency(
@@ -135,3 +139,37 @@ def frequency_recency(model: PurchaseModel, *, t: float, T: float, most: int = 1
     values = model.expected_purchases(t, grid).to_numpy().reshape(most, steps)
     index = pd.Index(np.arange(1, most + 1), name="repeat purchases")
     return pd.DataFrame(values, index=index, columns=[f"{v:.0f}" for v in last])
+
+
+def alive_history(model: PurchaseModel, purchases: Sequence[float], *, until: float, steps: int = 200) -> pd.DataFrame:
+    """How P(alive) of one customer rose and fell: it drops while nothing happens and jumps at every purchase.
+
+    Parameters
+    ----------
+    model : with parameters
+    purchases : times of the purchases in units of the model, ascending; the first one is the start
+    until : last moment shown, at or after the last purchase
+    steps : points in time
+
+    Returns
+    -------
+    DataFrame : time (since the first purchase), p_alive, purchases (repeat purchases so far)
+
+    Raises
+    ------
+    TableError : for times that are not ascending, or an end before the last of them.
+
+    Examples
+    --------
+    >>> model = BetaGeo.at(r=0.243, alpha=4.414, a=0.793, b=2.426)
+    >>> path = alive_history(model, [0, 3, 5], until=30, steps=4)
+    >>> path.p_alive.round(2).tolist(), path.purchases.tolist()
+    ([1.0, 0.62, 0.34, 0.19], [0, 2, 2, 2])
+    """
+    times = np.asarray(purchases, float) - float(purchases[0])
+    if (np.diff(times) <= 0).any() or until < times[-1]:
+        raise TableError(f"purchases = {list(purchases)}, until = {until}: give ascending times, and an end after them")
+    moments = np.linspace(0.0, until, steps)
+    made = np.searchsorted(times, moments, side="right") - 1
+    rows = pd.DataFrame({"customer_id": 0, "frequency": made, "recency": times[made], "T": moments})
+    return pd.DataFrame({"time": moments, "p_alive": model.p_alive(rows).to_numpy(), "purchases": made})

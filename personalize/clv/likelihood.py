@@ -1,6 +1,7 @@
 """What every maximum-likelihood model shares: grouping, the fit, its errors and its table."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -96,6 +97,16 @@ class Likelihood:
         with threadpool_limits(limits=1, user_api="blas"):
             fits = [np.exp(self._search(self._data, n.astype(float), start)[0]) for n in draws]
         return pd.DataFrame(fits, columns=list(self.names))
+
+    def drawn(self, rng: np.random.Generator) -> Self:
+        """The model at parameters drawn from the normal law of their logarithms; itself where that is flat."""
+        theta = self.params_.to_numpy()
+        if not hasattr(self, "covariance_") or not np.isfinite(self.covariance_.to_numpy()).all():
+            return self
+        spread = rng.multivariate_normal(np.zeros(len(theta)), self.covariance_.to_numpy() / np.outer(theta, theta))
+        model = copy(self)
+        model.params_ = pd.Series(np.exp(np.log(theta) + spread), index=list(self.names), name="estimate")
+        return model
 
     def sandwich_errors(self) -> pd.Series:
         """Standard errors that hold when the model is only an approximation (Huber and White)."""
@@ -244,8 +255,10 @@ def group_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if len(levels) * (float(key.max(initial=0)) + 1) > 2**62:
             key = pd.factorize(key, sort=True)[0].astype(np.int64)
         key = key * len(levels) + code
-    _, first, inverse, counts = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-    return values[first], counts.astype(float), inverse
+    inverse, levels = pd.factorize(key, sort=True)
+    first = np.empty(len(levels), dtype=np.intp)
+    first[inverse[::-1]] = np.arange(len(values))[::-1]
+    return values[first], np.bincount(inverse, minlength=len(levels)).astype(float), inverse
 
 
 def fitted(model: Any) -> None:

@@ -67,6 +67,23 @@ class PurchaseModel(Likelihood):
         """Expected repeat purchases of a new customer in the first `t` units of time, one value a `t`."""
         raise NotImplementedError
 
+    def simulate(self, t: float, summary: pd.DataFrame, *, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Possible purchases of each customer in the next `t`, given the history: a row a customer, `n` columns.
+
+        Parameters
+        ----------
+        t : length of the future, in the unit of the summary
+        summary : customers
+        n : number of draws
+        rng : where chance comes from
+        """
+        rows = [part[:, None] for part in check(summary, least=0)[list(self.columns)].to_numpy(float).T]
+        alive = rng.random((len(summary), n)) < self.p_alive(summary).to_numpy()[:, None]
+        return np.where(alive, self._drawn_if_alive(t, rows, (len(summary), n), rng), 0)
+
+    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        raise TableError(f"{type(self).__name__} gives expectations only, no draws: use another model for intervals")
+
     def _checked(self, summary: pd.DataFrame) -> pd.DataFrame:
         return check(summary)
 
@@ -125,6 +142,10 @@ class NBD(PurchaseModel):
     def _if_alive(self, t: float, x: np.ndarray, age: np.ndarray) -> np.ndarray:
         r, alpha = self.params_
         return t * (r + x) / (alpha + age)
+
+    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        (r, alpha), (x, _, age) = self.params_, rows
+        return rng.poisson(t * rng.gamma(r + x, size=size) / (alpha + age))
 
 
 class BetaGeo(PurchaseModel):
@@ -186,18 +207,25 @@ class BetaGeo(PurchaseModel):
 
     def _terms(self, theta: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (r, alpha, a, b), (x, recency, age) = theta, data.T
-        rise, slope = ladder(x, r)
-        stayed, by_a, by_b = at_counts(lambda n: self._staying(n, a, b), x)
-        ratio, longer = np.log((alpha + age) / (alpha + recency)), np.log1p(age / alpha)
-        dead, log_odds = self._odds(theta, x, ratio)
-        value = rise - r * longer - x * np.log(alpha + age) + stayed + np.logaddexp(0, log_odds)
+        rise, slope, stayed, by_a, by_b, leaving, chance = at_counts(lambda n: self._by_count(n, r, a, b), x)
+        since, longer, events = alpha + recency, np.log1p(age / alpha), r + x
+        ratio = longer - np.log(since / alpha)
+        log_odds = leaving + events * ratio
+        dead = expit(log_odds)
+        value = rise - events * longer - x * np.log(alpha) + stayed + np.logaddexp(0, log_odds)
         gradient = [
             slope - longer + dead * ratio,
-            r / alpha - (r + x) * ((1 - dead) / (alpha + age) + dead / (alpha + recency)),
+            r / alpha - events * ((1 - dead) / (alpha + age) + dead / since),
             by_a + dead / a,
-            by_b - dead / self._chance(x, b),
+            by_b - dead / chance,
         ]
         return value, np.column_stack(gradient)
+
+    def _by_count(self, x: np.ndarray, r: float, a: float, b: float) -> tuple[np.ndarray, ...]:
+        """What depends on the number of purchases alone; last, the log odds of leaving and b + y - 1 behind them."""
+        chance, possible = self._chance(x, b), x + self._chances_before > 0
+        leaving = np.where(possible, np.log(a / chance), -np.inf)
+        return *ladder(x, r), *self._staying(x, a, b), leaving, chance
 
     def _staying(self, x: np.ndarray, a: float, b: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """log of the mean of (1 - p)^y, y chances to leave passed, and its derivatives in a and b."""
@@ -225,6 +253,16 @@ class BetaGeo(PurchaseModel):
         r, alpha, a, b = self.params_
         shape = b + x + self._chances_before
         return beta_mean(_future, np.full_like(x, a), shape, t / (alpha + age), r + x)
+
+    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        (r, alpha, *_), (x, _, age) = self.params_, rows
+        wanted = rng.poisson(t * rng.gamma(r + x, size=size) / (alpha + age))
+        return np.minimum(wanted, self._drawn_stay(x, size, rng))
+
+    def _drawn_stay(self, x: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """The purchase after which the customer leaves, counted from now."""
+        _, _, a, b = self.params_
+        return rng.geometric(np.clip(rng.beta(a, b + x + self._chances_before, size=size), 1e-9, 1.0))
 
 
 class ModifiedBetaGeo(BetaGeo):

@@ -79,6 +79,21 @@ class GammaGamma(Likelihood):
         mean = p * (gamma + value * count) / (p * count + q - 1)
         return pd.Series(mean, index=pd.Index(table.customer_id, name="customer_id"), name="expected_spend")
 
+    def simulate(self, orders: np.ndarray, summary: pd.DataFrame, *, rng: np.random.Generator) -> np.ndarray:
+        """Possible money of the given numbers of purchases: same shape as `orders`, a row a customer.
+
+        Parameters
+        ----------
+        orders : drawn purchases, a row a customer of `summary`
+        summary : customers
+        rng : where chance comes from
+        """
+        fitted(self)
+        p, q, gamma = self.params_
+        count, value = (part[:, None] for part in self._spends(summary))
+        level = rng.gamma(p * count + q, size=orders.shape) / (gamma + count * value)
+        return np.where(orders > 0, rng.gamma(np.maximum(p * orders, 1e-9)) / level, 0.0)
+
     def _spends(self, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Number and mean of the purchases that count."""
         x, mean = table.frequency.to_numpy(float), table.monetary_value.to_numpy(float)

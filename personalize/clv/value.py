@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalize.clv.backtest import Bands
 from personalize.clv.customers import summary
 from personalize.clv.discount import discount_factor, discounted_purchases
 from personalize.clv.forecasts import BuyTillYouDie
+from personalize.clv.intervals import Bands
 from personalize.clv.purchases import ModifiedBetaGeo
 from personalize.clv.scoreboard import top_mask
-from personalize.evaluate import Comparison, paired_bootstrap
+from personalize.evaluate import Comparison, Interval, paired_bootstrap
 from personalize.tables import TableError, Tables
 
-__all__ = ["tier_table", "tiers", "top_gain", "value_table"]
+__all__ = ["concentration", "tier_table", "tiers", "top_gain", "value_table"]
 
 
 def value_table(
@@ -116,6 +116,37 @@ def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Seri
     letters = np.array([chr(ord("A") + i) for i in range(len(shares) + 1)])
     place = np.searchsorted(np.asarray(shares) - 1e-12, above.to_numpy(), side="right")
     return pd.Series(letters[place], index=ordered.index, name="tier").reindex(values.index)
+
+
+def concentration(values: Any, *, share: float = 0.5, n_boot: int = 500, seed: int = 0) -> Interval:
+    """The smallest share of customers who bring `share` of all value, with its bootstrap interval over customers.
+
+    Parameters
+    ----------
+    values : one number a customer, 0 or more
+    share : part of the value, 0 to 1; if all customers were alike, `share` of them would bring it
+    n_boot, seed : of the bootstrap
+
+    Raises
+    ------
+    TableError : for values below 0 or missing, or a sum of 0.
+
+    Examples
+    --------
+    >>> concentration([6.0, 2.0, 1.0, 1.0]).estimate
+    0.25
+    """
+    money = np.sort(np.asarray(values, float))[::-1]
+    if not (money >= 0).all() or not money.sum() > 0 or not 0 < share < 1:
+        raise TableError("concentration needs values of 0 or more with a sum above 0, and a share between 0 and 1")
+    n = len(money)
+    draws = np.vstack([np.ones(n), np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)])
+    reached = np.cumsum(draws * money, axis=1)
+    last = (reached < share * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)
+    before = np.take_along_axis(np.cumsum(draws, axis=1), np.maximum(last - 1, 0)[:, None], axis=1)[:, 0] * (last > 0)
+    found = (before + 1) / n
+    low, high = np.quantile(found[1:], [0.025, 0.975])
+    return Interval(float(found[0]), float(low), float(high), n)
 
 
 def tier_table(table: pd.DataFrame, tier: pd.Series, *, least: int = 1) -> pd.DataFrame:

@@ -1,0 +1,74 @@
+"""What each customer did up to a day and after it, looked up once however many forecasts ask."""
+
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any
+
+import pandas as pd
+
+from personalize.clv.customers import summary
+from personalize.tables import TableError, Tables
+
+__all__ = ["WEEK", "Records", "weeks_between"]
+
+WEEK = pd.Timedelta(days=7)
+_SLOTS = 6  # windows that one query counts
+
+
+class Records:
+    """The customer tables behind the forecasts of one backtest; each is computed once and kept.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._kept: dict[tuple, Any] = {}
+
+    @classmethod
+    def of(cls, tables: "Tables | Records") -> "Records":
+        """The records of these tables, or the records themselves."""
+        return tables if isinstance(tables, Records) else cls(tables)
+
+    def summary(self, as_of: pd.Timestamp) -> pd.DataFrame:
+        """`pz.clv.summary` in weeks."""
+        return self._once(("summary", as_of), lambda: summary(self.tables, as_of=as_of))
+
+    def fitted(self, model: Any, as_of: pd.Timestamp) -> Any:
+        """A copy of the model of purchases or spend, fitted on the summary."""
+        how = tuple(sorted((name, str(value)) for name, value in vars(model).items()))
+        return self._once((type(model), how, as_of), lambda: copy(model).fit(self.summary(as_of)))
+
+    def windows(self, as_of: pd.Timestamp, weeks: Sequence[int], *, until: pd.Timestamp | None = None) -> pd.DataFrame:
+        """Spend and purchase days of each known customer in the last weeks, and in the days after up to `until`.
+
+        Returns
+        -------
+        DataFrame : customer_id, spend_<n>w and orders_<n>w, and spend_later and orders_later (0 without `until`)
+        """
+        if wrong := [n for n in weeks if int(n) != n or n < 1] or weeks[_SLOTS:]:
+            raise TableError(f"weeks = {list(weeks)}: {wrong}; give up to {_SLOTS} whole numbers of 1 or more")
+        return self._once(("windows", as_of, tuple(weeks), until), lambda: self._windows(as_of, weeks, until or as_of))
+
+    def _windows(self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp) -> pd.DataFrame:
+        slots = [*weeks, *[1] * (_SLOTS - len(weeks))]
+        after = {f"after_{i}": as_of - n * WEEK for i, n in enumerate(slots, start=1)}
+        self.tables.until(as_of)  # refuses a day outside the data
+        found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
+        if found.empty:
+            raise TableError(f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}")
+        names = {f"{what}_{i}": f"{what}_{n}w" for i, n in enumerate(weeks, start=1) for what in ("spend", "orders")}
+        kept = found.rename(columns=names)[["customer_id", *names.values(), "spend_later", "orders_later"]]
+        return kept.astype({name: "float64" for name in kept if name != "customer_id"})
+
+    def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+def weeks_between(start: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Whole weeks from the day `start` to the day `last`, both included."""
+    return ((last - start).days + 1) // 7
