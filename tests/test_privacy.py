@@ -4,8 +4,10 @@ Published is everything but `tables/`: pages, executed notebooks, manifest, and 
 read it as an outsider would; each is proved by planting what it must find.
 """
 
+import base64
 import csv
 import html
+import io
 import json
 import re
 import shutil
@@ -17,13 +19,18 @@ from html.parser import HTMLParser
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
+
+import personalize as pz
+from personalize import plots, report
+from personalize.report import masking
 
 FORMULA, SCRIPT = "=cmd()", "<script>alert(1)</script>"  # the products of `shop_report`
 MIN_CELL = 10  # the notebooks' default
 # Columns of shown tables that may hold a small whole number because they do not count customers. Anything else may not.
 NO_CUSTOMERS = {
     **dict.fromkeys(["cluster", "score", "cohorts", "groups", "n segments"], "names or counts groups, never who is in"),
-    **dict.fromkeys(["months later", "days", "quiet days", "recency days", "last day"], "time"),
+    **dict.fromkeys(["months later", "days", "quiet days", "recency days", "last day", "days behind"], "time"),
     **dict.fromkeys(
         ["products", "size", "itemsets", "closed", "maximal", "rules", "shuffled", "real"], "products, rules"
     ),
@@ -84,18 +91,27 @@ class Reader(HTMLParser):
 
 
 def published(report) -> Iterator[tuple[str, str]]:
-    """Name and text of everything published; pictures are left out, and with them chance hits in their bytes."""
+    """Name and text of everything published, the words in pictures included."""
     for path in sorted(p for p in report.folder.parent.rglob("*") if p.is_file() and p.parent.name != "tables"):
-        yield str(path.relative_to(report.folder.parent)), path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        yield str(path.relative_to(report.folder.parent)), text
+        for cell in json.loads(text)["cells"] if path.suffix == ".ipynb" else ():
+            for output in (o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})):
+                picture = Image.open(io.BytesIO(base64.b64decode("".join(output["data"]["image/png"]))))
+                yield f"a picture of {path.name}", picture.text["Description"]
     yield "what the runner says", report.said
 
 
 def named(report) -> list[str]:
-    """Where customer ids stand in what is published: whole, or only the part that tells customers apart."""
+    """Where customer ids stand in what is published: whole, grouped, as a power of ten, or without their prefix."""
     parts, found = {name.removeprefix("cust-") for name in report.customers}, []
+    length = len(min(parts))
     for name, text in published(report):
-        for run in re.findall(r"[0-9a-f]{10,}", html.unescape(text).lower()):
-            found += [f"{name}: {run[i : i + 10]}" for i in range(len(run) - 9) if run[i : i + 10] in parts]
+        plain = re.sub(r"(\d)\.(\d{3,})e\+?\d+", r"\1\2", html.unescape(text).lower())
+        plain = re.sub(r"(?<=\d)[,_\u2009\u202f](?=\d{3})", "", plain)
+        for run in re.findall(rf"[0-9a-f]{{{length},}}", plain):
+            tried = (run[i : i + length] for i in range(len(run) - length + 1))
+            found += [f"{name}: {part}" for part in tried if part in parts]
     return found
 
 
@@ -130,9 +146,10 @@ def small(report, min_cell: int = MIN_CELL) -> list[str]:
 def _small_cells(table, min_cell: int) -> Iterator[str]:
     heads = [(text, unit) for _, text, unit in table[0]] if table else []
     unit_at = next((i for i, (head, _) in enumerate(heads) if head == "unit"), None)
+    shares = {"known"} if ("known in", "") in heads else set()  # of rows whose value is known in another table
     for row in table[1:]:
         for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
-            counted = kind == "number" and unit != "%" and head not in NO_CUSTOMERS
+            counted = kind == "number" and unit != "%" and head not in {*NO_CUSTOMERS, *shares}
             if head == "n" and unit_at is not None and row[unit_at][1] in OTHER_UNITS:
                 continue
             if counted and re.fullmatch(r"\d+", text) and 0 < int(text) < min_cell:
@@ -142,13 +159,24 @@ def _small_cells(table, min_cell: int) -> Iterator[str]:
 @pytest.fixture
 def copy(shop_report, tmp_path):
     """The report in a place where a test may spoil it."""
-    shutil.copytree(shop_report.folder.parent, tmp_path / "reports")
-    return replace(shop_report, folder=tmp_path / "reports" / shop_report.folder.name)
+    return _copied(shop_report, tmp_path)
+
+
+def _copied(made, folder):
+    shutil.copytree(made.folder.parent, folder / "reports")
+    return replace(made, folder=folder / "reports" / made.folder.name)
 
 
 def test_no_customer_is_named_in_pages_notebooks_manifest_or_log(shop_report):
     assert len(shop_report.customers) == 300 and len(list(published(shop_report))) > 14
     assert not named(shop_report)
+
+
+def test_no_household_of_complete_journey_is_named_in_pages_notebooks_pictures_manifest_or_log(journey_report):
+    assert len(journey_report.customers) == 2469 and {len(name) for name in journey_report.customers} == {9}
+    texts = dict(published(journey_report))
+    assert {"journey/manifest.json", "journey/index.html", "a picture of 05_clv.ipynb"} <= set(texts)
+    assert not named(journey_report)
 
 
 def test_no_group_below_min_cell_is_shown_of_a_small_shop(shop_report):
@@ -185,6 +213,72 @@ def test_a_planted_customer_is_found(copy, place, form):
     tail = one.removeprefix("cust-")
     place(copy, {"{}": one, "{:.0}": tail.upper()}.get(form, form.format(tail)))
     assert [hit.rpartition(": ")[2].lower() for hit in named(copy)] == [tail]
+
+
+@pytest.mark.parametrize("form", ["{}", "{:,}", "{}.0", "{:.8e}"])
+@pytest.mark.parametrize("place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:])
+def test_a_planted_household_of_complete_journey_is_found(journey_report, tmp_path, place, form):
+    spoilt, one = _copied(journey_report, tmp_path), min(journey_report.customers)
+    place(spoilt, form.format(int(one)))
+    assert [hit.rpartition(": ")[2] for hit in named(spoilt)] == [one]
+
+
+@pytest.mark.parametrize("drawn", ["name of a bar", "title"])
+def test_a_customer_who_is_only_in_the_pixels_of_a_picture_is_found(copy, drawn):
+    one = min(copy.customers)
+    table = pd.DataFrame({"name": [one if drawn == "name of a bar" else "x", "y"], "value": [1.0, 2.0]})
+    chart = plots.bars(table, x="value", y="name", title=one if drawn == "title" else "")
+    _in_notebook(copy, base64.b64encode(plots.png(chart)).decode(), "image/png")
+    assert [hit.rpartition(":")[0] for hit in named(copy)] == ["a picture of 05_clv.ipynb"]
+
+
+FAILING = """orders = tables.sql("select cast(customer_id as varchar) as id from {{orders}} order by 1")
+{}"""
+SAID = {
+    "a key that is missing": "dict()[orders.id[0]]",
+    "a sentence": "raise ValueError(f'{orders.id[0]} and {orders.id.iloc[-1]} cannot be read')",
+    "a multi-line table": "raise RuntimeError(orders.head(3).to_string())",
+}
+
+
+@pytest.fixture(scope="module")
+def failed(shop_report, tmp_path_factory, notebook_file):
+    """Reports on the marked shop whose notebooks all fail with an error that names customers, masked and not."""
+    folder, made = tmp_path_factory.mktemp("failed"), {}
+    parameters = 'p:source: str = "complete_journey"  # built-in source or path of a source file'
+    load = "import personalize as pz\ntables = pz.load(source)"
+    for number, code in enumerate(SAID.values()):
+        cells = ["md:# Fails\n\nWhy?", parameters, load, FAILING.format(code)]
+        notebook_file(folder / "notebooks" / f"{number:02}_fails.ipynb", cells)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERSONALIZE_CACHE", str(shop_report.folder.parents[1] / "cache"))
+        for kind in ("masked", "open"):
+            said = []
+            given = {"notebooks": folder / "notebooks", "out": folder / kind, "progress": said.append}
+            done = report.run(shop_report.folder.parents[1] / "marked.yml", **given)
+            assert {outcome.state for outcome in done.outcomes} == {"failed"}
+            made[kind] = replace(shop_report, folder=done.folder, said="\n".join(said))
+            patch.setattr(masking, "without_customers", lambda text, tables: text)
+    return made
+
+
+def test_a_failed_notebook_names_no_customer_in_its_page_its_notebook_the_index_the_manifest_or_the_log(failed):
+    assert named(failed["masked"]) == []
+    assert "KeyError: &#39;[a customer]&#39;" in (failed["masked"].folder / "00_fails.html").read_text()
+
+
+def test_a_failed_notebook_would_name_customers_everywhere_and_the_scan_would_find_them(failed):
+    places = {hit.partition(":")[0] for hit in named(failed["open"])}
+    pages = {f"marked/0{n}_fails.{kind}" for n in range(len(SAID)) for kind in ("html", "ipynb")}
+    assert places == pages | {"marked/index.html", "marked/manifest.json", "what the runner says"}
+
+
+def test_short_numbers_are_customers_in_an_error_only_where_they_are_looked_up():
+    day = pd.Timestamp("2024-01-01")
+    orders = {"customer_id": [12, 7_654_321], "order_id": [1, 2], "product_id": 5, "time": day, "quantity": 1}
+    tables = pz.load({"orders": pd.DataFrame({**orders, "amount": 2.5})})
+    assert masking.without_customers("KeyError: 12", tables) == "KeyError: [a customer]"
+    assert masking.without_customers("ValueError: 12 rows of 7654321", tables) == "ValueError: 12 rows of [a customer]"
 
 
 def test_a_customer_in_the_index_and_in_what_the_runner_says_is_found(copy):

@@ -24,15 +24,17 @@ from hypothesis import strategies as st
 from personalize import report
 from personalize.report import keys, page, refresh, warm
 from personalize.report.execute import SAME_EVERYWHERE, execute
+from personalize.report.listing import markdown
 from personalize.report.normalise import normalised
 from personalize.report.parameters import KINDS, Notebook, Parameter, cast, choose, declared, notebooks, resolve
+from personalize.report.ranges import Range
 from personalize.report.store import Store
 from personalize.tables import TableError
 
 PARAMETERS = """p:source: str = "complete_journey"  # built-in source or path of a source file
 as_of: str = ""  # last known day
 k: int = 4  # number of things
-theta: float = 1.5  # least lift"""
+theta: float = 1.5  # least lift [0 to 50]"""
 GOOD = [
     "md:# Good report\n\nWhat is **in** it?\n\n## First & best\n\nThe mean is $\\frac{a}{b}$, and $$\\sum_i x_i$$",
     PARAMETERS,
@@ -449,7 +451,7 @@ def test_a_page_has_formulas_contents_alternative_text_parameters_and_tables(mad
     assert "<mfrac>" in text and '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
     assert '<a href="#first-best">First &amp; best</a>' in text and 'id="first-best"' in text
     assert re.search(r'<img [^>]*alt="Bars of 3 names: largest 3.0"', text)
-    assert re.search(r"<code>theta</code></th><td>1.5</td><td>1.5</td><td>least lift</td>", text)
+    assert re.search(r"<code>theta</code></th><td>1.5</td><td>1.5</td><td>0 to 50</td><td>least lift</td>", text)
     assert 'href="tables/plan.csv"' in text and "readable by its owner only" in text
     assert '<html lang="en">' in text
 
@@ -543,7 +545,8 @@ def test_refresh_stores_outputs_in_place_and_keeps_the_old_ones_of_a_failure(tmp
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"thteta": 2}, "unknown parameter 'thteta'(?s:.*)theta \\(float, default 1.5\\): least lift"),
+        ({"thteta": 2}, "unknown parameter 'thteta'(?s:.*)theta \\(float, default 1.5\\): least lift \\[0 to 50\\]"),
+        ({"theta": 99}, "'theta' must be 0 to 50, not 99 .*00_good, 01_bad"),
         ({"theta": "high"}, "'theta' must be a number \\(float\\), not 'high' .*00_good, 01_bad"),
         ({"k": 1.5, "theta": True}, "'k' must be a whole number(?s:.*)'theta' must be a number"),
         ({"source": "other"}, "name the source itself"),
@@ -582,11 +585,40 @@ def test_notebooks_are_chosen_by_number_or_name(made):
 
 
 @pytest.mark.parametrize(
-    "line", ["k = 4", "k: int | None = 4", "k: int = 4  # a=b", "k: int = 2 * 3", "k: int = 'x'", "k()"]
-)
+    "line",
+    ["k = 4", "k: int | None = 4", "k: int = 4  # a=b", "k: int = 2 * 3", "k: int = 'x'", "k()",
+     "k: int = 4  # [5 to 6]", "k: int = 4  # [6 to 5]", "k: int = 4  # [some]", "k: str = 'x'  # [a, b]"],
+)  # fmt: skip
 def test_a_parameter_line_that_papermill_would_misread_is_refused(line):
     with pytest.raises(TableError, match="name: type = default"):
         declared(line, "a.ipynb")
+
+
+RANGES = {
+    "[0.5 to 0.999]": ([0.5, 0.999, 0.7], [0.499, 1, -0.7]),
+    "[1 or more]": ([1, 10**9], [0, 0.999]),
+    "[0, or 2 to 20]": ([0, 2, 20], [1, -1, 21]),
+    "[-1.5 to 0]": ([-1.5, 0], [0.1, -2]),
+    "[day, week]": (["day", "week"], ["month", ""]),
+    "no range": ([-1, 1e300, "x"], []),
+}
+
+
+@pytest.mark.parametrize("text", RANGES)
+def test_a_range_holds_its_ends_and_nothing_beyond(text, notebook_file, tmp_path):
+    allowed, inside, outside = Range.of(f"a help {text}"), *RANGES[text]
+    assert all(map(allowed.holds, inside)) and not any(map(allowed.holds, outside))
+    assert allowed.holds(inside) and not any(allowed.holds([*inside, value]) for value in outside)
+    line = f"p:k: {type(inside[0]).__name__} = {inside[0]!r}  # a help {text}"
+    theirs = papermill.inspect_notebook(str(notebook_file(tmp_path / "00_range.ipynb", [line])))["k"]
+    assert theirs["help"] == f"a help {text}" and theirs["default"] == repr(inside[0])
+
+
+def test_the_table_of_parameters_names_each_once_with_range_and_notebooks(made):
+    frame = report.parameter_table(made.folder / "notebooks").set_index("parameter")
+    assert list(frame.index) == ["as_of", "k", "theta"]
+    assert list(frame.loc["theta", ["type", "default", "range"]]) == ["float", "1.5", "0 to 50"]
+    assert "| `theta` | float | `1.5` | 0 to 50 | least lift | 00 01 |" in markdown(frame.reset_index())
 
 
 VALUES = {

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from personalize.report.outcome import Outcome, RunResult
 from personalize.report.parameters import Notebook, Parameter, notebooks
 
-__all__ = ["Notebook", "Outcome", "Parameter", "RunResult", "notebooks", "run", "verify"]
+__all__ = ["Notebook", "Outcome", "Parameter", "RunResult", "notebooks", "parameter_table", "run", "verify"]
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -62,6 +64,22 @@ def run(
         say=progress or (lambda line: None),
     )
     return given.make(jobs=jobs, force=force)
+
+
+def parameter_table(folder: str | Path | None = None) -> pd.DataFrame:
+    """Every parameter of the notebooks with its type, default, range and meaning.
+
+    Parameters
+    ----------
+    folder : folder of the notebooks; default: notebooks/ of the checkout
+
+    Returns
+    -------
+    DataFrame : one row a parameter: parameter, type, default, range (empty: any), meaning, notebooks (their numbers)
+    """
+    from personalize.report.listing import table
+
+    return table(notebooks(Path(folder or CHECKOUT / "notebooks")))
 
 
 def verify(

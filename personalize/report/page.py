@@ -21,7 +21,8 @@ from traitlets.config import Config
 
 from personalize.report.execute import Failure
 from personalize.report.normalise import INJECTED
-from personalize.report.parameters import Notebook
+from personalize.report.parameters import Notebook, Parameter
+from personalize.report.ranges import Range, is_day, meaning
 
 TEMPLATES = Path(__file__).parent / "templates"
 DOTS_A_PIXEL = 150 / 96  # of plots.png on a screen
@@ -62,7 +63,10 @@ def render(nb: NotebookNode, page: Page) -> str:
     at = names.index(f"{page.notebook.name}.html") if f"{page.notebook.name}.html" in names else 0
     resources = {
         "page": page,
-        "parameters": [(p, said(page.values[p.name]), said(p.default)) for p in page.notebook.parameters.values()],
+        "parameters": [
+            (p, said(page.values[p.name]), said(p.default), _allowed(p, page.source), meaning(p.help))
+            for p in page.notebook.parameters.values()
+        ],
         "before": page.others[at - 1] if at > 0 else None,
         "after": page.others[at + 1] if at + 1 < len(page.others) else None,
         "facts": facts(nb),
@@ -99,6 +103,11 @@ def said(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if value != "" else "(empty)"
+
+
+def _allowed(parameter: Parameter, source: Mapping[str, Any]) -> str:
+    """The range of a parameter in words; that of a day is the data's."""
+    return f"{source['start']} to {source['end']}" if is_day(parameter.name) else str(Range.of(parameter.help))
 
 
 class _Renderer(IPythonRenderer):

@@ -1,7 +1,8 @@
 """Notebooks read as data: title, question and typed parameters; and every value checked before anything runs.
 
 The parameters cell holds one `name: type = default  # help` a line, so that names, types, defaults and meaning are
-known without starting a kernel. An unknown name or a value of another type is refused, never ignored.
+known without starting a kernel; a help that ends in brackets states the range, see `ranges`. An unknown name, a value
+of another type or one out of range is refused, never ignored.
 """
 
 import ast
@@ -16,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from personalize.report.ranges import Range, is_day
 from personalize.tables import TableError
 
 KINDS = {
@@ -111,7 +113,10 @@ def declared(source: str, name: str) -> list[Parameter]:
         try:
             found.append(_parameter(line))
         except (ValueError, SyntaxError, AttributeError, IndexError, tokenize.TokenError):
-            problems.append(f"{line.strip()!r} is not `name: type = default  # help` with a type of {', '.join(KINDS)}")
+            problems.append(
+                f"{line.strip()!r} is not `name: type = default  # help` with a type of {', '.join(KINDS)}, and a "
+                "default in the range in brackets that the help may end in, such as [1 or more] or [0.5 to 0.999]"
+            )
     if problems:
         raise TableError.of(f"{name}: the parameters cell cannot be read:", problems)
     return found
@@ -168,7 +173,7 @@ def outside(values: Mapping[str, Mapping[str, Any]], start: str, end: str) -> li
     problems: dict[str, list[str]] = {}
     for notebook, given in values.items():
         for name, value in given.items():
-            if (name == "as_of" or name.endswith("_as_of")) and value and (said := _no_day(value, start, end)):
+            if is_day(name) and value and (said := _no_day(value, start, end)):
                 problems.setdefault(f"'{name}' {said}", []).append(notebook)
     return _with_places(problems)
 
@@ -188,6 +193,13 @@ def cast(value: Any, parameter: Parameter) -> Any:
     >>> cast("4", Parameter("k", "int", 5, "")), cast("a, b", Parameter("x", "list[str]", [], ""))
     (4, ['a', 'b'])
     """
+    found, allowed = _typed(value, parameter), Range.of(parameter.help)
+    if not allowed.holds(found):
+        raise ValueError(f"'{parameter.name}' must be {allowed}, not {value!r}")
+    return found
+
+
+def _typed(value: Any, parameter: Parameter) -> Any:
     kind, item = parameter.kind, parameter.kind.removeprefix("list[").rstrip("]")
     try:
         if not kind.startswith("list["):
