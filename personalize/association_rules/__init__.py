@@ -23,13 +23,14 @@ from personalize.association_rules.glossary import about, pair_names, spoken
 from personalize.association_rules.later import holdout, kept, known_until, lists_compared
 from personalize.association_rules.measures import measures
 from personalize.association_rules.mining import by_size, frequent_itemsets
+from personalize.association_rules.next_product import NextProduct, next_product_trial
 from personalize.association_rules.null import BasketSizeNull, shuffled
 from personalize.association_rules.rules import pairs, passes, rules
-from personalize.association_rules.use import NextProduct, cross_sell, named, substitutes
+from personalize.association_rules.use import cross_sell, named, substitutes
 
 __all__ = [
     "BasketSizeNull", "NextProduct", "about", "basket_sizes", "baskets", "by_length", "by_size", "cross_sell", "curve",
-    "frequent_itemsets", "holdout", "kept", "known_until", "lists_compared", "measures", "named", "pair_names",
-    "pairs", "passes", "recommended_theta", "rules", "shuffled", "spend", "spoken", "substitutes", "support_count",
-    "survivors", "theta_curve", "usable_level", "warm",
+    "frequent_itemsets", "holdout", "kept", "known_until", "lists_compared", "measures", "named", "next_product_trial",
+    "pair_names", "pairs", "passes", "recommended_theta", "rules", "shuffled", "spend", "spoken", "substitutes",
+    "support_count", "survivors", "theta_curve", "usable_level", "warm",
 ]  # fmt: skip

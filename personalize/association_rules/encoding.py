@@ -137,7 +137,6 @@ def encode(baskets: pd.DataFrame) -> Baskets:
         return baskets
     seen, data = baskets.__dict__.get("_encoded", (None, None))
     if seen is None or not seen.equals(_told(baskets)):
-        _check(baskets)
         data = _encode(baskets)
         remember(baskets, data)
     return data
@@ -154,8 +153,14 @@ def _told(baskets: pd.DataFrame) -> pd.DataFrame:
 
 
 def _encode(baskets: pd.DataFrame) -> Baskets:
-    order, order_ids = _codes(baskets["order_id"])
-    item, labels = _codes(baskets["product_id"])
+    needed = ["order_id", "product_id"]
+    if missing := [name for name in needed if name not in baskets.columns]:
+        raise TableError(
+            f"baskets: no column {missing}; one row a product in an order is needed, with columns {needed}. "
+            f"Present: {list(baskets.columns)}"
+        )
+    (order, order_ids), (item, labels) = (_codes(baskets[name]) for name in needed)
+    _check({"order_id": order, "product_id": item})
     width = max(1, len(labels))
     basket, items, lines = order, item, order * width + item
     if not (lines[1:] > lines[:-1]).all():  # in disorder, or repeated
@@ -165,23 +170,17 @@ def _encode(baskets: pd.DataFrame) -> Baskets:
     return Baskets(labels, starts, items, order_ids, _customers(baskets, order, len(order_ids)))
 
 
-def _check(baskets: pd.DataFrame) -> None:
-    needed = ["order_id", "product_id"]
-    if missing := [name for name in needed if name not in baskets.columns]:
-        raise TableError(
-            f"baskets: no column {missing}; one row a product in an order is needed, with columns {needed}. "
-            f"Present: {list(baskets.columns)}"
-        )
-    if holes := {name: int(n) for name in needed if (n := baskets[name].isna().sum())}:
-        found = ", ".join(f"{n:,} of {len(baskets):,} rows have no {name}" for name, n in holes.items())
-        raise TableError(f"baskets: {found}. Leave them out first: baskets.dropna(subset={needed})")
+def _check(codes: dict[str, np.ndarray]) -> None:
+    if holes := {name: n for name, found in codes.items() if (n := int((found < 0).sum()))}:
+        found = ", ".join(f"{n:,} of {len(codes[name]):,} rows have no {name}" for name, n in holes.items())
+        raise TableError(f"baskets: {found}. Leave them out first: baskets.dropna(subset={list(codes)})")
 
 
 def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Codes 0, 1, ... in the order of the ids, and the ids (-1 where there is none)."""
-    if ids.dtype.kind in "iu" and ids.is_monotonic_increasing and len(ids):
-        values, new = ids.to_numpy(), np.zeros(len(ids), bool)
-        np.not_equal(values[1:], values[:-1], out=new[1:])
+    if isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and _ascending(values := ids.to_numpy()):
+        new = np.zeros(len(ids), bool)
+        np.greater(values[1:], values[:-1], out=new[1:])
         return np.cumsum(new), np.append(values[:1], values[new])
     codes, known = pd.factorize(ids)
     known = np.asarray(known)
@@ -192,6 +191,10 @@ def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     place = np.full(len(known) + 1, -1)
     place[order] = np.arange(len(known))
     return place[codes], known[order]
+
+
+def _ascending(values: np.ndarray) -> bool:
+    return len(values) > 0 and bool((values[1:] >= values[:-1]).all())
 
 
 def _customers(baskets: pd.DataFrame, order: np.ndarray, n: int) -> np.ndarray | None:

@@ -144,6 +144,8 @@ def _fill_bits(item, lines, rank, rows, stride):
     bit, held = 0, np.empty(len(rank) + 1, np.uint64)
     for e in range(lines.ends[item], lines.ends[item + 1]):
         partners = np.uint64(0)
+        if lines.place[e] < lines.first[e] + 2:
+            continue
         for p in range(lines.first[e], lines.place[e]):
             row = rank[lines.items[p]]
             held[partners] = (row - 1) * stride
@@ -353,3 +355,43 @@ def swap(starts, items, basket, random):
                 done += 1
     random[0] = state
     return done
+
+
+@compiled
+def _raise(high, values):
+    """Where a value is higher, take it."""
+    for y in range(len(high)):
+        high[y] = values[y] if values[y] > high[y] else high[y]
+
+
+@compiled
+def hidden_ranks(baskets, tried, pairs, n):
+    """For each tried basket the rank of its hidden line's item by four scores (see `next_product_trial`); 0: unknown.
+
+    `baskets` are starts and item codes (-1: unknown), `tried` the baskets and the place of the hidden line in each,
+    `pairs` confidence, adjusted lift and plain lift of (held item, item to add), `n` the baskets with each item.
+    """
+    (starts, items), (drawn, hidden), (confidence, adjusted, plain) = baskets, tried, pairs
+    ranks, scores = np.zeros((len(drawn), 4), np.int64), np.empty((4, len(n)), np.float32)
+    popular = (n / n.max() * 1e-9).astype(np.float32)
+    for t in range(len(drawn)):
+        truth, held = items[hidden[t]], 0
+        if truth < 0:
+            continue
+        scores[:] = 0
+        for p in range(starts[drawn[t]], starts[drawn[t] + 1]):
+            x = items[p]
+            if x < 0 or p == hidden[t]:
+                continue
+            held += 1
+            scores[0] += adjusted[x]
+            _raise(scores[1], confidence[x])
+            _raise(scores[2], plain[x])
+        scores[0] *= scores[1] / np.float32(max(1, held))
+        for p in range(starts[drawn[t]], starts[drawn[t] + 1]):
+            if items[p] >= 0 and p != hidden[t]:
+                scores[:, items[p]] = -1
+        for way in range(4):
+            score = scores[way] + popular
+            ranks[t, way] = 1 + (score > score[truth]).sum()
+    return ranks

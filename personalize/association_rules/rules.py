@@ -1,6 +1,7 @@
 """Rules "who buys these also buys that": textbook measures, and what is left once basket size is known."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,14 @@ from personalize.association_rules.judging import Q, benjamini_hochberg, judged
 from personalize.association_rules.mining import MAX_SETS, Itemsets, mine, tuples
 from personalize.association_rules.null import BasketSizeNull
 from personalize.association_rules.productive import against_shorter
+from personalize.tables import TableError
+
+NUMBERS = [
+    "n", "n_antecedent", "n_consequent", "support", "confidence", "lift", "lift_low", "lift_high", "leverage",
+    "conviction", "expected", "extra", "adjusted_lift", "adjusted_low", "adjusted_high", "p_value", "p_adjusted",
+    "accepted", "productive",
+]  # fmt: skip
+ORDER = ["extra", "set", "column"]
 
 
 def rules(
@@ -19,6 +28,7 @@ def rules(
     min_confidence: float = 0.0,
     theta: float = 1.0,
     max_size: int | None = None,
+    consequents: Sequence[Any] | None = None,
 ) -> pd.DataFrame:
     """All rules antecedent => consequent with lift > theta, and which of them hold beyond basket size.
 
@@ -30,6 +40,8 @@ def rules(
     min_confidence : least share, 0 to 1, of the antecedent's baskets that hold the consequent too.
     theta : lift must be greater; 0 for all rules. See `theta_curve` for a reasoned choice.
     max_size : most products in a rule; None for no limit.
+    consequents : only rules that speak of these products; None for all. The correction stays that of the whole
+        search, so that a rule is accepted here when it is accepted there.
 
     Returns
     -------
@@ -43,7 +55,7 @@ def rules(
 
     Raises
     ------
-    TableError : as `frequent_itemsets`.
+    TableError : as `frequent_itemsets`, and for consequents that no basket holds.
 
     Notes
     -----
@@ -68,9 +80,28 @@ def rules(
     1     (tea,)     (jam,)  2        0.67  1.33
     """
     found = mine(baskets, min_count=min_count, max_size=max_size, max_sets=MAX_SETS)
-    table = _tested(found, _pieces(found))
-    chosen = table[passes(table, min_confidence, theta)]
-    return _named(found, chosen.sort_values(["extra", "set", "column"], ascending=[False, True, True]))
+    table = _tested(found, textbook(found))
+    chosen = table[passes(table, min_confidence, theta) & _wanted(found, table, consequents)]
+    return with_names(found, chosen.sort_values(ORDER, ascending=[False, True, True]), NUMBERS)
+
+
+def textbook(found: Itemsets) -> pd.DataFrame:
+    """Every rule of itemsets already mined, as numbers, with its counts and the classic measures.
+
+    Returns
+    -------
+    DataFrame, one row a rule: set, column, from, to (places: its itemset, the consequent in it, the itemsets of the
+    antecedent and of the consequent), n, n_antecedent, n_consequent, support, confidence, lift, leverage, conviction.
+    """
+    table, counts, total = _pieces(found), found.counts, max(1, found.baskets.n)
+    n, first, second = (counts[table[name].to_numpy()] for name in ("set", "from", "to"))
+    confidence, share = n / first, second / total
+    with np.errstate(divide="ignore"):
+        conviction = np.where(confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf)
+    return table.assign(
+        n=n, n_antecedent=first, n_consequent=second, support=n / total, confidence=confidence,
+        lift=confidence / share, leverage=n / total - first / total * share, conviction=conviction,
+    )  # fmt: skip
 
 
 def _pieces(found: Itemsets) -> pd.DataFrame:
@@ -89,38 +120,35 @@ def _pieces(found: Itemsets) -> pd.DataFrame:
     return pd.DataFrame(np.concatenate(rows, axis=1).T, columns=["set", "column", "from", "to"])
 
 
-def _tested(found: Itemsets, pieces: pd.DataFrame) -> pd.DataFrame:
+def _tested(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
     """The rules with all their numbers."""
     null = BasketSizeNull().fit(found.baskets)
-    n = np.concatenate([np.empty(0, int), *(level.n for level in found.levels)])
     hopes = np.concatenate([np.empty(0), *(null.expected(level.items) for level in found.levels)])
-    both, first, second = (pieces[name].to_numpy() for name in ("set", "from", "to"))
-    chance = np.minimum(hopes[both] / hopes[first], 1.0)
-    table = pieces.assign(n=n[both], n_antecedent=n[first], n_consequent=n[second])
+    places = [table[name].to_numpy() for name in ("set", "from", "to")]
+    chance = np.minimum(hopes[places[0]] / hopes[places[1]], 1.0)
     groups = group_counts(found)
-    errors = None if groups is None else clustered(groups, (both, first, second), found.baskets)
-    table = judged(_textbook(table, found.baskets.n), chance, errors, looked_at=found.looked_at)
+    errors = None if groups is None else clustered(groups, places, found.baskets)
+    table = judged(table, chance, errors, looked_at=found.looked_at)
     p = np.maximum(table["p_value"].to_numpy(), against_shorter(found, hopes))
     return table.assign(productive=benjamini_hochberg(p, tests=found.looked_at) <= Q)
 
 
-def _textbook(table: pd.DataFrame, n_baskets: int) -> pd.DataFrame:
-    """Support, confidence, lift, leverage and conviction from the four counts."""
-    n, first, second = (table[name].to_numpy(float) for name in ("n", "n_antecedent", "n_consequent"))
-    confidence, share = n / first, second / n_baskets
-    with np.errstate(divide="ignore"):
-        conviction = np.where(confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf)
-    return table.assign(
-        support=n / n_baskets,
-        confidence=confidence,
-        lift=n * n_baskets / (first * second),
-        leverage=n / n_baskets - first / n_baskets * share,
-        conviction=conviction,
-    )
+def _wanted(found: Itemsets, table: pd.DataFrame, consequents: Sequence[Any] | None) -> np.ndarray:
+    """Which rules speak of one of the products asked for; all where none is named."""
+    if consequents is None:
+        return np.ones(len(table), bool)
+    codes = {label: code for code, label in enumerate(found.baskets.labels.tolist())}
+    if unknown := [product for product in consequents if product not in codes]:
+        raise TableError(
+            f"consequents: {unknown[:5]} ({len(unknown):,} in all) are in none of the {found.baskets.n:,} baskets; "
+            "name products as the column product_id has them"
+        )
+    wanted = np.isin(found.levels[0].items[:, 0], [codes[product] for product in consequents])
+    return wanted[table["to"].to_numpy()]
 
 
-def _named(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
-    """The rules with labels in place of numbers."""
+def with_names(found: Itemsets, table: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
+    """The rules with labels in place of numbers, and the columns asked for."""
     table = table.reset_index(drop=True)
     starts = np.cumsum([0, *(len(level.n) for level in found.levels)])
     antecedent, consequent = (np.empty(len(table), object) for _ in range(2))
@@ -136,14 +164,7 @@ def _named(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
     names = pd.DataFrame(
         {"antecedent": pd.Series(antecedent, dtype=object), "consequent": pd.Series(consequent, dtype=object)}
     )
-    return pd.concat([names, table[NUMBERS]], axis=1)
-
-
-NUMBERS = [
-    "n", "n_antecedent", "n_consequent", "support", "confidence", "lift", "lift_low", "lift_high", "leverage",
-    "conviction", "expected", "extra", "adjusted_lift", "adjusted_low", "adjusted_high", "p_value", "p_adjusted",
-    "accepted", "productive",
-]  # fmt: skip
+    return pd.concat([names, table[numbers]], axis=1)
 
 
 def _fill(names: np.ndarray, rows: np.ndarray, values: Iterator[tuple]) -> None:

@@ -1,19 +1,16 @@
-"""What to do with rules: cross-sell lists, substitutes, the next product for a basket."""
-
-from collections.abc import Iterable
-from typing import Any
+"""What to do with rules: cross-sell lists, substitutes, names for ids."""
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 from scipy.special import betaincc, gammaincinv, stdtrit
 
 from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import Baskets, encode
 from personalize.association_rules.judging import GROUPS, LEVEL, Q, benjamini_hochberg
 from personalize.association_rules.mining import tuples
+from personalize.association_rules.next_product import together
 from personalize.association_rules.null import BasketSizeNull
-from personalize.tables import TableError, Tables
+from personalize.tables import Tables
 
 
 def cross_sell(rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -77,9 +74,9 @@ def substitutes(baskets: pd.DataFrame, *, min_expected: float = 20.0, max_produc
     data = encode(baskets)
     codes = np.argsort(-data.item_counts, kind="stable")[:max_products]
     null = BasketSizeNull().fit(data)
-    expected, together = null.expected_pairs(codes), _together(data, codes)
+    expected, counts = null.expected_pairs(codes), together(data, codes)
     rows, columns = np.nonzero(np.triu(expected >= min_expected, k=1))
-    n, hope = together[rows, columns].astype(float), expected[rows, columns]
+    n, hope = counts[rows, columns].astype(float), expected[rows, columns]
     trials = data.item_counts[codes[columns]].astype(float)
     p = betaincc(n + 1, np.maximum(trials - n, 1e-9), np.minimum(hope / trials, 1.0))
     table = pd.DataFrame({"row": codes[rows], "column": codes[columns], "n": n.astype(int), "expected": hope,
@@ -87,17 +84,6 @@ def substitutes(baskets: pd.DataFrame, *, min_expected: float = 20.0, max_produc
                           "p_adjusted": benjamini_hochberg(p, tests=len(p))})  # fmt: skip
     table = _bounded(data, table[(table["adjusted_lift"] < 1) & (table["p_adjusted"] <= Q)])
     return _paired(data, table[table["adjusted_high"] < 1])
-
-
-def _together(data: Baskets, codes: np.ndarray) -> np.ndarray:
-    """How many baskets hold each pair of the products `codes`."""
-    rank = np.full(len(data.labels), -1)
-    rank[codes] = np.arange(len(codes))
-    kept = rank[data.items] >= 0
-    lines = csr_array(
-        (np.ones(kept.sum(), np.int32), (data.basket[kept], rank[data.items[kept]])), (data.n, len(codes))
-    )
-    return (lines.T @ lines).toarray()
 
 
 def _bounded(data: Baskets, table: pd.DataFrame) -> pd.DataFrame:
@@ -122,74 +108,6 @@ def _paired(data: Baskets, table: pd.DataFrame) -> pd.DataFrame:
     joined = pd.concat([names, numbers], axis=1).assign(first=codes[:, 0], second=codes[:, 1])
     joined = joined.sort_values(["missing", "first", "second"], ascending=[False, True, True], ignore_index=True)
     return joined.drop(columns=["first", "second"])
-
-
-class NextProduct:
-    """What to add to a basket: pair rules, the best confidence times the mean size-adjusted lift.
-
-    Parameters
-    ----------
-    min_count : baskets a pair must be in.
-
-    Attributes
-    ----------
-    labels_ : the products; confidence_, lift_ : (product in the basket, product to add), 0 and 1 where a pair is rare
-
-    Notes
-    -----
-    score(y | basket) = max over x of P(y | x), times the mean over x of the size-adjusted lift of x and y.
-    Ranking by lift alone does worse than recommending the most popular product; pairs do as well as longer rules.
-
-    Examples
-    --------
-    >>> seen = pd.DataFrame({"order_id": [1, 1, 2, 2, 3, 3], "product_id": ["tea", "jam", "tea", "jam", "tea", "nut"]})
-    >>> NextProduct(min_count=1).fit(seen).recommend(["jam"], k=1)[["product_id", "because", "confidence"]]
-      product_id because  confidence
-    0        tea     jam         1.0
-    """
-
-    def __init__(self, min_count: int = 10) -> None:
-        self.min_count = min_count
-
-    def fit(self, baskets: pd.DataFrame) -> "NextProduct":
-        """Learn the pairs of these baskets (order_id, product_id)."""
-        data = encode(baskets)
-        codes = np.flatnonzero(data.item_counts >= self.min_count)
-        if len(codes) == 0:
-            raise TableError(f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count")
-        pairs, expected = _together(data, codes).astype(float), BasketSizeNull().fit(data).expected_pairs(codes)
-        np.fill_diagonal(pairs, 0)
-        often = pairs >= self.min_count
-        self.labels_, self.n_ = data.labels[codes], data.item_counts[codes]
-        self.confidence_ = np.where(often, pairs / self.n_[:, None], 0).astype(np.float32)
-        self.lift_ = np.where(often, pairs / np.maximum(expected, 1e-300), 1).astype(np.float32)
-        return self
-
-    def score(self, basket: Iterable[Any]) -> np.ndarray:
-        """A score for every product of `labels_`; -inf for those in the basket."""
-        held = np.flatnonzero(np.isin(self.labels_, np.array(list(basket), dtype=object)))
-        if len(held) == 0:
-            return self.n_ / self.n_.max() * 1e-9
-        total = self.confidence_[held].max(axis=0) * self.lift_[held].mean(axis=0)
-        total = total + self.n_ / self.n_.max() * 1e-9
-        total[held] = -np.inf
-        return total
-
-    def recommend(self, basket: Iterable[Any], *, k: int = 10) -> pd.DataFrame:
-        """The k best products to add: rank, product_id, score, because (the product of the strongest rule), confidence.
-
-        An empty or unknown basket gets the most popular products, with no reason.
-        """
-        total = self.score(basket)
-        best = np.argsort(-total, kind="stable")[: min(k, np.isfinite(total).sum())]
-        held = np.flatnonzero(np.isin(self.labels_, np.array(list(basket), dtype=object)))
-        confidence = self.confidence_[held][:, best] if len(held) else np.zeros((1, len(best)))
-        reason = [self.labels_[held[row]] if len(held) and top > 0 else None
-                  for row, top in zip(confidence.argmax(axis=0), confidence.max(axis=0), strict=True)]  # fmt: skip
-        return pd.DataFrame(
-            {"rank": np.arange(1, len(best) + 1), "product_id": self.labels_[best], "score": total[best],
-             "because": reason, "confidence": confidence.max(axis=0)}
-        )  # fmt: skip
 
 
 def named(table: pd.DataFrame, tables: Tables, *, level: str) -> pd.DataFrame:
