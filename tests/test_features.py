@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.features import rfm, window_spend
+from personalize.features import rfm, tenure, window_spend
 from personalize.tables import TableError
 
 DAY0 = pd.Timestamp("2024-03-01")
@@ -76,6 +76,12 @@ def test_window_spend_of_many_weeks_equals_rfm_of_the_history() -> None:
     assert list(wide.columns) == ["customer_id", "spend_4w", "orders_4w", "spend_52w", "orders_52w"]
 
 
+def test_tenure_counts_calendar_days_from_the_first_purchase_and_not_from_a_return() -> None:
+    found = tenure(tables((1, 0, 1439, 5), (1, 9, 0, 5), (2, 0, 0, -5), (2, 4, 0, 5), (3, 1, 0, -5)),
+                   as_of=DAY0 + pd.Timedelta(days=9))  # fmt: skip
+    assert found.to_dict("list") == {"customer_id": [1, 2], "tenure_days": [9, 5]}
+
+
 @settings(max_examples=12, deadline=None)
 @given(past=st.lists(order, min_size=1, max_size=25), future=st.lists(order, max_size=10), window=st.integers(0, 60))
 def test_features_do_not_change_when_later_orders_are_added(past, future, window) -> None:
@@ -87,6 +93,7 @@ def test_features_do_not_change_when_later_orders_are_added(past, future, window
         rfm(before, as_of=as_of, window_days=window), rfm(after, as_of=as_of, window_days=window)
     )
     pd.testing.assert_frame_equal(window_spend(before, as_of=as_of), window_spend(after, as_of=as_of))
+    pd.testing.assert_frame_equal(tenure(before, as_of=as_of), tenure(after, as_of=as_of))
 
 
 @settings(max_examples=12, deadline=None)

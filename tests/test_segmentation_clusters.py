@@ -5,13 +5,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
 import personalize as pz
-from personalize.segmentation import KMeansSegments, RuleCard, choose_n_segments
+from personalize.segmentation import KMeansSegments, RuleCard, choose_n_segments, kernels
 from personalize.segmentation.choice import adjusted_rand, overlap, silhouette
+from personalize.segmentation.clusters import good_centers, nearest, settle
 from personalize.segmentation.rulecard import wilson
 from personalize.tables import TableError
 
@@ -140,6 +142,64 @@ def test_complete_journey_has_the_measured_silhouettes_and_five_stable_segments(
     assert rows.loc[5, "jaccard"] == pytest.approx(0.91, abs=0.04)
     assert rows.loc[5, "ari"] == pytest.approx(0.92, abs=0.05)
     assert choice.n_segments == 5 and "useful slices" in choice.reason
+
+
+# anchors: silhouette, lowest Jaccard (None: its own error exceeds .03), ARI of 30 samples, by number of segments
+STABLE_ROWS = {2: (0.444, 0.98, 0.98), 3: (0.354, 0.96, 0.96), 5: (0.329, 0.91, 0.92)}
+LOG_SILHOUETTES = {2: 0.444, 3: 0.354, 4: 0.325, 5: 0.329, 6: 0.300, 7: 0.295, 8: 0.276, 9: 0.267, 10: 0.265}
+RAW_SILHOUETTES = {2: 0.506, 3: 0.563, 4: 0.470, 5: 0.383, 6: 0.423, 7: 0.404, 8: 0.399, 9: 0.403, 10: 0.390}
+
+
+@pytest.mark.parametrize(("log", "published"), [(True, LOG_SILHOUETTES), (False, RAW_SILHOUETTES)])
+def test_silhouettes_of_complete_journey_are_the_measured_ones(journey, log, published) -> None:
+    z = KMeansSegments(log=log).standardise(journey)
+    far = cdist(z, z)
+    found = {k: silhouette(far, KMeansSegments(k, log=log).fit(journey).labels_ - 1, k) for k in published}
+    assert list(found.values()) == pytest.approx(list(published.values()), abs=0.03)
+
+
+def test_stability_is_the_measured_one_where_it_can_be_measured(journey) -> None:
+    rows = choose_n_segments(journey, STABLE_ROWS, n_boot=100, seed=2).table()
+    published = np.array(list(STABLE_ROWS.values()))
+    assert np.abs(rows[["silhouette", "jaccard", "ari"]].to_numpy() - published).max() <= 0.04
+    assert np.abs(rows[["silhouette", "jaccard"]].to_numpy() - published[:, :2]).max() <= 0.03
+
+
+def test_the_compiled_search_ends_where_scikit_learns_does_from_the_same_start(journey) -> None:
+    z = KMeansSegments().standardise(journey)
+    start = z[[5, 500, 900, 1500, 2000]]
+    theirs = KMeans(5, init=start, n_init=1, tol=0, max_iter=1000).fit(z)
+    assert settle(z, start, tol=0.0) == pytest.approx(theirs.cluster_centers_, abs=1e-9)
+    weight = np.random.default_rng(0).integers(1, 4, len(z)).astype(float)
+    repeated = KMeans(5, init=start, n_init=1, tol=0, max_iter=1000).fit(z, sample_weight=weight)
+    columns = np.ascontiguousarray(z.T)
+    assert kernels.lloyd(columns, weight, start, 0.0, 1000)[0] == pytest.approx(repeated.cluster_centers_, abs=1e-9)
+
+
+def test_starts_are_as_good_as_scikit_learns(journey) -> None:
+    z = KMeansSegments().standardise(journey)
+    ours = [((z - c[nearest(z, c)]) ** 2).sum() for c in (good_centers(z, 6, seed=s, starts=1) for s in range(40))]
+    theirs = [KMeans(6, n_init=1, random_state=s).fit(z).inertia_ for s in range(40)]
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.01)
+
+
+def test_a_centre_that_nobody_is_near_stays_where_it_is() -> None:
+    columns = np.array([[0.0, 0.1, 5.0, 5.1]])
+    found, inertia = kernels.lloyd(columns, np.ones(4), np.array([[0.0], [5.0], [99.0]]), 0.0, 50)
+    assert found.ravel().tolist() == pytest.approx([0.05, 5.05, 99.0]) and inertia == pytest.approx(0.01)
+
+
+def test_blocks_of_customers_change_nothing() -> None:
+    z = np.random.default_rng(0).normal(size=(5000, 3))
+    centers = good_centers(z, 4, seed=0, starts=2)
+    assert kernels.lloyd(np.ascontiguousarray(z.T), np.ones(5000), centers, 0.0, 1)[1] == pytest.approx(
+        ((z - centers[nearest(z, centers)]) ** 2).sum()
+    )
+
+
+def test_another_month_with_frozen_rules_gives_the_same_labels_to_the_same_behaviour(journey) -> None:
+    model = KMeansSegments(5).fit(journey)
+    assert (model.assign(journey.tail(7)).cluster.to_numpy() == model.labels_[-7:]).all()
 
 
 def test_raw_spend_cuts_off_outliers_and_the_rule_says_so(journey) -> None:

@@ -217,7 +217,7 @@ def test_churn_report_ranks_and_calibrates(tables) -> None:
 
 def test_odds_ratios_say_that_frequent_customers_stay(tables) -> None:
     rows = Churn().fit(tables, as_of="2017-12-31").table().set_index("feature")
-    assert rows.high["frequency"] < 1 < rows.low["recency_days"]
+    assert rows.odds_ratio_high["frequency"] < 1 < rows.odds_ratio_low["recency_days"]
 
 
 @pytest.mark.parametrize(

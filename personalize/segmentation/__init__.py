@@ -5,9 +5,11 @@
     clusters = KMeansSegments(choose_n_segments(rfm).n_segments).fit(rfm)
     actions(named.merge(clusters.assign(rfm)), rfm, by="cluster")
 
-Modules: scores (RFM, named segments), clusters (k-means), choice (how many), profiles (what sets them apart),
-rulecard (the clusters as rules), traits (what they buy, who they are), outlook (what they knew about the future),
-churn (who falls silent), migration (who moves), auc, glossary (columns and words), attempt.
+Modules: scores (RFM, named segments), clusters (k-means; kernels its inner loops), choice (how many), methods (other
+ways of clustering), space (many or mixed attributes), segmenter (all rules in one file; scoring_sql says them in SQL),
+profiles (what sets them apart), rulecard (the clusters as rules), traits (what they buy, who they are), outlook (what
+they knew about the future), churn (who falls silent), contest (and how well), panel (what was known when), migration
+(who moves), auc, glossary (columns and words), attempt.
 """
 
 from personalize.segmentation.attempt import Refused, attempt, attempt_table
@@ -21,16 +23,16 @@ from personalize.segmentation.methods import compare_methods
 from personalize.segmentation.migration import Migration, migration, quarter
 from personalize.segmentation.outlook import Hindsight, foresight, hindsight, outcome, what_came_next
 from personalize.segmentation.profiles import actions, contrast, facts, overview, profile
-from personalize.segmentation.rulecard import RuleCard
+from personalize.segmentation.rulecard import RuleCard, information_gain
 from personalize.segmentation.scores import RFM, Cuts, segment_map
-from personalize.segmentation.segmenter import Segmenter
+from personalize.segmentation.segmenter import TOO_NEW, Segmenter
 from personalize.segmentation.space import CustomerSpace
-from personalize.segmentation.traits import attributes, tastes
+from personalize.segmentation.traits import attributes, differences, tastes
 
 __all__ = [
-    "RFM", "Churn", "ChurnReport", "CustomerSpace", "Cuts", "Hindsight", "KMeansSegments", "Migration", "NumberOfSegments",
-    "Refused", "RuleCard", "Segmenter", "about", "actions", "attempt", "attempt_table", "attributes",
-    "choose_n_segments", "compare_auc", "compare_methods", "contest", "contrast", "facts", "foresight", "hindsight", "in_words",
-    "layout", "migration", "outcome", "overview", "profile", "quarter", "segment_map", "tastes",
-    "what_came_next", "with_intervals",
+    "RFM", "TOO_NEW", "Churn", "ChurnReport", "CustomerSpace", "Cuts", "Hindsight", "KMeansSegments", "Migration",
+    "NumberOfSegments", "Refused", "RuleCard", "Segmenter", "about", "actions", "attempt", "attempt_table",
+    "attributes", "choose_n_segments", "compare_auc", "compare_methods", "contest", "contrast", "differences",
+    "facts", "foresight", "hindsight", "in_words", "information_gain", "layout", "migration", "outcome",
+    "overview", "profile", "quarter", "segment_map", "tastes", "what_came_next", "with_intervals",
 ]  # fmt: skip

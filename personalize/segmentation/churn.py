@@ -16,7 +16,7 @@ from personalize.segmentation import scoring_sql
 from personalize.segmentation.clusters import one_thread
 from personalize.segmentation.contest import ChurnReport, report
 from personalize.segmentation.panel import Panel, earlier, panel
-from personalize.segmentation.rulecard import tree_leaves, wilson
+from personalize.segmentation.rulecard import information_gain, tree_leaves, wilson
 from personalize.tables import TableError, Tables
 
 Model = Literal["logistic", "svm", "tree"]
@@ -41,7 +41,7 @@ class Churn(BaseEstimator):
     mean_, scale_, coef_, intercept_ : log-odds on standardised log1p features (logistic and svm)
     covariance_ : covariance of the standardised coefficients, intercept last (logistic)
     tree_ : the fitted scikit-learn tree (tree)
-    leaves_ : the table of its rules (tree)
+    leaves_, gains_ : the tables of its rules and of the information gain of its first question (tree)
     n_customers_, n_silent_ : customers learned from, and how many of them fell silent
 
     Notes
@@ -120,6 +120,7 @@ class Churn(BaseEstimator):
             hits, n = int(silent[leaf == node].sum()), int((leaf == node).sum())
             low, high = wilson(hits, n)
             rows.append({"rule": rule, "customers": n, "silent": hits / n, "silent_low": low, "silent_high": high})
+        self.gains_ = information_gain(table, silent)
         self.leaves_ = pd.DataFrame(rows).sort_values(["silent", "rule"], ascending=[False, True], ignore_index=True)
 
     def predict(self, tables: Tables, *, as_of: Any) -> pd.DataFrame:
@@ -172,9 +173,9 @@ class Churn(BaseEstimator):
     def table(self) -> pd.DataFrame:
         """What the model says.
 
-        Logistic, one row a feature: feature, odds_ratio, low, high (95 %): the factor on the odds of silence when
-        the feature doubles, all else equal. SVM: the same without an interval. Tree, one row a rule: rule,
-        customers, silent, silent_low, silent_high (95 %, Wilson).
+        Logistic, one row a feature: feature, odds_ratio, odds_ratio_low, odds_ratio_high (95 %): the factor on the
+        odds of silence when the feature doubles, all else equal. SVM: the same without an interval. Tree, one row a
+        rule: rule, customers, silent, silent_low, silent_high (95 %, Wilson).
         """
         self._require_fitted()
         if self.model == "tree":
@@ -184,7 +185,8 @@ class Churn(BaseEstimator):
         if self.model == "svm":
             return found
         half = 1.96 * np.sqrt(np.diag(self.covariance_)[:-1]) * slope
-        return found.assign(low=np.exp(self.coef_ * slope - half), high=np.exp(self.coef_ * slope + half))
+        low, high = np.exp(self.coef_ * slope - half), np.exp(self.coef_ * slope + half)
+        return found.assign(odds_ratio_low=low, odds_ratio_high=high)
 
     def _logs(self, table: pd.DataFrame) -> np.ndarray:
         raw = table[list(_METRICS)].to_numpy(float)
@@ -195,14 +197,16 @@ class Churn(BaseEstimator):
             raise TableError("Churn is not fitted: call fit(tables, as_of=...) first")
 
 
-def contest(tables: Tables, models: Sequence[Churn] | None = None, *, as_of: Any, seed: int = 0) -> ChurnReport:
+def contest(
+    tables: Tables, models: Sequence[Churn] | None = None, *, as_of: Any, days: int = 56, seed: int = 0
+) -> ChurnReport:
     """Several churn models and recency alone, judged on the same customers in a later period than they saw.
 
     Parameters
     ----------
     tables : Tables
     models : models of equal `days` and `window_days`, the one to use first; None for the logistic model, the linear
-        SVM and the entropy tree
+        SVM and the entropy tree over `days` days
     as_of : last known day: outcomes of the `days` up to it are foretold from the day before them, by models that
         learned one period earlier
     seed : seed of the bootstrap samples of customers
@@ -215,7 +219,7 @@ def contest(tables: Tables, models: Sequence[Churn] | None = None, *, as_of: Any
     ------
     TableError : when the data are too short, or too few customers fell silent or stayed.
     """
-    models = models or [Churn(), Churn("svm", seed=seed), Churn("tree")]
+    models = models or [Churn(days=days), Churn("svm", days=days, seed=seed), Churn("tree", days=days)]
     span = {"days": models[0].days, "window_days": models[0].window_days}
     start, cut = (earlier(tables, as_of=as_of, periods=periods, **span) for periods in (2, 1))
     seen, later = (panel(tables, as_of=day, **span) for day in (start, cut))

@@ -29,7 +29,8 @@ class ChurnReport:
     curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, low, high. ROC: x is the share of
         the staying who are listed, y that of the silent; the other: x is recall, y precision
     calibration : one row a model and tenth of the customers by predicted chance, highest first: model, tenth,
-        customers, predicted, observed, low, high, lift (observed over the rate of all), lift_low, lift_high
+        customers, predicted, observed, observed_low, observed_high, and lift (observed over the rate of all),
+        lift_low, lift_high
     n_customers, rate : customers scored and the share that fell silent
     as_of : day on which the prediction was made
 
@@ -168,6 +169,6 @@ def _tenths(chance: np.ndarray, silent: np.ndarray) -> pd.DataFrame:
         hits, n, rate = int(silent[inside].sum()), len(inside), silent.mean()
         low, high = wilson(hits, n)
         rows.append({"tenth": number, "customers": n, "predicted": float(chance[inside].mean()), "observed": hits / n,
-                     "low": low, "high": high, "lift": hits / n / rate, "lift_low": low / rate,
+                     "observed_low": low, "observed_high": high, "lift": hits / n / rate, "lift_low": low / rate,
                      "lift_high": high / rate})  # fmt: skip
     return pd.DataFrame(rows)

@@ -31,8 +31,9 @@ def _distances(columns, first, center, out):
 
 
 @compiled
-def _nearest(columns, first, centers, distance, least, own):
+def _nearest(columns, first, centers, least, own):
     """The nearest centre of each point of a block, and its squared distance; the first one on a tie."""
+    distance = np.empty(len(least))
     least[:] = np.inf
     for j in range(len(centers)):
         _distances(columns, first, centers[j], distance)
@@ -43,35 +44,56 @@ def _nearest(columns, first, centers, distance, least, own):
 
 
 @compiled
-def lloyd(columns, weight, start, tol, most):
-    """Centres after Lloyd's iterations from `start`, and their weighted inertia before the last move.
+def _count(sums, columns, i, mass):
+    """Add a point of this mass to the sums of its cluster: one sum a feature, and last the mass."""
+    for at in range(len(columns)):
+        sums[at] += mass * columns[at, i]
+    sums[len(columns)] += mass
 
-    Stops when the centres together move by no more than the root of `tol`, or after `most` iterations. A centre that
-    nobody is nearest to stays where it is.
+
+@compiled
+def lloyd(columns, weight, start, tol, most):
+    """Centres after Lloyd's iterations from `start`, and their weighted inertia.
+
+    Stops when the centres together move by no more than the root of `tol`, or after `most` iterations. Only points
+    that change sides are added up anew. A centre that nobody is nearest to stays where it is.
     """
-    width, n = columns.shape
-    centers, inertia, block = start.copy(), 0.0, min(_BLOCK, n)
-    distance, least, own = np.empty(block), np.empty(block), np.empty(block, np.int64)
+    (width, n), block = columns.shape, min(_BLOCK, columns.shape[1])
+    centers, sums, label = start.copy(), np.zeros((len(start), width + 1)), np.full(n, -1)
+    least, own = np.empty(block), np.empty(block, np.int64)
     for _ in range(most):
-        sums, inertia = np.zeros((len(start), width + 1)), 0.0
         for first in range(0, n, block):
             size = min(block, n - first)
-            _nearest(columns, first, centers, distance[:size], least, own)
-            for i in range(size):
-                mass = weight[first + i]
-                inertia += mass * least[i]
-                sums[own[i], width] += mass
-                for at in range(width):
-                    sums[own[i], at] += mass * columns[at, first + i]
+            _nearest(columns, first, centers, least[:size], own)
+            for i in range(first, first + size):
+                old, new = label[i], own[i - first]
+                if old != new:
+                    label[i] = new
+                    _count(sums[new], columns, i, weight[i])
+                    if old >= 0:
+                        _count(sums[old], columns, i, -weight[i])
         moved = 0.0
         for j in range(len(start)):
             for at in range(width if sums[j, width] > 0 else 0):
-                new = sums[j, at] / sums[j, width]
-                moved += (new - centers[j, at]) ** 2
-                centers[j, at] = new
+                new_place = sums[j, at] / sums[j, width]
+                moved += (new_place - centers[j, at]) ** 2
+                centers[j, at] = new_place
         if moved <= tol:
             break
-    return centers, inertia
+    return centers, _inertia(columns, weight, centers, block)
+
+
+@compiled
+def _inertia(columns, weight, centers, block):
+    """Weighted sum of the squared distances to the nearest centre."""
+    n, total = columns.shape[1], 0.0
+    least, own = np.empty(block), np.empty(block, np.int64)
+    for first in range(0, n, block):
+        size = min(block, n - first)
+        _nearest(columns, first, centers, least[:size], own)
+        for i in range(size):
+            total += weight[first + i] * least[i]
+    return total
 
 
 @compiled

@@ -7,11 +7,14 @@ import pandas as pd
 
 from personalize.evaluate import Interval
 from personalize.features import rfm as rfm_table
+from personalize.features import tenure as tenure_table
 from personalize.segmentation.rulecard import wilson
 from personalize.segmentation.scores import RFM
+from personalize.segmentation.segmenter import TOO_NEW
 from personalize.tables import TableError, Tables
 
 NEW, GONE = "not yet a customer", "no purchase in the window"
+Tenures = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,9 @@ class Migration:
 
     Attributes
     ----------
-    moves : one row a customer: customer_id, before, after (borders kept), after_refit (borders learned again)
-    changed : share of the customers with a segment on both days whose segment changed, borders kept: behaviour
+    moves : one row a customer: customer_id, before, after (borders kept), after_refit (borders learned again); in
+        place of a segment also 'too new', 'not yet a customer' or 'no purchase in the window'
+    changed : share of the customers settled in a segment on both days whose segment changed, borders kept: behaviour
     changed_refit : the same share when the borders are learned again on the second day
     due_to_borders : share whose later segment depends on that choice alone
     order : names of the segments, best first
@@ -36,7 +40,7 @@ class Migration:
     def table(self) -> pd.DataFrame:
         """Customers by segment before (rows) and after (columns), best first, borders kept."""
         counts = pd.crosstab(self.moves.before, self.moves.after)
-        names = [*self.order, NEW, GONE]
+        names = [*self.order, TOO_NEW, NEW, GONE]
         return counts.reindex(
             index=[name for name in names if name in counts.index],
             columns=[name for name in names if name in counts.columns],
@@ -59,7 +63,9 @@ class Migration:
         )
 
 
-def migration(before: pd.DataFrame, after: pd.DataFrame, *, rfm: RFM) -> Migration:
+def migration(
+    before: pd.DataFrame, after: pd.DataFrame, *, rfm: RFM, tenure: Tenures | None = None, new_days: int = 28
+) -> Migration:
     """The moves between the RFM tables of two days, by the borders of a fitted `RFM`.
 
     Parameters
@@ -67,6 +73,10 @@ def migration(before: pd.DataFrame, after: pd.DataFrame, *, rfm: RFM) -> Migrati
     before, after : RFM tables of the earlier and the later day, over windows of equal length; with the whole history
         frequency and money can only grow, and much of the movement is only that
     rfm : RFM fitted on `before` (or holding the frozen cuts to use)
+    tenure : the tables `features.tenure` gives on the two days. With them a customer whose first purchase is fewer
+        than `new_days` days old is 'too new' instead of in a segment, and who had bought, but not in the window, is
+        not taken for a new customer; None: everybody is settled, and who was not there is new
+    new_days : as in `Segmenter`
 
     Returns
     -------
@@ -83,18 +93,29 @@ def migration(before: pd.DataFrame, after: pd.DataFrame, *, rfm: RFM) -> Migrati
     >>> migration(first, first.assign(customer_id=[0, 1, 2, 4, 3]), rfm=RFM().fit(first)).changed.estimate
     0.0
     """
-    first = rfm.assign(before)[["customer_id", "segment"]].rename(columns={"segment": "before"})
-    kept = rfm.assign(after)[["customer_id", "segment"]].rename(columns={"segment": "after"})
-    refit = RFM(names=rfm.names).fit(after).assign(after)[["customer_id", "segment"]]
-    later = kept.merge(refit.rename(columns={"segment": "after_refit"}), on="customer_id")
-    both = first.merge(later, on="customer_id")
-    if both.empty:
+    old, new = tenure or (None, None)
+    refit = RFM(names=rfm.names).fit(after)
+    first = _named(rfm, before, old, new_days).rename("before")
+    kept, again = (_named(model, after, new, new_days) for model in (rfm, refit))
+    moves = pd.concat([first, kept.rename("after"), again.rename("after_refit")], axis=1).sort_index()
+    settled = (moves.notna() & (moves != TOO_NEW)).all(axis=1)
+    if not settled.any():
         raise TableError(f"none of {len(before):,} earlier and {len(after):,} later customers is in both tables")
-    moves = first.merge(later, on="customer_id", how="outer").fillna(
-        {"before": NEW, "after": GONE, "after_refit": GONE}
-    )
+    known = moves.index.isin(old.customer_id) if tenure else moves.before.notna()
+    moves["before"] = moves.before.fillna(pd.Series(NEW, moves.index).where(~known, GONE))
+    moves = moves.fillna({"after": GONE, "after_refit": GONE})
     pairs = ("before", "after"), ("before", "after_refit"), ("after", "after_refit")
-    return Migration(moves, *(_differing(both[a], both[b]) for a, b in pairs), tuple(rfm.names_.segment))
+    shares = (_differing(moves.loc[settled, a], moves.loc[settled, b]) for a, b in pairs)
+    return Migration(moves.rename_axis("customer_id").reset_index(), *shares, tuple(rfm.names_.segment))
+
+
+def _named(rfm: RFM, table: pd.DataFrame, tenure: pd.DataFrame | None, new_days: int) -> pd.Series:
+    """The segment of each customer of a day, or 'too new', by customer_id."""
+    named = rfm.assign(table).set_index("customer_id").segment.astype(object)
+    if tenure is None:
+        return named
+    days = tenure.set_index("customer_id").tenure_days.reindex(named.index)
+    return named.where(~(days < new_days), TOO_NEW)
 
 
 def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90) -> Migration:
@@ -117,7 +138,8 @@ def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90
     if known < needed:
         raise TableError(f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, found {known}")
     before, after = (rfm_table(tables, as_of=day, window_days=window_days) for day in (earlier, later))
-    return migration(before, after, rfm=RFM().fit(before))
+    tenures = (tenure_table(tables, as_of=earlier), tenure_table(tables, as_of=later))
+    return migration(before, after, rfm=RFM().fit(before), tenure=tenures)
 
 
 def _differing(one: pd.Series, other: pd.Series) -> Interval:

@@ -66,7 +66,7 @@ class Hindsight:
 
     def groupings(self, *, seed: int = 0) -> pd.DataFrame:
         """How much each way of grouping knew, and its gain over the spend score (see `foresight`)."""
-        plain = ["spend_low", "spend_high", "silence_low", "silence_high", "spend_verdict", "silence_verdict"]
+        plain = ["spend_low", "spend_high", "silence_low", "silence_high"]
         return foresight(self.assigned, self.later, seed=seed).drop(columns=plain)
 
     def reading(self, *, seed: int = 0) -> str:

@@ -104,6 +104,47 @@ class RuleCard(BaseEstimator):
         self.fidelity_low_, self.fidelity_high_ = wilson(int(np.sum(same)), len(same))
 
 
+def information_gain(table: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
+    """How much the best single question about each feature tells of the label, as ID3 measures it.
+
+    Parameters
+    ----------
+    table : customer_id and numeric features
+    label : what to tell, one a row
+
+    Returns
+    -------
+    DataFrame, one row a feature, the most telling first: feature; cut (the question is: at most this much?); entropy
+        of the label before, in bits; after, the size-weighted entropy of the two answers; gain, the difference
+
+    Notes
+    -----
+    H = - sum p log2 p. A tree asks the question of the largest gain, and then again within each answer.
+
+    References
+    ----------
+    Quinlan (1986), Induction of decision trees.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"customer_id": range(4), "frequency": [1, 2, 8, 9], "age": [30, 50, 30, 50]})
+    >>> information_gain(table, np.array([1, 1, 0, 0]))[["feature", "cut", "gain"]].to_dict("list")
+    {'feature': ['frequency', 'age'], 'cut': [5.0, nan], 'gain': [1.0, 0.0]}
+    """
+    rows = []
+    for name in feature_names(table):
+        found = DecisionTreeClassifier(criterion="entropy", max_depth=1, random_state=0)
+        grown = found.fit(table[[name]].to_numpy(float), label).tree_
+        share = grown.n_node_samples[1:] / grown.n_node_samples[0]
+        split = len(share) > 0 and grown.impurity[0] - (share * grown.impurity[1:]).sum() > 1e-12
+        after = float((share * grown.impurity[1:]).sum()) if split else float(grown.impurity[0])
+        rows.append({"feature": name, "cut": float(grown.threshold[0]) if split else np.nan,
+                     "entropy": float(grown.impurity[0]), "after": after})  # fmt: skip
+    found = pd.DataFrame(rows)
+    found["gain"] = (found.entropy - found.after).round(12)
+    return found.sort_values(["gain", "feature"], ascending=[False, True], ignore_index=True)
+
+
 def wilson(hits: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """The Wilson interval of a proportion; stays inside 0 to 1 even at 0 or n hits.
 

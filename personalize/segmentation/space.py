@@ -115,6 +115,21 @@ class CustomerSpace(BaseEstimator):
         share = self.pca_.explained_variance_ratio_
         return pd.DataFrame({"component": range(1, len(share) + 1), "variance": share, "kept": share.cumsum()})
 
+    def reading(self) -> str:
+        """How many components keep how much, and which columns go most strongly with the first two, in words."""
+        if self.pca_ is None:
+            return f"The {len(self.columns_)} columns are few enough to be used as they are."
+        rows, weight = self.table(), self.loadings()
+        told = []
+        for i, share in enumerate(rows.variance[:2]):
+            top = weight.iloc[:, i].loc[weight.iloc[:, i].abs().nlargest(4).index]
+            words = ", ".join(f"{name} {value:+.2f}" for name, value in top.items())
+            told.append(f"component {i + 1} holds {share:.0%} and goes with {words}")
+        return (
+            f"{len(self.columns_)} columns become {len(rows)} components that keep {rows.kept.iloc[-1]:.0%} of the "
+            f"variance: {'; '.join(told)}."
+        )
+
     def loadings(self) -> pd.DataFrame:
         """How strongly each encoded column (rows) goes with each component: covariance over the component's scale."""
         if self.pca_ is None:

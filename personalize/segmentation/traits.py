@@ -1,5 +1,6 @@
 """What else tells the segments apart: what they buy, and what is known of the people."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -50,7 +51,7 @@ def tastes(
     Benjamini and Yekutieli (2005), False discovery rate-adjusted multiple confidence intervals for selected
     parameters.
     """
-    spend = _group_spend(tables, assigned, as_of)
+    spend, names = _group_spend(tables, assigned, as_of)
     labels = assigned[["customer_id", by]].assign(**{by: merge_small(assigned[by].astype(object), min_cell)})
     spend = spend.merge(labels, on="customer_id")
     spend["total"] = spend.groupby("customer_id").spend.transform("sum")
@@ -67,7 +68,8 @@ def tastes(
     found, error = found[error > 0], error[error > 0]
     shown, level = _discoveries((found.share - found.overall) / error)
     found, half = found[shown], norm.ppf(0.5 + level / 2) * error[shown]
-    return _as_ratios(found.assign(low=found.share - half, high=found.share + half), by, ["product_group", "buyers"])
+    found = found.assign(low=found.share - half, high=found.share + half, product_group=names[found.product_group])
+    return _as_ratios(found, by, ["product_group", "buyers"])
 
 
 def attributes(tables: Tables, assigned: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10) -> pd.DataFrame:
@@ -111,7 +113,48 @@ def attributes(tables: Tables, assigned: pd.DataFrame, *, by: Label = "segment",
     return _as_ratios(counts.assign(low=low, high=high), by, ["attribute", "value", "customers", "known"])
 
 
-def _group_spend(tables: Tables, assigned: pd.DataFrame, as_of: Any) -> pd.DataFrame:
+def differences(
+    tables: Tables, assigned: pd.DataFrame, *, as_of: Any, by: Label = "segment", min_cell: int = 10
+) -> pd.DataFrame:
+    """What the customers of each segment buy, and who they are, where it differs from everybody's: one table.
+
+    Parameters
+    ----------
+    tables, assigned, as_of, by, min_cell : as in `tastes` and `attributes`, whichever the source allows
+
+    Returns
+    -------
+    DataFrame, one row a segment and value that differs for sure: segment or cluster, what ('spend on' or the name of
+        an attribute), value, customers, share, overall, ratio, ratio_low, ratio_high
+
+    Raises
+    ------
+    TableError : when the source has neither groups of products nor attributes of customers.
+    """
+    parts, reasons = [], []
+    for make in (_bought, _known):
+        try:
+            parts.append(make(tables, assigned, as_of=as_of, by=by, min_cell=min_cell))
+        except TableError as refusal:
+            reasons.append(str(refusal))
+    if not parts:
+        raise TableError.of("nothing is known that could set the segments apart:", reasons)
+    columns = [by, "what", "value", "customers", "share", "overall", "ratio", "ratio_low", "ratio_high"]
+    found = pd.concat([part[columns] for part in parts], ignore_index=True)
+    return found.sort_values(by, kind="stable", ignore_index=True)
+
+
+def _bought(tables: Tables, assigned: pd.DataFrame, **how: Any) -> pd.DataFrame:
+    named = {"product_group": "value", "buyers": "customers"}
+    return tastes(tables, assigned, **how).rename(columns=named).assign(what="spend on")
+
+
+def _known(tables: Tables, assigned: pd.DataFrame, *, as_of: Any, **how: Any) -> pd.DataFrame:
+    return attributes(tables, assigned, **how).rename(columns={"attribute": "what"})
+
+
+def _group_spend(tables: Tables, assigned: pd.DataFrame, as_of: Any) -> tuple[pd.DataFrame, np.ndarray]:
+    """Money by customer and group of products, the groups as numbers, and the names of those."""
     if "products" not in tables:
         raise TableError(f"source '{tables.name}' has no products: add a products table with a category to see tastes")
     group = next((name for name in _GROUPS if name in tables.products.columns), None)
@@ -119,19 +162,13 @@ def _group_spend(tables: Tables, assigned: pd.DataFrame, as_of: Any) -> pd.DataF
         raise TableError(f"the products of '{tables.name}' have none of {list(_GROUPS)}: add one to see tastes")
     ids = assigned.customer_id.sort_values()
     members = pd.DataFrame({"customer_id": ids.iloc[:: -(-len(ids) // _SAMPLE)]})
+    products = tables.products.to_pandas(["product_id", group]).dropna()
+    codes, names = pd.factorize(products[group], sort=True)
     known = tables.until(as_of)
-    relation = known.engine.register("segment_members", members)
-    return known.sql(
-        f"""
-        select o.customer_id, p.{group} as product_group, sum(o.amount) as spend
-        from {{orders}} o
-        join {relation} m on o.customer_id = m.customer_id
-        join {{products}} p on o.product_id = p.product_id
-        where p.{group} is not null
-        group by o.customer_id, p.{group}
-        order by o.customer_id, p.{group}
-        """
-    )
+    extra = {"members": members, "groups": products[["product_id"]].assign(code=codes)}
+    relations = {name: known.engine.register(f"segment_{name}", table) for name, table in extra.items()}
+    found = replace(known, relations={**known.relations, **relations}).query("segmentation_tastes")
+    return found.rename(columns={"code": "product_group"}), np.asarray(names)
 
 
 def _is_attribute(values: pd.Series) -> bool:
