@@ -61,5 +61,6 @@ __all__ = [
     "compare", "concentration", "contents", "correlations", "customers", "describe", "design_effect", "facts",
     "has_hours", "holm", "hours", "joint_outliers", "months", "oddities", "opinions", "outliers", "persistence",
     "promises", "ratio", "readings", "sample_size", "season", "sizes", "timeline", "trend", "trends", "units",
-    "value_counts", "verdicts", "visits", "weekday_hour", "weekly", "weighted_quantiles", "wilson", "with_trend", "words",
+    "value_counts", "verdicts", "visits", "weekday_hour", "weekly", "weighted_quantiles", "wilson", "with_trend",
+    "words",
 ]  # fmt: skip

@@ -81,8 +81,22 @@ class Attributes:
         return next((name for name in names if len(self.residuals(name))), "")
 
     def shown(self) -> pd.DataFrame:
-        """`values` without the intervals of the shares, to show."""
-        return self.values.drop(columns=["low", "high", "superiority_low", "superiority_high"])
+        """`values`, narrow enough to read: attribute, value, customers, spend, effect and its interval (low, high),
+        superiority, p_means and p_ranks (both adjusted)."""
+        names = {"effect_low": "low", "effect_high": "high", "p_adjusted": "p_means", "p_rank_adjusted": "p_ranks"}
+        kept = [
+            "attribute",
+            "value",
+            "customers",
+            "spend",
+            "effect",
+            "low",
+            "high",
+            "superiority",
+            "p_means",
+            "p_ranks",
+        ]
+        return self.values.drop(columns=["low", "high"]).rename(columns=names)[kept]
 
     def residuals(self, attribute: str) -> pd.DataFrame:
         """Where an attribute goes with spend: adjusted standardised residuals, values by quarters of spend.

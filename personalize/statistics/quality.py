@@ -6,10 +6,10 @@ import pandas as pd
 from personalize.tables import CONTRACTS, Column, Tables
 
 RULES = {
-    "text": ("is not blank", "trim({c}) <> ''"),
-    "quantity": ("is above 0", "{c} > 0"),
-    "money": ("is 0 or more", "{c} >= 0"),
-    "number": ("is 0 or more", "{c} >= 0"),
+    "text": ("not blank", "trim({c}) <> ''"),
+    "quantity": ("above 0", "{c} > 0"),
+    "money": ("0 or more", "{c} >= 0"),
+    "number": ("0 or more", "{c} >= 0"),
 }
 REFERENCES = {"product_id": "products", "customer_id": "customers", "other_id": "customers", "offer_id": "offers"}
 SHARES = ("different", "valid", "known")
@@ -157,9 +157,10 @@ def columns(tables: Tables) -> pd.DataFrame:
         - table, column, kind
         - filled : completeness, share of the rows with a value
         - distinct, unique : different values; uniqueness, their share of the filled (1 for a key)
-        - valid, rule : validity, share of the filled that meet the rule
-        - known, known_in : consistency, share of the filled that the table named describes; NaN where none should
-        - days_behind : timeliness, days from the newest `time` of the table to the last order; NaN for other columns
+        - valid : validity, share of the filled that meet the rule
+        - known : consistency, share of the filled that another table describes; NaN where none should
+        - rule : what a valid value is, or the table that should describe it
+        - behind : timeliness, days from the newest `time` of the table to the last order; NaN for other columns
         - lowest, highest : text; empty for identifiers and words, which have no size
 
     Notes
@@ -196,7 +197,7 @@ def _column(tables: Tables, name: str, column: str, *, kind: str, rows: int) -> 
     behind = (tables.end - found.highest.normalize()).days if kind == "time" and column == "time" and n else np.nan
     return {"table": name, "column": column, "kind": kind, "filled": n / rows if rows else np.nan,
             "distinct": int(found.different), "unique": shares["different"], "valid": shares["valid"],
-            "rule": rule, "known": shares["known"], "known_in": other, "days_behind": behind,
+            "known": shares["known"], "rule": f"in {other}" if other else rule, "behind": behind,
             "lowest": low, "highest": high}  # fmt: skip
 
 

@@ -23,15 +23,16 @@ def spend(described: pd.DataFrame, units: pd.DataFrame, *, currency: str = "") -
     """
     rows = described.set_index(["grain", "measure"])
     row, lines = rows.loc[("customer", "spend")], rows.loc[("order", "lines")]
-    if not row.n:
-        return "No order has a customer."
+    if not row.n or not lines.n:
+        return "No order has a customer." if not row.n else "There are only returns: no order can be described."
     mean, middle = bracket(row.mean_low, row.mean_high), bracket(row.median_low, row.median_high)
+    times = f": the mean is **{row['mean'] / row['median']:.2f} times the median**" if row["median"] > 0 else ""
     wider = rows.design_effect[("order", "spend")] ** 0.5
     said = (
         f"A customer spends {row['mean']:,.0f} {currency} on average {mean}, but the customer in the middle spends "
-        f"{row['median']:,.0f} {middle}: the mean is **{row['mean'] / row['median']:.2f} times the median**. Of the "
-        f"{lines.n:,} orders, the one in the middle has **{lines['median']:,.0f} line(s)**. Allowing for the likeness of "
-        f"a customer's orders changes the width of the interval of spend an order by a factor of {wider:.1f}."
+        f"{row['median']:,.0f} {middle}{times}. Of the {lines.n:,} orders, the one in the middle has "
+        f"**{lines['median']:,.0f} line(s)**. Allowing for the likeness of a customer's orders changes the width of "
+        f"the interval of spend an order by a factor of {wider:.1f}."
     )
     names = ", ".join(units.group.head(3))
     return said if units.empty else (
@@ -49,6 +50,7 @@ def best(shared: Concentration, lasting: Persistence) -> str:
     lasting : from `persistence`
     """
     gini = f"Gini {shared.gini:.3f} {bracket(shared.gini_low, shared.gini_high, '{:.3f}')}"
+    gini = gini if shared.gini == shared.gini else "Gini is not defined"
     later = bracket(lasting.low, lasting.high, "{:.1%}")
     honest = f"how it lasts cannot be told: {lasting.note}" if lasting.note else (
         f"honest figure: the {lasting.best:,} best ({lasting.top:.0%}) of the days up to {lasting.cut:%Y-%m-%d} had "
@@ -84,6 +86,27 @@ def slopes(trends: pd.DataFrame) -> str:
     return f"change along the steady trend: {', '.join(told)}" if told else "no trend can be told"
 
 
+def moved(trends: pd.DataFrame, steps: Changes) -> str:
+    """Whether orders moved: a trend beyond doubt, the largest step, or neither.
+
+    Parameters
+    ----------
+    trends : from `trends`, with its measures as index
+    steps : from `changes`
+    """
+    slope, found = trends.loc["orders"], steps.found
+    trend = (f"orders change by {slope.change:+.0%} along their trend" if slope.low * slope.high > 0
+             else "no trend in orders can be claimed")  # fmt: skip
+    if found.empty or not found.change.notna().any():
+        return trend
+    step = found.loc[found.change.abs().idxmax()]
+    return f"{trend}, but their level stepped by {step.change:+.0%} about {step.day:%Y-%m-%d}: find out why"
+
+
+def _chance(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def described(who: Attributes, *, currency: str = "") -> str:
     """How many customers are described, and whether they may stand for the others.
 
@@ -111,7 +134,7 @@ def tie(who: Attributes, attribute: str) -> str:
     row = ties.set_index("attribute").loc[attribute]
     return (f"Standardised residuals of {attribute} by quarters of spend, from {grid.min().min():+.1f} to "
             f"{grid.max().max():+.1f}; Cramér's V {row.strength:.2f} {bracket(row.low, row.high, '{:.2f}')}, adjusted "
-            f"p {row.p_adjusted:.3f} over {len(ties)} attributes")  # fmt: skip
+            f"p {_chance(row.p_adjusted)} over {len(ties)} attributes")  # fmt: skip
 
 
 def together(apart: JointOutliers) -> str:
@@ -125,7 +148,7 @@ def together(apart: JointOutliers) -> str:
         return f"No customers are shown to be far out in several measures together: {apart.note}."
     unseen = f"; {apart.unseen:,.0f} of them are far out in no single one" if apart.unseen == apart.unseen else ""
     return (f"Customers far from the bulk in {', '.join(apart.measures)} together: {apart.expected:.1f} expected by "
-            f"chance{unseen}. {apart.note}").rstrip()  # fmt: skip
+            f"chance{unseen}. {apart.note[:1].upper()}{apart.note[1:]}").rstrip()  # fmt: skip
 
 
 def looks(seen: Visits) -> str:

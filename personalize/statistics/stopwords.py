@@ -15,7 +15,7 @@ your yours yourself yourselves i'm i've i'd i'll it's it'll you're you've you'll
 we'll they're they've they'd they'll that's there's here's what's who's let's 's
 """
 CHINESE = """
-一些 一会 一会儿 一切 一方面 一旦 一样 一直 一种 一起 一边 一点 一点儿 一下 一个 万一 上个 上个月 上面 下面 不仅
+关于 一些 一会 一会儿 一切 一方面 一旦 一样 一直 一种 一起 一边 一点 一点儿 一下 一个 万一 上个 上个月 上面 下面 不仅
 不但 不光 不过 与其 个人 为了 为什么 为何 之一 之前 之后 之间 也许 于是 什么 什么样 今天 今年 仍然 从而 他们
 他的 以上 以下 以及 以后 以前 以来 任何 似乎 但是 何况 你们 你的 依照 便是 俺们 倘若 偶尔 其中 其他 其它 其实
 其次 再者 再说 几乎 几个 出来 别人 别的 刚才 刚刚 到底 前面 另外 只是 只有 只要 可以 可是 可能 各个 各位 各种
