@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab report test lint notebooks verify bench clean
+.PHONY: help setup engines lab report test lint notebooks verify bench clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -38,6 +38,13 @@ endif
 	@.venv/bin/python -m compileall -q personalize
 	@.venv/bin/python -c 'import matplotlib.font_manager; from personalize import association_rules; association_rules.warm()'
 	@touch $@
+
+engines: $(READY)  ## add Apache Spark and the PostgreSQL driver, which their tests need, to the environment
+ifneq ($(UV),)
+	@uv pip install -q --python $(PYTHON) --no-deps --require-hashes -r requirements-engines.lock
+else
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-engines.lock
+endif
 
 lab: $(READY)  ## explore in JupyterLab
 	$(PYTHON) -m jupyter lab --notebook-dir=notebooks

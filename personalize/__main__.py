@@ -1,4 +1,4 @@
-"""The command line: personalize init | check | report | sources | verify.
+"""The command line: personalize init | check | report | simulate | sources | verify.
 
 Exit codes: 0 done, 1 a notebook or a verification failed, 2 wrong input or usage.
 """
@@ -52,6 +52,14 @@ def _parser() -> argparse.ArgumentParser:
     verify = _command(commands, "verify", _verify, "rebuild the reports elsewhere and compare every byte")
     _run_options(verify)
     _command(commands, "sources", _sources, "list the built-in sources and their terms")
+    simulate = _command(commands, "simulate", _simulate, "write an order log of any size, with a source file for it")
+    simulate.add_argument(
+        "--lines", type=_whole, default=10_000_000, metavar="N", help="order lines, such as 1e7 (default: %(default)s)"
+    )
+    simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
+    simulate.add_argument(
+        "--seed", type=_whole, default=1, metavar="N", help="equal seeds give equal bytes (default: 1)"
+    )
     return parser
 
 
@@ -104,6 +112,7 @@ def _init(given: argparse.Namespace) -> int:
 def _check(given: argparse.Namespace) -> int:
     from personalize import sources
 
+    sources.prepare(given.source)  # asks databases again
     tables = sources.load(given.source)
     span = f"{tables.start:%Y-%m-%d} to {tables.end:%Y-%m-%d}"
     counts = tables.sql("select count(*) as orders, count(distinct customer_id) as customers from {order_totals}")
@@ -145,6 +154,28 @@ def _sources(given: argparse.Namespace) -> int:
         spec = sources.read(name)
         _say(f"{name}: {spec.title}\n    {spec.description}\n    Terms: {spec.terms}")
     return 0
+
+
+def _simulate(given: argparse.Namespace) -> int:
+    from personalize.simulate import large
+
+    source = large(given.out, lines=given.lines, seed=given.seed, progress=lambda text: _say(f"  {text}"))
+    _say(f"wrote {source}. Next: personalize check {source}")
+    return 0
+
+
+def _whole(text: str) -> int:
+    """The whole number that the text says, 1e7 included."""
+    try:
+        return int(text) if text.isdecimal() else _exactly(float(text))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number: write it as 10000000 or 1e7") from None
+
+
+def _exactly(number: float) -> int:
+    if number != int(number):
+        raise ValueError(number)
+    return int(number)
 
 
 def _pairs(given: list[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -15,14 +16,15 @@ CONDA_NAMES = {"python-duckdb": "duckdb"}
 IMPORT_NAMES = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
-def _declared() -> dict[str, Requirement]:
+def _declared(*extras: str) -> dict[str, Requirement]:
+    """What pyproject.toml asks for: always, and for these extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    listed = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    listed = [*project["dependencies"], *(r for extra in extras for r in project["optional-dependencies"][extra])]
     return {canonicalize_name(r.name): r for r in map(Requirement, listed)}
 
 
-def _locked() -> dict[str, set[str]]:
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def _locked(file: str = "requirements.lock") -> dict[str, set[str]]:
+    text = (ROOT / file).read_text(encoding="utf-8")
     found: dict[str, set[str]] = {}
     for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE):
         found.setdefault(canonicalize_name(name), set()).add(version)
@@ -49,25 +51,31 @@ def _imported() -> set[str]:
 
 
 def test_everything_that_is_imported_is_declared():
-    assert _imported() <= set(_declared())
+    assert _imported() <= set(_declared("test", "engines"))
 
 
-def test_the_lock_holds_every_dependency_at_an_allowed_version():
-    locked = _locked()
-    for name, requirement in _declared().items():
+def test_the_locks_hold_every_dependency_at_an_allowed_version():
+    locked = _locked() | _locked("requirements-engines.lock")
+    for name, requirement in _declared("test", "engines").items():
         assert locked.get(name), f"{name} is not locked"
         assert all(requirement.specifier.contains(version) for version in locked[name]), name
 
 
-def test_every_locked_file_has_a_hash_and_no_index_is_named():
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+def test_the_lock_of_the_engines_only_adds_to_the_lock():
+    assert not _locked().keys() & _locked("requirements-engines.lock").keys()
+    assert set(_declared("spark", "postgres")) - {"pyspark-client"} <= set(_declared("engines"))
+
+
+@pytest.mark.parametrize("file", ["requirements.lock", "requirements-engines.lock"])
+def test_every_locked_file_has_a_hash_and_no_index_is_named(file):
+    text = (ROOT / file).read_text(encoding="utf-8")
     entries = re.split(r"\n(?=[a-zA-Z0-9])", text)
     assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
     assert "index-url" not in text and "://" not in text
 
 
 def test_conda_and_pyproject_name_the_same_packages_with_the_same_bounds():
-    declared, conda = _declared(), _conda()
+    declared, conda = _declared("test"), _conda()
     assert set(conda) == set(declared)
     assert {n: str(r.specifier) for n, r in conda.items()} == {n: str(r.specifier) for n, r in declared.items()}
 

@@ -178,6 +178,18 @@ def test_xlsx_parquet_gzip_and_globs_give_the_same_tables(tmp_path):
         pd.testing.assert_frame_equal(pz.load(tmp_path / "shop.yml").orders.to_pandas(), plain, obj=other)
 
 
+def test_rows_keep_the_order_of_their_files_whatever_the_threads(tmp_path):
+    rows = pd.DataFrame({"customer": 1, "order": range(400_000), "product": 5, "qty": 1, "amount": 2.5})
+    rows["time"] = pd.Timestamp("2024-01-01")
+    rows = rows.sample(frac=1, random_state=1)
+    for k in range(4):
+        rows[k::4].to_parquet(tmp_path / f"part-{k}.parquet", row_group_size=20_000)
+    source = _source(tmp_path)
+    source.write_text(source.read_text().replace("orders.csv", '"part-*.parquet"'))
+    found = pz.load(source).orders.to_pandas(["order_id"]).order_id.tolist()
+    assert found == [order for k in range(4) for order in rows.order[k::4]]
+
+
 def test_the_conversion_is_made_once_and_again_when_the_data_changes(tmp_path):
     path = _source(tmp_path)
     first = pz.sources.prepare(path)

@@ -7,6 +7,7 @@
 People are planted in five segments (`people`), buy by BG/NBD and spend by gamma-gamma (`process`), choose by taste,
 habit, friends, price cuts and planted pairs (`baskets`, `catalogue`), are contacted in randomised campaigns with
 known effects (`campaigns`), write reviews in English and Chinese (`voice`) and visit the web shop (`web`).
+For sheer size, three tables and no effects, there is `large`.
 """
 
 from collections.abc import Mapping
@@ -16,11 +17,12 @@ import numpy as np
 import pandas as pd
 
 from personalize.simulate import baskets, campaigns, catalogue, people, voice, web
+from personalize.simulate.large import large
 from personalize.simulate.people import SEGMENTS, Segment
 from personalize.simulate.process import Calendar, mean_spend, order_values, purchases, streams
 from personalize.tables import TableError
 
-__all__ = ["SEGMENTS", "Segment", "Simulation", "mean_spend", "order_values", "purchases", "shop"]
+__all__ = ["SEGMENTS", "Segment", "Simulation", "large", "mean_spend", "order_values", "purchases", "shop"]
 
 # One random stream a part: append, never insert, and the other parts stay as they are.
 PARTS = (

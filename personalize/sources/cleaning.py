@@ -8,9 +8,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from personalize.engine import DuckDB, quoted, ticked
+from personalize.engine import Engine, quoted, ticked
 from personalize.sources.spec import SourceSpec
-from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids
+from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids, unstage
 from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems
 
 _RETURNS = {
@@ -41,7 +41,7 @@ class Log:
         return pd.DataFrame(self.rows, columns=names).astype({"rows": "int64"})
 
 
-def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scratch: Path) -> Log:
+def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scratch: Path) -> Log:
     """Write the clean tables of a source into the engine, with `order_totals` beside them.
 
     Parameters
@@ -65,8 +65,9 @@ def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     unify_ids(engine, names)
     for name in names:
         _write(engine, spec, name, log)
-        engine.drop(f"stage_{name}")
+        unstage(engine, name)
     names = [name for name in names if _is_filled(engine, spec, name, log)]
+    _add_up(engine)
     if breaches := problems(engine, {name: name for name in names}):
         emptied = [row for row in log.rows if row[1] == "dropped" and f"'{row[0]}' is empty" in str(breaches)]
         breaches += [f"(before that, {n:,} row(s) of '{t}' were dropped: {why})" for t, _, why, n, _ in emptied]
@@ -78,7 +79,7 @@ def clean(engine: DuckDB, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     return log
 
 
-def _is_filled(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> bool:
+def _is_filled(engine: Engine, spec: SourceSpec, name: str, log: Log) -> bool:
     """A table derived from lines that know none of its keys is left out, not refused."""
     if not spec.tables[name].derived or _count(engine, name):
         return True
@@ -87,7 +88,7 @@ def _is_filled(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> bool:
     return False
 
 
-def _staged(engine: DuckDB, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path) -> list[str]:
+def _staged(engine: Engine, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path) -> list[str]:
     try:
         return stage(engine, spec, spec.tables[name], frame, scratch=scratch)
     except TableError as error:
@@ -110,22 +111,23 @@ def _reading_error(error: duckdb.Error) -> str:
     return f"a line does not fit the header ({first}): put text that holds the separator in quotes, or mend the line"
 
 
-def _write(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> None:
+def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
     """The clean table `name` from its stage: rows that must go are counted by reason."""
     derived, source = spec.tables[name].derived, f"stage_{name}"
-    log.add(name, "read", "order lines to derive it from" if derived else "rows in the file", _count(engine, source))
-    reasons = _reasons(spec, name, columns(engine, source))
+    read, present = _count(engine, source), columns(engine, source)
+    log.add(name, "read", "order lines to derive it from" if derived else "rows in the file", read)
+    reasons = _reasons(spec, name, present)
     case = "case " + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items()) + " end"
     kept = f"(select * from {source} where ({case}) is null)"
     if derived:
-        _derive(engine, name, kept, columns(engine, source))
+        _derive(engine, name, kept, present)
     else:
-        counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
-        for why in reasons:
-            log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
-        order = " order by all" if len(spec.tables[name].files()) > 1 else ""  # several files come in any order
-        engine.table(name, f"select {_chosen(name, columns(engine, source))} from {kept}{order}")
-    if spec.timezone and "time" in columns(engine, source):
+        engine.table(name, f"select {_chosen(name, present)} from {kept}")
+        if _count(engine, name) < read:
+            counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
+            for why in reasons:
+                log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
+    if spec.timezone and "time" in present:
         moved = "times moved from {from} to {to}".format(**spec.timezone)
         log.add(name, "changed", moved, _count(engine, name), "days and hours are the shop's own")
     if name == "orders" and spec.duplicates == "drop":
@@ -135,7 +137,7 @@ def _write(engine: DuckDB, spec: SourceSpec, name: str, log: Log) -> None:
     log.add(name, "result", f"one row a {CONTRACTS[name].row}" if derived else "rows kept", _count(engine, name))
 
 
-def _count(engine: DuckDB, relation: str) -> int:
+def _count(engine: Engine, relation: str) -> int:
     return int(engine.frame(f"select count(*) as n from {relation}").n[0])
 
 
@@ -153,14 +155,14 @@ def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
     reasons = {f"no {column}": f"{ticked(column)} is null" for column in needed}
     for column in (c for c in spec.exclude if c in present):
         for value in spec.exclude[column]:
-            test = f"coalesce(cast({column} as varchar) = {quoted(value)}, false)"
+            test = f"coalesce(cast({column} as string) = {quoted(value)}, false)"
             reasons[f"{column} '{value}' is excluded"] = test
     if name == "orders" and spec.returns == "drop":
         reasons["return (quantity below 0), by 'returns: drop'"] = "quantity < 0"
     return reasons or {"": "false"}
 
 
-def _derive(engine: DuckDB, name: str, kept: str, present: list[str]) -> None:
+def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:
     """One row a key from the order lines: the most frequent text, the median number."""
     key = CONTRACTS[name].key[0]
     parts = [f"(select distinct {key} from {kept}) as k"]
@@ -176,27 +178,32 @@ def _derive(engine: DuckDB, name: str, kept: str, present: list[str]) -> None:
     engine.table(name, f"select {chosen} from {' '.join(parts)} order by k.{key}")
 
 
-def _order_totals(engine: DuckDB, spec: SourceSpec, log: Log) -> None:
+def _add_up(engine: Engine) -> None:
+    """One row an order, and one a product that an order names on several lines: what checks and totals rest on."""
+    for name in ("order_repeats", "order_sums"):
+        text = files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+        engine.table(name, text, temporary=True)
+
+
+def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
     """One row an order; where its lines differ in time or some lack the customer, the order decides."""
-    text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
-    engine.table("order_totals", text)
     mixed = engine.frame(
-        "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as names from order_totals"
+        "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as names from order_sums"
     )
     log.add("orders", "changed", "orders whose lines differ in time", mixed.times[0], "take their first time")
     log.add("orders", "changed", "orders with some lines without customer", mixed.names[0], "take their customer")
+    text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
+    returned = "false" if spec.returns == "keep" else "is_return"
+    engine.table("order_totals", text.format(is_return=returned))
     if mixed.times[0] or mixed.names[0]:
         chosen = [f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")]
         engine.table(
             "orders",
             f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = o.order_id",
         )
-    returned = "false as is_return" if spec.returns == "keep" else "is_return"
-    chosen = [c for c in engine.columns("order_totals") if c not in ("last_time", "named", "is_return")]
-    engine.table("order_totals", f"select {', '.join(chosen)}, {returned} from order_totals")
 
 
-def _findings(engine: DuckDB, spec: SourceSpec, names: list[str], log: Log) -> None:
+def _findings(engine: Engine, spec: SourceSpec, names: list[str], log: Log) -> None:
     """Odd rows that stay, each with what it means for the figures."""
     for name, use in (("orders", "baskets"), ("events", "page counts")):
         if name in names:
@@ -208,19 +215,30 @@ def _findings(engine: DuckDB, spec: SourceSpec, names: list[str], log: Log) -> N
     counts = engine.frame(f"select {tests} from orders").iloc[0]
     for (reason, (_, consequence)), count in zip(odd.items(), counts, strict=True):
         log.add("orders", "kept", reason, count, consequence)
-    repeats = "select count(*) as n from orders group by order_id, product_id, quantity, amount having count(*) > 1"
-    log.add("orders", "kept", "lines repeated exactly within their order",
-            engine.frame(f"select coalesce(sum(n - 1), 0) as n from ({repeats})").n[0],
+    log.add("orders", "kept", "lines repeated exactly within their order", _repeated(engine),
             "kept: scanned twice is bought twice; 'duplicates: drop' removes them")  # fmt: skip
     if "products" in names:
-        unknown = "(select * from orders where product_id not in (select product_id from products))"
-        log.add("orders", "kept", "lines whose product is not in 'products'", _count(engine, unknown),
+        unknown = "orders o left join products p on p.product_id = o.product_id where p.product_id is null"
+        log.add("orders", "kept", "lines whose product is not in 'products'",
+                engine.frame(f"select count(*) as n from {unknown}").n[0],
                 "kept: shown by product id, left out of groups")  # fmt: skip
+    for name in ("order_repeats", "order_sums"):
+        engine.drop(name)
 
 
-def _fill_names(engine: DuckDB) -> None:
+def _repeated(engine: Engine) -> int:
+    """Lines that repeat another of their order; only products that an order names twice can."""
+    lines = (
+        "select count(*) as n from orders o "
+        "join order_repeats r on r.order_id = o.order_id and r.product_id = o.product_id "
+        "group by o.order_id, o.product_id, o.quantity, o.amount having count(*) > 1"
+    )
+    return engine.frame(f"select coalesce(sum(n - 1), 0) as n from ({lines}) as repeats").n[0]
+
+
+def _fill_names(engine: Engine) -> None:
     """Every product gets a name people can read: its own, else its group and id."""
-    present, number = engine.columns("products"), "cast(product_id as varchar)"
+    present, number = engine.columns("products"), "cast(product_id as string)"
     groups = [column for column in ("subcategory", "category", "department") if column in present]
     names = [*(["name"] if "name" in present else []), *(f"{g} || ' #' || {number}" for g in groups)]
     names.append(f"'product ' || {number}")

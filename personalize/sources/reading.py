@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from personalize.engine import DuckDB
+from personalize.engine import Engine
 from personalize.sources.spec import TableSpec
 from personalize.tables import TableError
 
@@ -20,7 +20,7 @@ _NATIVE = {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "latin-1": "
 _SEPARATORS = (",", ";", "\t", "|")
 
 
-def relation(engine: DuckDB, table: TableSpec, scratch: Path) -> str:
+def relation(engine: Engine, table: TableSpec, scratch: Path) -> str:
     """Text that reads the raw rows of a table, after the checks that need no row.
 
     Parameters
@@ -47,6 +47,11 @@ def relation(engine: DuckDB, table: TableSpec, scratch: Path) -> str:
     if table.separator == "whitespace":
         return engine.register(f"raw_{table.name}", _columns_by_space(table, files))
     return _csv(engine, table, files, scratch)
+
+
+def is_typed(table: TableSpec) -> bool:
+    """Do the files of a table hold typed columns that can be read again at little cost?"""
+    return _kind(table.files()[0]) == "parquet"
 
 
 def _check_parquet(file: Path) -> None:
@@ -106,7 +111,7 @@ def _encoding_hint() -> str:
     return "set 'encoding: latin-1' (or cp1252, utf-16, gb18030, ...) for this table in the source file"
 
 
-def _csv(engine: DuckDB, table: TableSpec, files: list[Path], scratch: Path) -> str:
+def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> str:
     names, separator, end = header(files[0], table)
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(f"table '{table.name}': {files[0].name} has two columns named {twice}: rename one")

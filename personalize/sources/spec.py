@@ -11,18 +11,20 @@ from typing import Any
 
 import yaml
 
+from personalize.engine import Settings
 from personalize.tables import CONTRACTS, TableError, unknown_columns
 
 BUILTIN = Path(__file__).parent / "builtin"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
+_VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _TOP = {
     "name": str, "title": str, "description": str, "terms": str, "simulated": bool, "currency": str,
     "timezone": dict, "tables": dict, "returns": str, "duplicates": str, "exclude": dict, "parameters": dict,
-    "simulate": dict,
+    "simulate": dict, "engine": object,
 }  # fmt: skip
 _TABLE = {
     "path": str, "from": str, "package": str, "columns": dict, "encoding": str, "separator": str, "names": list,
-    "sheet": str, "time_format": str, "decimal": str, "one_row_is": str,
+    "sheet": str, "time_format": str, "decimal": str, "one_row_is": str, "sql": str, "connection": str,
 }  # fmt: skip
 _CHOICES = {
     "returns": ("net", "drop", "keep"), "duplicates": ("keep", "drop"), "decimal": (".", ","),
@@ -47,6 +49,8 @@ class TableSpec:
     time_format: str = ""
     decimal: str = "."
     one_row_is: str = "line"
+    sql: str = ""
+    connection: str = ""
     folder: Path = Path()
 
     def files(self) -> list[Path]:
@@ -83,6 +87,7 @@ class SourceSpec:
     exclude: Mapping[str, list] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
     simulate: Mapping[str, Any] | None = None
+    engine: Settings = Settings()
 
 
 class _Loader(yaml.SafeLoader):
@@ -141,10 +146,13 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     for name, table in tables.items():
         problems += _table_problems(name, table)
     problems += _exclude(document.get("exclude"), tables)
+    engine, wrong = Settings.read(document.get("engine", "duckdb"))
+    problems += wrong
     if problems:
         raise TableError.of(f"{label} cannot be used:", problems)
     given = {key: value for key, value in document.items() if key != "tables"}
     given["parameters"] = _plain(given.get("parameters", {}))
+    given["engine"] = engine
     return SourceSpec(**given, tables={name: _table(name, table, folder) for name, table in tables.items()})
 
 
@@ -154,7 +162,8 @@ def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str
         if key not in known:
             problems.append(f"unknown key '{where}{key}'. Known here: {', '.join(known)}")
         elif not isinstance(value, known[key]):
-            problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}, not {value!r}")
+            shown = "" if key == "connection" else f", not {value!r}"  # it may hold a password
+            problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}{shown}")
         elif key in _CHOICES and value not in _CHOICES[key]:
             problems.append(f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not {value!r}")
     return problems
@@ -193,9 +202,7 @@ def _table_problems(name: str, table: Any) -> list[str]:
     where = f"tables.{name}."
     if not isinstance(table, dict):
         return [f"'tables.{name}' must be a mapping with 'path' and 'columns', not {table!r}"]
-    problems = _mistyped(table, _TABLE, where)
-    if bool(table.get("path")) == ("from" in table):
-        problems.append(f"'tables.{name}' needs either 'path' (its file) or 'from: orders' (made of the order lines)")
+    problems = _mistyped(table, _TABLE, where) + _origin_problems(name, table)
     columns = table.get("columns")
     if not isinstance(columns, dict):
         return [*problems, f"'{where}columns' is missing: it maps the kit's names to the file's"]
@@ -210,6 +217,24 @@ def _table_problems(name: str, table: Any) -> list[str]:
         problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(known)}")
     missing = [key for key in CONTRACTS[name].required if key not in columns and not _given(name, key, table)]
     problems += [f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing]
+    return problems
+
+
+def _origin_problems(name: str, table: Mapping[str, Any]) -> list[str]:
+    """Is there exactly one place that the rows come from, and no password in the file?"""
+    problems, variable = [], table.get("connection")
+    if sum(map(bool, (table.get("path"), table.get("sql"), "from" in table))) != 1:
+        problems.append(
+            f"'tables.{name}' needs either 'path' (its file), 'sql' (a query, with 'connection') "
+            "or 'from: orders' (made of the order lines)"
+        )
+    if bool(table.get("sql")) != bool(variable):
+        problems.append(f"'tables.{name}': 'sql' and 'connection' go together")
+    if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
+        problems.append(
+            f"'tables.{name}.connection' must name an environment variable, as in connection: ${{SHOP_DB}}; "
+            "an address with its password belongs there, never into this file"
+        )
     return problems
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from personalize.engine import DuckDB, ticked
+from personalize.engine import Engine, quoted, ticked
 from personalize.sources import reading
 from personalize.sources.spec import SourceSpec, TableSpec
 from personalize.tables import CONTRACTS
 
 TYPES = {"quantity": "decimal(18, 3)", "money": "decimal(18, 4)", "number": "double", "time": "timestamp"}
-_BLANK = "'', 'nan', 'null', 'none', 'na', 'n/a', '#n/a', 'nat', '<na>'"
+_BLANK = ("", "nan", "null", "none", "na", "n/a", "#n/a", "nat", "<na>")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _YEARS = (1970, 2100)
 _SAME_ID = {"other_id": "customer_id"}
@@ -25,13 +25,13 @@ def kind(table: str, column: str) -> str:
     return known.kind if known else "text"
 
 
-def columns(engine: DuckDB, stage: str) -> list[str]:
+def columns(engine: Engine, stage: str) -> list[str]:
     """The columns of a stage that hold values, not failed casts."""
     return [column for column in engine.columns(stage) if not column.startswith("bad_")]
 
 
 def stage(
-    engine: DuckDB, spec: SourceSpec, table: TableSpec, frame: pd.DataFrame | None, *, scratch: Path
+    engine: Engine, spec: SourceSpec, table: TableSpec, frame: pd.DataFrame | None, *, scratch: Path
 ) -> list[str]:
     """Cast the raw rows of one table into `stage_<table>`.
 
@@ -62,37 +62,54 @@ def stage(
         casts["time"] = text, engine.to_zone(time, spec.timezone["from"], spec.timezone["to"])
     bad = [key for key in casts if kind(table.name, key) in TYPES]
     made = [f"{value} as {ticked(key)}" for key, (_, value) in casts.items()] + _ids_of_whole_orders(table)
-    made += [
-        f"case when {casts[k][0]} is not null and {casts[k][1]} is null then {casts[k][0]} end as bad_{k}" for k in bad
-    ]
-    engine.table(f"stage_{table.name}", f"select {', '.join(made)} from {raw}")
-    if engine.frame(f"select 1 as x from stage_{table.name} limit 1").empty:
-        return [f"table '{table.name}': there is a header but not one row of data: export it again"]
+    made += [f"case when {casts[k][1]} is null then {casts[k][0]} end as bad_{k}" for k in bad]
+    text = f"select {', '.join(made)} from {raw}"
+    if frame is not None or reading.is_typed(origin):  # cheap to read again, costly to copy
+        engine.view(f"cast_{table.name}", text)
+    else:
+        engine.table(f"cast_{table.name}", text, temporary=True)
+    engine.view(f"stage_{table.name}", f"select * from cast_{table.name}")
     return _uncast(engine, table, origin, bad)
 
 
-def _cast(engine: DuckDB, table: TableSpec, kind: str, raw: str, raw_type: str) -> tuple[str, str]:
+def unstage(engine: Engine, table: str) -> None:
+    """Forget the cast rows of a table."""
+    engine.drop(f"stage_{table}")
+    engine.drop(f"cast_{table}")
+
+
+def _cast(engine: Engine, table: TableSpec, kind: str, raw: str, raw_type: str) -> tuple[str, str]:
     """Two pieces of SQL: the value as text (NULL where blank), and the value in its type."""
     column = ticked(raw)
-    plain = f"trim(cast({column} as varchar))"
-    text = f"case when lower({plain}) in ({_BLANK}) then null else {plain} end"
+    plain = f"trim(cast({column} as string))"
+    text = _unless_blank(plain)
     if kind == "id":
         return text, f"cast({column} as bigint)" if raw_type in _INTEGERS else text
+    typed = raw_type in (*_INTEGERS, "DOUBLE", "FLOAT") or raw_type.startswith(("DECIMAL", "TIMESTAMP", "DATE"))
+    if kind in TYPES and typed:
+        text = f"nullif(lower(cast({column} as string)), 'nan')"
     if kind == "time":
         return text, _time(engine, table, column, text, raw_type)
     if kind in TYPES:
-        typed = raw_type in (*_INTEGERS, "DOUBLE", "FLOAT") or raw_type.startswith("DECIMAL")
         number = f"replace(replace({text}, '.', ''), ',', '.')" if table.decimal == "," else text
         return text, f"try_cast({column if typed else number} as {TYPES[kind]})"
     return text, text
 
 
-def _time(engine: DuckDB, table: TableSpec, column: str, text: str, raw_type: str) -> str:
+def _unless_blank(plain: str) -> str:
+    """The text, NULL where it says that there is none; branches, since a long IN becomes a join that shuffles rows."""
+    longest = max(map(len, _BLANK))
+    blank = " ".join(f"when {quoted(word)} then null" for word in _BLANK)
+    return f"case when length({plain}) > {longest} then {plain} else case lower({plain}) {blank} else {plain} end end"
+
+
+def _time(engine: Engine, table: TableSpec, column: str, text: str, raw_type: str) -> str:
     if raw_type.startswith(("TIMESTAMP", "DATE")):
         time = f"cast({column} as timestamp)"
     else:
         time = engine.parse_time(text, table.time_format) if table.time_format else f"try_cast({text} as timestamp)"
-    return f"case when year({time}) between {_YEARS[0]} and {_YEARS[1]} then {time} end"
+    first, last = f"timestamp '{_YEARS[0]}-01-01 00:00:00'", f"timestamp '{_YEARS[1] + 1}-01-01 00:00:00'"
+    return f"case when {time} >= {first} and {time} < {last} then {time} end"
 
 
 def _ids_of_whole_orders(table: TableSpec) -> list[str]:
@@ -103,20 +120,21 @@ def _ids_of_whole_orders(table: TableSpec) -> list[str]:
     return [f"{value} as {key}" for key, value in made.items() if key not in table.columns]
 
 
-def _uncast(engine: DuckDB, table: TableSpec, origin: TableSpec, bad: list[str]) -> list[str]:
+def _uncast(engine: Engine, table: TableSpec, origin: TableSpec, bad: list[str]) -> list[str]:
     """What could not be cast: how many values, and the first three with their lines."""
-    if not bad:
-        return []
-    counts = engine.frame(f"select {', '.join(f'count(bad_{c}) as {ticked(c)}' for c in bad)} from stage_{table.name}")
+    failed = [f"count(bad_{column}) as {ticked(column)}" for column in bad]
+    counts = engine.frame(f"select {', '.join(['count(*) as n_rows', *failed])} from stage_{table.name}").iloc[0]
+    if not counts.n_rows:
+        return [f"table '{table.name}': there is a header but not one row of data: export it again"]
     return [
-        f"table '{table.name}': {counts[column][0]:,} value(s) of {column} (column {table.columns[column]!r}) "
+        f"table '{table.name}': {counts[column]:,} value(s) of {column} (column {table.columns[column]!r}) "
         f"{_cannot(kind(table.name, column), origin)}; first: {_places(engine, table, origin, column)}"
         for column in bad
-        if counts[column][0]
+        if counts[column]
     ]
 
 
-def _places(engine: DuckDB, table: TableSpec, origin: TableSpec, column: str) -> str:
+def _places(engine: Engine, table: TableSpec, origin: TableSpec, column: str) -> str:
     values = engine.frame(
         f"select distinct bad_{column} as v from stage_{table.name} where bad_{column} is not null order by 1"
     ).v
@@ -134,36 +152,44 @@ def _cannot(kind: str, table: TableSpec) -> str:
     return f"do not fit {form} or lie outside {_YEARS[0]} to {_YEARS[1]}; {hint}"
 
 
-def unify_ids(engine: DuckDB, names: list[str]) -> None:
+def unify_ids(engine: Engine, names: list[str]) -> None:
     """Give every id one type over all stages: integers where all values are, else text; 17850.0 becomes 17850."""
-    where: dict[str, list[tuple[str, str]]] = {}
+    values: dict[tuple[str, str], str] = {}
+    whole: dict[str, bool] = {}
     for name in names:
-        for column in columns(engine, f"stage_{name}"):
-            if kind(name, column) == "id":
-                where.setdefault(_SAME_ID.get(column, column), []).append((f"stage_{name}", column))
-    for places in where.values():
-        values = {place: _without_point_zero(engine, *place) for place in places}
-        numeric = all(_all_integers(engine, stage, value) for (stage, _), value in values.items())
-        for (stage, column), value in values.items():
-            _retype(engine, stage, column, value, "BIGINT" if numeric else "VARCHAR")
+        found = _as_text(engine, name)
+        values |= {(name, column): value for column, (value, _) in found.items()}
+        for column, (_, numeric) in found.items():
+            same = _SAME_ID.get(column, column)
+            whole[same] = whole.get(same, True) and numeric
+    for name in names:
+        mine = {column: value for (of, column), value in values.items() if of == name}
+        _retype(engine, name, {c: (v, "bigint" if whole[_SAME_ID.get(c, c)] else "string") for c, v in mine.items()})
 
 
-def _retype(engine: DuckDB, stage: str, column: str, value: str, wanted: str) -> None:
-    if value != column or engine.types(stage)[column] != wanted:
-        chosen = [f"cast({value} as {wanted}) as {c}" if c == column else ticked(c) for c in engine.columns(stage)]
-        engine.table(stage, f"select {', '.join(chosen)} from {stage}")
+def _retype(engine: Engine, name: str, wanted: dict[str, tuple[str, str]]) -> None:
+    types = engine.types(f"cast_{name}")
+    chosen = [f"cast({wanted[c][0]} as {wanted[c][1]}) as {c}" if c in wanted else ticked(c) for c in types]
+    engine.view(f"stage_{name}", f"select {', '.join(chosen)} from cast_{name}")
 
 
-def _without_point_zero(engine: DuckDB, stage: str, column: str) -> str:
-    """The column, without the '.0' that a spreadsheet adds to whole numbers."""
-    if engine.types(stage)[column] != "VARCHAR":
-        return column
-    all_so = engine.frame(f"select bool_and({column} like '%.0') as x from {stage} where {column} is not null").x[0]
-    return f"left({column}, length({column}) - 2)" if not pd.isna(all_so) and all_so else column
+def _as_text(engine: Engine, name: str) -> dict[str, tuple[str, bool]]:
+    """For each id of a stage: its value, without the '.0' that a spreadsheet adds, and whether all are integers."""
+    types = {c: t for c, t in engine.types(f"stage_{name}").items() if kind(name, c) == "id"}
+    texts = [column for column, of in types.items() if of == "VARCHAR"]
+    values = {column: column for column in types} | _without_point_zero(engine, name, texts)
+    integers = _all_integers(engine, name, {column: values[column] for column in texts})
+    return {column: (value, integers.get(column, types[column] == "BIGINT")) for column, value in values.items()}
 
 
-def _all_integers(engine: DuckDB, stage: str, value: str) -> bool:
-    if engine.types(stage).get(value) == "BIGINT":
-        return True
-    other = f"{value} is not null and coalesce(cast(try_cast({value} as bigint) as varchar) <> {value}, true)"
-    return not engine.frame(f"select count_if({other}) as n from {stage}").n[0]
+def _without_point_zero(engine: Engine, name: str, texts: list[str]) -> dict[str, str]:
+    tests = ", ".join(f"coalesce(bool_and({c} like '%.0'), false) as {c}" for c in texts)
+    found = engine.frame(f"select {tests} from stage_{name}").iloc[0] if texts else {}
+    return {c: f"left({c}, length({c}) - 2)" for c in texts if found[c]}
+
+
+def _all_integers(engine: Engine, name: str, values: dict[str, str]) -> dict[str, bool]:
+    other = "{0} is not null and coalesce(cast(try_cast({0} as bigint) as string) <> {0}, true)"
+    counts = ", ".join(f"count_if({other.format(value)}) as {column}" for column, value in values.items())
+    found = engine.frame(f"select {counts} from stage_{name}").iloc[0] if values else {}
+    return {column: not found[column] for column in values}
