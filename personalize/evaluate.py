@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from personalize.tables import TableError
 
 __all__ = ["Comparison", "Interval", "Split", "bootstrap_mean", "definitions", "paired_bootstrap", "ranking",
-           "time_split"]  # fmt: skip
+           "ranking_of_hits", "time_split"]  # fmt: skip
 
 _BLOCK = 4_000_000  # resampled values held in memory at once
 
@@ -28,11 +29,13 @@ class Split:
     ----------
     train, test : Tables of the days up to and including `cut`, and of the days after it
     cut : the last known day
+    until : the last day to score on
     """
 
     train: Any
     test: Any
     cut: pd.Timestamp
+    until: pd.Timestamp
 
 
 def time_split(tables: Any, *, cut: Any, until: Any = None) -> Split:
@@ -46,7 +49,7 @@ def time_split(tables: Any, *, cut: Any, until: Any = None) -> Split:
 
     Returns
     -------
-    Split : train, test, cut
+    Split : train, test, cut, until
 
     Raises
     ------
@@ -68,7 +71,7 @@ def time_split(tables: Any, *, cut: Any, until: Any = None) -> Split:
             f"cut = {cut:%Y-%m-%d} leaves nothing to learn from or nothing to score on: orders run from "
             f"{tables.start:%Y-%m-%d} to {last:%Y-%m-%d}; choose a day between the two"
         )
-    return Split(tables.until(cut), tables.between(cut, last), cut)
+    return Split(tables.until(cut), tables.between(cut, last), cut, last)
 
 
 def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> pd.DataFrame:
@@ -111,25 +114,46 @@ def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> 
     """
     _check_lists(recommendations, truth, k)
     truth = truth[["customer_id", "product_id"]].drop_duplicates()
-    relevant = truth.groupby("customer_id", sort=True).size()
+    customers, relevant = np.unique(truth["customer_id"], return_counts=True)
     top = recommendations.loc[recommendations["rank"] <= k, ["customer_id", "rank", "product_id"]]
     named = truth[truth["product_id"].isin(top["product_id"].unique())]
-    hits = top.merge(named, on=["customer_id", "product_id"]).sort_values(["customer_id", "rank"])
-    found = hits.groupby("customer_id").cumcount() + 1
-    sums = hits.assign(gain=1 / np.log2(hits["rank"] + 1), precise=found / hits["rank"], found=1)
-    sums = sums.groupby("customer_id")[["gain", "precise", "found"]].sum()
-    sums = sums.reindex(relevant.index, fill_value=0)
+    hits = top.merge(named, on=["customer_id", "product_id"])
+    place = pd.Index(customers).get_indexer(hits.customer_id)
+    return ranking_of_hits(customers, relevant, place, hits["rank"].to_numpy(), k=k)
+
+
+def ranking_of_hits(customers: Any, relevant: Any, place: Any, rank: Any, *, k: int = 10) -> pd.DataFrame:
+    """The table of `ranking` where it is already known which places of the lists were right.
+
+    Parameters
+    ----------
+    customers : ids of the customers with something to find, sorted
+    relevant : number of products each of them had to find, 1 or more
+    place, rank : position in `customers`, and rank within the list (1 to k), of every right product, in any order
+
+    Examples
+    --------
+    >>> ranking_of_hits([7, 9], [1, 2], [1], [2], k=2)[["customer_id", "recall"]].values.tolist()
+    [[7.0, 0.0], [9.0, 0.5]]
+    """
+    order = np.lexsort([rank, place])
+    place, rank, size = np.asarray(place, dtype=int)[order], np.asarray(rank)[order], len(relevant)
+    found = np.bincount(place, minlength=size)
+    nth = np.arange(len(place)) - np.repeat(np.cumsum(found) - found, found) + 1
+    gain = np.bincount(place, 1 / np.log2(rank + 1), minlength=size)
+    precise = np.bincount(place, nth / rank, minlength=size)
     ideal = np.cumsum(1 / np.log2(np.arange(k) + 2))[np.minimum(relevant, k) - 1]
     return pd.DataFrame(
         {
-            "ndcg": sums.gain / ideal,
-            "recall": sums.found / relevant,
-            "precision": sums.found / k,
-            "average_precision": sums.precise / relevant,
-            "hit": (sums.found > 0).astype(float),
+            "customer_id": customers,
+            "ndcg": gain / ideal,
+            "recall": found / relevant,
+            "precision": found / k,
+            "average_precision": precise / relevant,
+            "hit": (found > 0).astype(float),
             "relevant": relevant,
         }
-    ).reset_index()
+    )
 
 
 def definitions(k: int = 10) -> pd.DataFrame:
@@ -324,22 +348,30 @@ def _numbers(values: Any, name: str, n_boot: int, level: float) -> np.ndarray:
 
 
 def _bounds(numbers: np.ndarray, n_boot: int, seed: int, level: float) -> tuple[float, float]:
-    if len(numbers) == 1:
+    n = len(numbers)
+    if n == 1:
         return float("nan"), float("nan")
-    block = max(1, _BLOCK // len(numbers))
+    block = max(1, _BLOCK // n)
     if n_boot <= block:
-        means = numbers[_draws(len(numbers), n_boot, seed)].mean(axis=1)
+        means = _draws(n, n_boot, seed) @ numbers / n
     else:
         rng, sizes = np.random.default_rng(seed), [min(block, n_boot - start) for start in range(0, n_boot, block)]
-        means = np.concatenate([numbers[_resample(rng, len(numbers), size)].mean(axis=1) for size in sizes])
+        means = np.concatenate([_counts(_resample(rng, n, size)) @ numbers / n for size in sizes])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
-@lru_cache(maxsize=2)
-def _draws(n: int, n_boot: int, seed: int) -> np.ndarray:
+@lru_cache(maxsize=4)
+def _draws(n: int, n_boot: int, seed: int) -> sparse.csr_array:
     """The same customers drawn for every model that is judged on them: kept, for models are judged one by one."""
-    return _resample(np.random.default_rng(seed), n, n_boot).astype(np.int32)
+    return _counts(_resample(np.random.default_rng(seed), n, n_boot))
+
+
+def _counts(drawn: np.ndarray) -> sparse.csr_array:
+    """How often each customer is in each resample: resamples x customers."""
+    times, n = drawn.shape
+    cells = np.bincount((drawn + n * np.arange(times)[:, None]).ravel(), minlength=drawn.size).reshape(times, n)
+    return sparse.csr_array(cells.astype(float))
 
 
 def _resample(rng: np.random.Generator, n: int, times: int) -> np.ndarray:

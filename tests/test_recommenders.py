@@ -15,6 +15,7 @@ from personalize.recommenders import (
     ItemKNN,
     MostPopular,
     PersonalFrequency,
+    Reorder,
     Social,
     UserKNN,
 )
@@ -33,8 +34,11 @@ MODELS = {
     "content": Content(min_products=1),
     "social": Social(),
     "hybrid": Hybrid(PersonalFrequency(), ItemKNN(), alpha=0.5),
+    "principal components": UserKNN(neighbours=5, components=3),
+    "reorder": Reorder(first=TIFU(neighbours=5)),
 }
 FINDS_THE_WITHHELD = ["tifu", "user knn", "item knn", "ease", "content", "social", "hybrid"]
+FINDS_THE_WITHHELD += ["principal components"]
 every_model = pytest.mark.parametrize("name", MODELS)
 
 
@@ -146,13 +150,13 @@ def test_lists_do_not_depend_on_who_else_is_asked_or_on_the_order_of_the_lines(f
 
 @every_model
 def test_nothing_after_as_of_is_learned(name):
-    early = orders_of([(c, p, "2024-01-01") for c in range(6) for p in range(6) if c != p])
+    early = orders_of([(c, p, f"2024-01-{1 + (c + p) % 5:02}") for c in range(6) for p in range(6) if c != p])
     late = orders_of([(c, p, "2024-02-01") for c in range(9) for p in range(4, 9)])
     late["order_id"] += 900
     products = pd.DataFrame({"product_id": range(9), "text": ["red apple", "green pear", "red plum"] * 3})
     links = pd.DataFrame({"customer_id": range(5), "other_id": range(1, 6)})
     tables = [pz.load({"orders": o, "products": products, "links": links}) for o in (early, pd.concat([early, late]))]
-    lists = [clone(MODELS[name]).fit(t, as_of="2024-01-01").recommend(k=4) for t in tables]
+    lists = [clone(MODELS[name]).fit(t, as_of="2024-01-05").recommend(k=4) for t in tables]
     pd.testing.assert_frame_equal(*lists)
 
 
@@ -174,7 +178,7 @@ def test_two_customers_and_two_products_are_enough_or_refused_in_words(name):
     try:
         table = clone(MODELS[name]).fit(tables, as_of="2024-03-01").recommend()
     except TableError as error:
-        assert "has no product text" in str(error) or "table 'links'" in str(error) or "2 or more" in str(error)
+        assert "has no product text" in str(error) or "table 'links'" in str(error) or "2 or more" in str(error) or "Reorder" in str(error)
     else:
         assert len(table) == 4
 

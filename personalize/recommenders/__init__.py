@@ -7,18 +7,22 @@
 Every model has the same two verbs (see `Recommender`). `Hybrid` blends two of them.
 """
 
+from personalize.recommenders.als import ALS
 from personalize.recommenders.base import Recommender
 from personalize.recommenders.behaviour import TIFU, MostPopular, PersonalFrequency, UserKNN
 from personalize.recommenders.content import Content
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, names
 from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
 from personalize.recommenders.items import EASE, ItemKNN
-from personalize.recommenders.scoreboard import Scoreboard, Trial, compare
+from personalize.recommenders.pitfalls import random_split, sampled_ranks
+from personalize.recommenders.reorder import Reorder
+from personalize.recommenders.scoreboard import Scoreboard
 from personalize.recommenders.social import Social
+from personalize.recommenders.trial import Trial, compare
 from personalize.recommenders.use import Periods, most_named, periods, saleable, slates
 
 __all__ = [
-    "EASE", "TIFU", "AlphaCurve", "Content", "History", "Hybrid", "ItemKNN", "MostPopular", "Periods",
-    "PersonalFrequency", "Recommender", "Scoreboard", "Social", "Trial", "UserKNN", "alpha_curve", "compare",
-    "most_named", "periods", "saleable", "slates",
+    "ALS", "EASE", "TIFU", "AlphaCurve", "Content", "History", "Hybrid", "ItemKNN", "MostPopular", "Periods",
+    "PersonalFrequency", "Recommender", "Reorder", "Scoreboard", "Social", "Trial", "UserKNN", "alpha_curve", "compare",
+    "most_named", "names", "periods", "random_split", "saleable", "sampled_ranks", "slates",
 ]  # fmt: skip

@@ -21,7 +21,7 @@ __all__ = ["Recommender", "Wanted"]
 
 Repeat = Literal["allow", "new", "due"]
 _REPEATS = ("allow", "new", "due")
-_BLOCK = 256  # customers scored at once
+_BLOCK = 1024  # customers scored at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,6 +130,8 @@ class Recommender(BaseEstimator, ABC):
     def _allowed(self, candidates: Any) -> np.ndarray:
         if candidates is None:
             return self.history_.buyers > 0
+        if isinstance(candidates, np.ndarray) and candidates.dtype == bool:  # one flag a product, from a trial
+            return candidates
         ids = candidates["product_id"] if isinstance(candidates, pd.DataFrame) else candidates
         number = self.history_.product_number(ids)
         if not (number >= 0).any():
@@ -159,9 +161,9 @@ class Recommender(BaseEstimator, ABC):
 
     def best(self, want: Wanted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Place in the block, product number and score of each customer's best products, in final order."""
-        return _best(self._eligible(want), want, self.history_)
+        return _best(self.eligible(want), want, self.history_)
 
-    def _eligible(self, want: Wanted) -> sparse.csr_array:
+    def eligible(self, want: Wanted) -> sparse.csr_array:
         """Scores above 0 of the products that may be named: customers of the block x products."""
         scores = sparse.csr_array(self._score(want))
         keep = (scores.data > 0) & want.allowed[scores.indices]

@@ -6,12 +6,16 @@ is; any model has to beat `PersonalFrequency` before it earns its place.
 
 import numpy as np
 from scipy import sparse
+from sklearn.decomposition import TruncatedSVD
 
 from personalize.recommenders.base import Recommender, Wanted, at_least, kept
 from personalize.recommenders.history import History
 from personalize.tables import TableError
 
 __all__ = ["TIFU", "MostPopular", "PersonalFrequency", "UserKNN"]
+
+_NOBODY = -2  # a place among the neighbours that nobody takes
+_FULL, _CELLS = 600, 20_000_000  # columns, and cells, that are held as a full array to compare customers
 
 
 class MostPopular(Recommender):
@@ -77,18 +81,30 @@ class UserKNN(Recommender):
     half_life_weeks : as for `PersonalFrequency`; it shapes both who is similar and what they buy
     favourites : a neighbour speaks for this many of its most frequent products, 1 or more; more take time
         and change next to nothing
+    components : compare customers in the space of this many principal components, 1 or more, instead of product by
+        product: customers who buy the like, not the same, are then near. None compares product by product
 
     Notes
     -----
     Customers are compared by the cosine of their decayed frequencies; score = mean frequency of the
     product among the neighbours who have it among their favourites. Comparing everybody with everybody takes
-    time in proportion to the sum over products of the squared number of buyers.
+    time in proportion to the sum over products of the squared number of buyers. Principal components are those of
+    the frequencies scaled to length 1, not centred (a truncated singular value decomposition, which keeps what is
+    0 out of memory).
     """
 
-    def __init__(self, neighbours: int = 50, half_life_weeks: float | None = 26, favourites: int = 50) -> None:
+    def __init__(
+        self,
+        neighbours: int = 50,
+        half_life_weeks: float | None = 26,
+        favourites: int = 50,
+        *,
+        components: int | None = None,
+    ) -> None:
         self.neighbours = neighbours
         self.half_life_weeks = half_life_weeks
         self.favourites = favourites
+        self.components = components
 
     def _check(self) -> None:
         check(
@@ -96,6 +112,7 @@ class UserKNN(Recommender):
             neighbours=self.neighbours >= 1,
             half_life_weeks=self.half_life_weeks is None or self.half_life_weeks > 0,
             favourites=self.favourites >= 1,
+            components=self.components is None or self.components >= 1,
         )
 
     def _learn(self, history: History) -> None:
@@ -103,24 +120,40 @@ class UserKNN(Recommender):
         runs = zip(self.frequency_.indptr[:-1], self.frequency_.indptr[1:], strict=True)
         keep = [at_least(self.frequency_.data[a:b], self.favourites) for a, b in runs]
         self.favourites_ = kept(self.frequency_, np.concatenate(keep))
-        length = np.sqrt(self.frequency_.multiply(self.frequency_).sum(axis=1))
-        self._unit = sparse.diags_array(1 / np.where(length > 0, length, 1)) @ self.frequency_
-        self._unit_by_product = self._unit.T.tocsr()
+        self._unit = unit_rows(self.frequency_)
+        if self.components is not None:
+            self._unit = unit_rows(_principal(self._unit, self.components))
+        self._often, self._rarely = _split(self._unit)
+        self._rarely_by_product = self._rarely.T.tocsr()
+        key = ("neighbours", history.as_of, self.neighbours, self.half_life_weeks, self.components)
+        self._found = history.once(key, lambda: np.full((len(history.customers), self._asked), -1, dtype=np.int32))
+
+    @property
+    def _asked(self) -> int:
+        return max(1, min(self.neighbours, len(self.history_.customers) - 1))
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         return self._near(want.row) @ self.favourites_
 
     def _near(self, row: np.ndarray) -> sparse.csr_array:
         """Customers x customers: an equal share for each of the most similar others."""
-        cosine = (self._unit[row] @ self._unit_by_product).toarray()
+        known = row[row >= 0]
+        missing = known[self._found[known, 0] == -1]
+        rows = max(1, _CELLS // self._unit.shape[0])
+        for start in range(0, len(missing), rows):
+            self._found[missing[start : start + rows]] = self._nearest(missing[start : start + rows])
+        near = np.where((row >= 0)[:, None], self._found[row], _NOBODY)
+        place, rank = np.nonzero(near >= 0)
+        share = np.full(len(place), 1 / self._asked)
+        return sparse.csr_array((share, (place, near[place, rank])), shape=(len(row), self._unit.shape[0]))
+
+    def _nearest(self, row: np.ndarray) -> np.ndarray:
+        """Numbers of the most similar others, `_NOBODY` where fewer are similar at all."""
+        cosine = (self._rarely[row] @ self._rarely_by_product).toarray() + self._often[row] @ self._often.T
+        np.round(cosine, 9, out=cosine)  # differences beyond 9 digits are ties, whatever the machine
         cosine[np.arange(len(row)), row] = 0
-        n = min(self.neighbours, cosine.shape[1] - 1)
-        near = np.argpartition(-cosine, n - 1, axis=1)[:, :n]
-        place = np.repeat(np.arange(len(row)), n)
-        weight = (np.take_along_axis(cosine, near, axis=1) > 0) / n
-        shares = sparse.csr_array((weight.ravel(), (place, near.ravel())), shape=cosine.shape)
-        shares.eliminate_zeros()
-        return shares
+        near = np.argpartition(-cosine, self._asked - 1, axis=1)[:, : self._asked]
+        return np.where(np.take_along_axis(cosine, near, axis=1) > 0, near, _NOBODY)
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         return ["bought by customers with similar baskets"] * len(row)
@@ -132,7 +165,7 @@ class TIFU(UserKNN):
     Parameters
     ----------
     own : weight of the customer's own frequencies, 0 to 1; the neighbours' mean has the rest
-    neighbours, half_life_weeks, favourites : as for `UserKNN`
+    neighbours, half_life_weeks, favourites, components : as for `UserKNN`
 
     Notes
     -----
@@ -147,9 +180,15 @@ class TIFU(UserKNN):
     """
 
     def __init__(
-        self, own: float = 0.7, neighbours: int = 50, half_life_weeks: float | None = 26, favourites: int = 50
+        self,
+        own: float = 0.7,
+        neighbours: int = 50,
+        half_life_weeks: float | None = 26,
+        favourites: int = 50,
+        *,
+        components: int | None = None,
     ) -> None:
-        super().__init__(neighbours, half_life_weeks, favourites)
+        super().__init__(neighbours, half_life_weeks, favourites, components=components)
         self.own = own
 
     def _check(self) -> None:
@@ -158,6 +197,28 @@ class TIFU(UserKNN):
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         return self.own * self.frequency_[want.row] + (1 - self.own) * super()._score(want)
+
+
+def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
+    """Rows scaled to length 1; an empty row stays empty."""
+    squares = sparse.csr_array((matrix.data**2, matrix.indices, matrix.indptr), shape=matrix.shape)
+    length = np.sqrt(squares.sum(axis=1))
+    return sparse.csr_array(sparse.diags_array(1 / np.where(length > 0, length, 1)) @ matrix)
+
+
+def _split(matrix: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array]:
+    """The fullest columns as a full array, which multiplies faster, and the others."""
+    full = np.argsort(-np.bincount(matrix.indices, minlength=matrix.shape[1]), kind="stable")
+    full = full[: min(_FULL, _CELLS // matrix.shape[0])]
+    rest = np.ones(matrix.shape[1], dtype=bool)
+    rest[full] = False
+    return matrix[:, full].toarray(), kept(matrix, rest[matrix.indices])
+
+
+def _principal(unit: sparse.csr_array, components: int) -> sparse.csr_array:
+    """The rows in the space of the first principal components; fewer where there are not so many."""
+    size = min(components, min(unit.shape) - 1)
+    return sparse.csr_array(TruncatedSVD(max(size, 1), random_state=0).fit_transform(unit))
 
 
 def check(model: Recommender, **right: bool) -> None:

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from personalize.recommenders.base import Recommender, Wanted, at_least
-from personalize.recommenders.behaviour import check
+from personalize.recommenders.behaviour import check, unit_rows
 from personalize.recommenders.history import History
 from personalize.tables import TableError
 
@@ -87,8 +87,7 @@ class Content(Recommender):
         self._bought = history.matrix()
         weight = history.matrix(history.decayed(self.half_life_weeks))
         profile = weight @ self._belongs(np.ones(len(self.group_), dtype=bool)) @ self.vectors_
-        length = np.sqrt(profile.multiply(profile).sum(axis=1))
-        self.profiles_ = sparse.csr_array(sparse.diags_array(1 / np.where(length > 0, length, 1)) @ profile)
+        self.profiles_ = unit_rows(sparse.csr_array(profile))
 
     def _belongs(self, allowed: np.ndarray) -> sparse.csr_array:
         """Products x texts: 1 where an allowed product has the text."""

@@ -4,7 +4,8 @@ Customers and products are numbered 0, 1, ... in the order of their ids; one ext
 a customer who is not known, so that number -1 can be looked up like any other.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -44,6 +45,7 @@ class History:
     last: np.ndarray
     _start: np.ndarray
     _age: np.ndarray
+    _shared: dict = field(default_factory=dict, repr=False)
 
     @classmethod
     def load(cls, tables: Tables, *, as_of: Any, max_rows: int = 50_000_000) -> "History":
@@ -79,6 +81,58 @@ class History:
         return cls(known, as_of, customers, products, row[start].astype(np.int32), col[start].astype(np.int32),
                    (end - start).astype(np.int32), age[start], age[end - 1], start, age)  # fmt: skip
 
+    def until(self, as_of: Any) -> "History":
+        """The same purchases as they were known at the end of an earlier day, cut in memory and kept.
+
+        Raises
+        ------
+        TableError : for a later day than the history's own, or one before its first purchase.
+        """
+        day = pd.Timestamp(as_of).normalize()
+        if day == self.as_of:
+            return self
+        first = self.as_of - pd.Timedelta(days=int(self._age.max()))
+        if not first <= day < self.as_of:
+            raise TableError(
+                f"as_of = {day:%Y-%m-%d} is outside this history, which runs from {first:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
+            )
+        return self.once(("until", day), lambda: self._cut(day))
+
+    def _cut(self, day: pd.Timestamp) -> "History":
+        tables = self.tables if day >= self.tables.end else self.tables.until(day)
+        return self._kept(self._age >= (self.as_of - day).days, day, tables, self._shared)
+
+    def _kept(self, keep: np.ndarray, day: pd.Timestamp, tables: Tables, shared: dict) -> "History":
+        """The history of the flagged purchases, as seen on another day."""
+        orders = np.add.reduceat(keep, self._start, dtype=np.int32)
+        kept = orders > 0
+        number = np.flatnonzero(np.bincount(self.row[kept]))
+        row = np.searchsorted(number, self.row[kept])
+        age, orders = self._age[keep] - np.int32((self.as_of - day).days), orders[kept]
+        end = np.cumsum(orders)
+        start = end - orders
+        return History(tables, day, self.customers[number], self.products, row.astype(np.int32), self.col[kept],
+                       orders, age[start], age[end - 1], start, age, shared)  # fmt: skip
+
+    def without(self, hidden: np.ndarray) -> "History":
+        """The same days without some pairs, one flag a pair: for demonstrations, since no day is like that."""
+        gone = np.repeat(hidden, self.orders)
+        return self._kept(~gone, self.as_of, self.tables, {})
+
+    def bought_after(self, day: Any, until: Any) -> pd.DataFrame:
+        """What was bought after one day, up to and including another: customer_id, product_id, ordered by both."""
+        newest, oldest = ((self.as_of - pd.Timestamp(d).normalize()).days for d in (until, day))
+        inside = np.logical_or.reduceat((self._age >= newest) & (self._age < oldest), self._start)
+        return pd.DataFrame(
+            {"customer_id": self.customers[self.row[inside]], "product_id": self.products[self.col[inside]]}
+        )
+
+    def once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        """What `make` returns, made once for this history and all that were cut from it."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
     @cached_property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of a matrix of this history, the empty row included."""
@@ -98,6 +152,27 @@ class History:
         return (self.orders > 1) & (self.last * (self.orders - 1) >= self.first - self.last)
 
     @cached_property
+    def span(self) -> int:
+        """Days from the first purchase of all to the last known day, both counted."""
+        return int(self._age.max()) + 1
+
+    @cached_property
+    def previous(self) -> np.ndarray:
+        """Days from the latest purchase but one of each pair to `as_of`; the latest where there is one alone."""
+        return self._age[self._start + np.maximum(self.orders - 2, 0)]
+
+    @cached_property
+    def _days(self) -> np.ndarray:
+        """Every customer's days of shopping, as ascending customer number * span + age."""
+        return np.unique(np.repeat(self.row, self.orders).astype(np.int64) * self.span + self._age)
+
+    def trips(self, row: np.ndarray, days: Any) -> np.ndarray:
+        """Days on which each customer number bought anything, within so many days before `as_of`."""
+        start = np.asarray(row, dtype=np.int64) * self.span
+        end = start + np.minimum(days, self.span - 1)
+        return np.searchsorted(self._days, end, side="right") - np.searchsorted(self._days, start)
+
+    @cached_property
     def buyers(self) -> np.ndarray:
         """Number of customers who bought each product; 0 for one never sold."""
         return np.bincount(self.col, minlength=len(self.products))
@@ -111,7 +186,7 @@ class History:
     @cached_property
     def names(self) -> np.ndarray:
         """What people call each product; its id where the source has no name."""
-        return names(self.tables, self.products)
+        return self.once(("names",), lambda: names(self.tables, self.products))
 
     @cached_property
     def text(self) -> pd.Series:
@@ -123,42 +198,24 @@ class History:
         ------
         TableError : when the source has no products table, or none of its text columns.
         """
-        tables = self.tables
-        columns = [name for name in _TEXTS if "products" in tables and name in tables.products.columns]
-        if not columns:
-            raise TableError(
-                f"source '{tables.name}' has no product text: give the table products with product_id and one or "
-                f"more of {', '.join(_TEXTS)}"
-            )
-        known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
-        known = known.set_index("product_id").fillna("").astype(str).reindex(self.products, fill_value="")
-        text = known[columns[0]]
-        for name in columns[1:]:
-            text = text + " " + known[name]
-        return text.str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
+        return self.once(("text",), lambda: _text(self.tables, self.products))
 
     @cached_property
     def kind(self) -> np.ndarray | None:
-        """A number for the narrowest group of each product, -1 where it is not known; None without any groups."""
-        tables = self.tables
-        columns = [c for c in ("subcategory", "category") if "products" in tables and c in tables.products.columns]
-        if not columns:
-            return None
-        known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
-        group = known[columns[0]].fillna(known[columns[-1]])
-        return pd.factorize(pd.Series(group.to_numpy(), index=known.product_id).reindex(self.products))[0]
+        """A number for the narrowest group of each product, -1 where it is not known; None where no group is known."""
+        return self.once(("kind",), lambda: _kinds(self.tables, self.products))
 
     @cached_property
-    def _kinds_bought(self) -> np.ndarray:
+    def by_kind(self) -> sparse.csr_array:
+        """Customers x groups: orders that count half after 26 weeks; an empty last row, unknown groups left out."""
         known = self.kind[self.col] >= 0
-        return np.unique(self.row[known].astype(np.int64) * (self.kind.max() + 1) + self.kind[self.col[known]])
+        place, values = (self.row[known], self.kind[self.col[known]]), self.decayed(26)[known]
+        return sparse.coo_array((values, place), shape=(self.shape[0], int(self.kind.max()) + 1)).tocsr()
 
     def familiar(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """One flag a (customer, product): had the customer bought from the product's narrowest group?"""
-        known, wanted = self._kinds_bought, row.astype(np.int64) * (self.kind.max() + 1) + self.kind[col]
-        place = np.searchsorted(known, wanted)
-        found = np.r_[known, -1][place] == wanted
-        return found & (row >= 0) & (self.kind[col] >= 0)
+        kind = self.kind[col]
+        return (kind >= 0) & (row >= 0) & (self.by_kind[row, np.maximum(kind, 0)] > 0)
 
     def matrix(self, values: Any = None) -> sparse.csr_array:
         """Customers x products with one value a pair (1 when None), and an empty last row.
@@ -179,8 +236,9 @@ class History:
         """
         if half_life_weeks is None:
             return self.orders.astype(float)
-        weight = np.exp2(-np.arange(int(self._age.max()) + 1) / (7.0 * half_life_weeks))
-        return np.add.reduceat(weight[self._age], self._start)
+        weight = np.exp2(-np.arange(self.span) / (7.0 * half_life_weeks))
+        key = ("decayed", self.as_of, half_life_weeks)
+        return self.once(key, lambda: np.add.reduceat(weight[self._age], self._start))
 
     def find(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """Position of each (customer, product) among the pairs, -1 where it was never bought."""
@@ -214,6 +272,33 @@ def names(tables: Tables, products: Any) -> np.ndarray:
         given = given[given.product_id.isin(wanted)].dropna().drop_duplicates("product_id")
         found = given.set_index("product_id").name.astype(object).reindex(wanted).fillna(found)
     return found.to_numpy(dtype=object)
+
+
+def _text(tables: Tables, products: pd.Index) -> pd.Series:
+    columns = [name for name in _TEXTS if "products" in tables and name in tables.products.columns]
+    if not columns:
+        raise TableError(
+            f"source '{tables.name}' has no product text: give the table products with product_id and one or "
+            f"more of {', '.join(_TEXTS)}"
+        )
+    known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
+    text = pd.Series("", index=products)
+    for name in columns:
+        code, values = pd.factorize(known[name])
+        plain = pd.Series(values, dtype=str).str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
+        said = np.append(plain.to_numpy(object), "")[code]
+        text = text + " " + pd.Series(said, index=known.product_id, dtype=str).reindex(products, fill_value="")
+    return text.str.replace(r" +", " ", regex=True).str.strip()
+
+
+def _kinds(tables: Tables, products: pd.Index) -> np.ndarray | None:
+    columns = [c for c in ("subcategory", "category") if "products" in tables and c in tables.products.columns]
+    if not columns:
+        return None
+    known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
+    group = known[columns[0]].fillna(known[columns[-1]])
+    number = pd.factorize(pd.Series(group.to_numpy(), index=known.product_id).reindex(products))[0]
+    return number if (number >= 0).any() else None
 
 
 def _catalogue(tables: Tables, sold: pd.Series) -> pd.Index:

@@ -11,7 +11,7 @@ from personalize.evaluate import bootstrap_mean, paired_bootstrap
 from personalize.recommenders.base import Recommender, Repeat, Wanted
 from personalize.recommenders.behaviour import check
 from personalize.recommenders.history import History
-from personalize.recommenders.scoreboard import Trial
+from personalize.recommenders.trial import Trial
 from personalize.tables import TableError
 
 __all__ = ["AlphaCurve", "Hybrid", "alpha_curve"]
@@ -38,7 +38,7 @@ class Hybrid(Recommender):
     Interaction 12 (the weighted hybrid).
     """
 
-    def __init__(self, first: Recommender, second: Recommender, alpha: float = 0.85, shortlist: int = 200) -> None:
+    def __init__(self, first: Recommender, second: Recommender, alpha: float = 0.85, shortlist: int = 100) -> None:
         self.first = first
         self.second = second
         self.alpha = alpha

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from personalize.evaluate import Split, time_split
@@ -76,23 +77,58 @@ def periods(tables: Tables, *, as_of: Any = "", test_weeks: int = 9) -> Periods:
     return Periods(known, time_split(tables, cut=early, until=cut), time_split(tables, cut=cut, until=last), last, days)
 
 
-def saleable(tables: Tables, *, exclude_departments: list[str]) -> pd.Series | None:
-    """The products that may be recommended: all but those of some departments.
+def saleable(
+    tables: Tables, *, exclude_departments: list[str] = (), categories: list[str] = (), offered_on: Any = None
+) -> pd.Series | None:
+    """The products that may be recommended: merchandise, and on request only some categories or running offers.
 
     Parameters
     ----------
     tables : Tables
     exclude_departments : names of departments that are no merchandise (fuel, postage, coupons ...);
         a name that does not occur excludes nothing
+    categories : only products of these categories; all when empty
+    offered_on : a day; only products with an offer that runs on it (table `offers`, by product or by category). What is
+        in stock is a list of your own: give it to `recommend` as `candidates`
 
     Returns
     -------
-    Series : product_id; None where the source has no products or no departments, which means all products
+    Series : product_id; None where nothing was asked that the source knows, which means all products
+
+    Raises
+    ------
+    TableError : when the source lacks what a request needs, or no product is left.
     """
-    if "products" not in tables or "department" not in tables.products.columns:
+    columns = [c for c in ("department", "category") if "products" in tables and c in tables.products.columns]
+    if "category" not in columns and categories:
+        raise TableError(f"source '{tables.name}' has no categories: give the table products a column category")
+    if not (("department" in columns and len(exclude_departments)) or categories or offered_on is not None):
         return None
-    products = tables.products.to_pandas(["product_id", "department"])
-    return products.product_id[~products.department.isin(exclude_departments)].reset_index(drop=True)
+    known = "products" in tables
+    products = tables.products.to_pandas(["product_id", *columns]) if known else tables.orders.to_pandas(["product_id"])
+    keep = np.ones(len(products), dtype=bool)
+    if "department" in columns:
+        keep &= ~products.department.isin(exclude_departments)
+    if categories:
+        keep &= products.category.isin(categories)
+    if offered_on is not None:
+        keep &= _offered(tables, products, pd.Timestamp(offered_on).normalize())
+    if not keep.any():
+        raise TableError(f"none of {len(products):,} products is left: categories {list(categories)}, offers on {offered_on}")
+    return products.product_id[keep].drop_duplicates().reset_index(drop=True)
+
+
+def _offered(tables: Tables, products: pd.DataFrame, day: pd.Timestamp) -> np.ndarray:
+    """One flag a product: is there an offer for it, or for its category, that runs on the day?"""
+    offers = tables.offers.to_pandas()
+    for name, late in (("start", False), ("end", True)):
+        if name in offers:
+            edge = pd.to_datetime(offers[name]).dt.normalize()
+            offers = offers[edge.isna() | ((edge >= day) if late else (edge <= day))]
+    flags = np.zeros(len(products), dtype=bool)
+    for name in {"product_id", "category"} & set(offers.columns) & set(products.columns):
+        flags |= products[name].isin(offers[name].dropna()).to_numpy()
+    return flags
 
 
 def slates(
