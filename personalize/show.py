@@ -9,6 +9,7 @@ import html
 import math
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
@@ -168,6 +169,37 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
     return _shown(f'<details class="export mathjax_ignore">{heading}<dl>{listed}</dl></details>', plain, facts)
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """Let every result of the kit show itself as its table, in JupyterLab and in reports.
+
+    Importing this module in a running Jupyter or IPython does it; `%load_ext personalize.show` does it again.
+
+    Parameters
+    ----------
+    shell : the running IPython
+    """
+    shell.display_formatter.formatters["text/html"].for_type(object, _own_html)
+
+
+def _own_html(thing: Any) -> str | None:
+    """What the thing shows of itself, else its table where it is a result of this kit."""
+    from IPython.utils.dir2 import get_real_method
+
+    if own := get_real_method(thing, "_repr_html_"):
+        return own()
+    kind = type(thing)
+    if not kind.__module__.startswith("personalize.") or not callable(getattr(kind, "table", None)):
+        return None
+    try:
+        frame = _flat(thing.table())
+    except (TypeError, ValueError, AttributeError):  # not fitted yet, or a table of something that must be named
+        return None
+    caption = f"{kind.__name__}: {(kind.__doc__ or '').strip().splitlines()[0] if kind.__doc__ else 'a table'}"
+    if _personal(frame):
+        return f"<p>{html.escape(caption)} {len(frame):,} rows, one a customer or more: see <code>.table()</code>.</p>"
+    return table(frame, caption).data["text/html"]
+
+
 def neutral(value: Any) -> Any:
     """The value, with an apostrophe before text that a spreadsheet would run as a formula.
 
@@ -300,3 +332,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Integral):
         return int(value)
     return float(value) if isinstance(value, Real) and math.isfinite(value) else None
+
+
+if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()) is not None:
+    load_ipython_extension(_shell)

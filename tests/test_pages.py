@@ -1,8 +1,18 @@
 """Every page of two whole reports in a real browser: quiet, closed, legible in both themes, usable by keyboard."""
 
+import json
+
 import pytest
 
 SOURCES = ["journey", "shop"]
+SHOP = """{name: shop, title: Corner shop, currency: GBP, tables: {orders: {path: orders.csv, columns: {
+  customer_id: customer_id, order_id: order_id, product_id: product_id, time: time, quantity: quantity, amount: amount
+}}}}"""
+ORDERS = """customer_id,order_id,product_id,time,quantity,amount
+1,10,5,2024-01-01 10:00,1,2.5
+1,11,5,2024-01-03 10:00,1,2.5
+2,12,6,2024-02-02 10:00,2,7.5
+"""
 WIDTHS = [390, 1280]
 SCHEMES = ["light", "dark"]
 
@@ -52,7 +62,9 @@ STRUCTURE = """() => {
     if (!t.querySelector("th")) say("table without headers", t); });
   all("button, input, a[href], summary").forEach(e => {
     const name = e.getAttribute("aria-label") || e.textContent.trim() || (e.labels && e.labels[0] || {}).textContent;
-    if (!name) say("control without a name", e); });
+    if (!name) say("control without a name", e);
+    const inText = e.matches("a") && !e.closest(".contents"), box = e.getBoundingClientRect();
+    if (!inText && e.checkVisibility() && (box.height < 23.5 || box.width < 23.5)) say("too small to hit", e); });
   let last = 0;
   all("h1, h2, h3, h4, h5").forEach(h => {
     const n = +h.tagName[1]; if (n > last + 1) say("heading skips a level", h); last = n; });
@@ -62,6 +74,38 @@ STRUCTURE = """() => {
   return wrong;
 }"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory, notebook_file):
+    """Reports of a shop: one up to date with a parameter set, one failed, one out of date, one not run yet."""
+    from personalize import report
+
+    folder, source = (
+        tmp_path_factory.mktemp("mixed"),
+        'p:source: str = "cdnow"  # a source\nk: int = 4  # things [1 to 9]',
+    )
+    (folder / "shop.yml").write_text(SHOP)
+    (folder / "orders.csv").write_text(ORDERS)
+    sound = ["from personalize import show\nimport pandas as pd", "show.headline('Gain', 10.0 + k, unit='USD')",
+             "show.export(pd.DataFrame({'n': [1]}), f'plan_{k}', about={'n': 'how many'})",
+             "show.answer(f'Offer {k} things.')"]  # fmt: skip
+    other = "raise ValueError('a line of an error that is so long that it fits on no telephone: ' + 'x' * 200)"
+    cells = {"00_sound": sound, "01_failing": [other], "02_old": ["1 + k"]}
+
+    def write():
+        for name, code in cells.items():
+            notebook_file(folder / "notebooks" / f"{name}.ipynb", [f"md:# The {name[3:]} one\n\nWhat?", source, *code])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERSONALIZE_CACHE", str(folder / "cache"))
+        given = {"notebooks": folder / "notebooks", "out": folder / "reports"}
+        write()
+        report.run(folder / "shop.yml", **given)
+        cells["02_old"], cells["03_new"] = ["2 + k"], ["3"]
+        write()
+        report.run(folder / "shop.yml", only="00", parameters={"k": 6}, **given)
+    return folder / "reports"
 
 
 @pytest.fixture(params=SOURCES)
@@ -217,3 +261,61 @@ def test_links_between_pages_and_tables_lead_to_files_that_are_there(report, tab
 
 def test_no_page_is_heavier_than_a_megabyte_and_a_half(report):
     assert {path.name: path.stat().st_size for path in report.pages() if path.stat().st_size > 1_500_000} == {}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_pages_of_a_failure_and_the_cards_of_every_state_are_sound_and_legible(mixed, tab, width):
+    tab.set_viewport_size({"width": width, "height": 800})
+    wrong = []
+    for path in [mixed / "index.html", *sorted((mixed / "shop").glob("*.html"))]:
+        tab.goto(path.as_uri())
+        tab.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        wrong += [f"{path.name} {said}" for said in tab.evaluate(STRUCTURE)]
+        wrong += [f"{path.name} is too wide"] * bool(tab.evaluate(OVERFLOW))
+        for scheme in SCHEMES:
+            tab.emulate_media(color_scheme=scheme)
+            wrong += [f"{path.name} {scheme} {said}" for said in tab.evaluate(CONTRAST)[1]]
+    assert wrong == [] and tab.complaints == []
+
+
+def _card(tab, title):
+    return tab.locator("article.card").filter(has=tab.get_by_role("heading", name=title))
+
+
+def test_the_index_says_of_each_report_its_state_answer_numbers_change_parameters_and_tables(mixed, tab):
+    tab.goto((mixed / "shop" / "index.html").as_uri())
+    states = [_card(tab, name).locator(".state").inner_text() for name in ("sound", "failing", "old", "new")]
+    assert states == ["up to date", "failed", "out of date", "not run yet"]
+    sound = _card(tab, "sound")
+    for part in ("What?", "Offer 6 things.", "16 USD", "+2 since the last run", "k: 6"):
+        assert part in sound.inner_text()
+    sound.locator("summary").click()
+    assert "how many" in sound.inner_text()
+    assert sound.get_by_role("link", name="CSV").get_attribute("href") == "tables/plan_6.csv"
+    assert not (mixed / "shop" / "tables" / "plan_4.csv").exists(), "a table that is no longer made is gone"
+    assert "notebook changed" in _card(tab, "old").inner_text() and "ValueError" in _card(tab, "failing").inner_text()
+    assert _card(tab, "failing").get_by_role("link").get_attribute("href") == "01_failing.html"
+    assert _card(tab, "new").get_by_role("link").count() == 0
+
+
+def test_the_index_has_the_card_of_the_data_versions_and_the_way_to_all_sources(mixed, tab):
+    tab.goto((mixed / "shop" / "index.html").as_uri())
+    data = tab.locator("dl.data").inner_text()
+    assert "2024-01-01 to 2024-02-02" in data and "GBP" in data and "Customers" in data
+    manifest = json.loads((mixed / "shop" / "manifest.json").read_text())
+    assert manifest["data"][:12] in data
+    assert f"pandas {manifest['versions']['pandas']}" in tab.locator("footer").inner_text()
+    tab.get_by_role("link", name="all sources").click()
+    assert "4 reports" not in tab.locator("main").inner_text() and "3 reports" in tab.locator("main").inner_text()
+    assert tab.locator(".state.failed").inner_text() == "1 failed"
+    tab.get_by_role("link", name="Corner shop").click()
+    assert tab.title() == "Corner shop: reports"
+
+
+def test_the_filter_leaves_the_reports_that_hold_the_word_and_says_how_many(mixed, tab):
+    tab.goto((mixed / "shop" / "index.html").as_uri())
+    tab.get_by_label("Find a report").fill("OFFER")
+    assert tab.locator("article.card:visible").count() == 1 and _card(tab, "sound").is_visible()
+    assert tab.get_by_role("status").inner_text() == "1 of 4 reports"
+    tab.get_by_label("Find a report").fill("")
+    assert tab.locator("article.card:visible").count() == 4 and tab.get_by_role("status").inner_text() == ""

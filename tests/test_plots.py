@@ -1,11 +1,13 @@
 """Charts: the same bytes for the same table, labels with units, intervals drawn, and clear refusals."""
 
+import io
 import warnings
 
 import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from personalize import plots
 from personalize.plots import style
@@ -138,3 +140,25 @@ def _luminance(colour):
 @pytest.mark.parametrize("colour", [style.INK, style.SOFT, *map(style.darker, style.PALETTE[:4])])
 def test_words_in_charts_have_the_contrast_that_wcag_asks_for(colour):
     assert 1.05 / (_luminance(colour) + 0.05) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [(1.0, 1.001, {"1.0002", "1.0004"}), (0, 3000, {"1,000", "2,000"}), (0, 60_000, {"20k", "40k"}), (0, 1, {"0.2"})],
+)
+def test_the_ticks_of_an_axis_are_told_apart_and_easy_to_read(low, high, wanted):
+    ax = plots.lines(pd.DataFrame({"x": [1, 2], "y": [low, high]}), x="x", y="y")
+    plots.png(ax)
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert len(set(shown)) == len(shown) and wanted <= set(shown)
+
+
+def test_a_title_starts_where_the_figure_does():
+    ax = plots.bars(TABLE.assign(name=["a rather long name of a product", "b", "c"]), x="value", y="name", title="Gain")
+    plots.png(ax)
+    assert ax._left_title.get_window_extent().x0 < ax.get_window_extent().x0 - 50
+
+
+def test_the_words_of_a_picture_are_in_its_file():
+    picture = Image.open(io.BytesIO(plots.png(plots.bars(TABLE, x="value", y="name", title="牛奶 gain"))))
+    assert {"a", "b", "c", "牛奶 gain", "3"} <= set(picture.text["Description"].splitlines())

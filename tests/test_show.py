@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize import plots, show
+from personalize import plots, report, show
 from personalize.tables import TableError
 
 FRAME = pd.DataFrame(
@@ -143,3 +144,47 @@ def test_describing_a_column_that_is_not_there_is_refused():
 def test_two_columns_of_one_name_are_refused():
     with pytest.raises(TableError, match="same name: \\['n'\\]"):
         show.table(pd.DataFrame([[1, 2]], columns=["n", "n"]), "x")
+
+
+@pytest.fixture
+def shell():
+    """An IPython in which results show themselves."""
+    from IPython.core.interactiveshell import InteractiveShell
+
+    made = InteractiveShell()
+    show.load_ipython_extension(made)
+    return made
+
+
+def _html(shell, thing):
+    return shell.display_formatter.format(thing)[0].get("text/html")
+
+
+def test_every_result_of_the_kit_shows_itself_as_its_table(shell):
+    outcomes = report.Outcome("00_start", "done", 1.0), report.Outcome("01_next", "failed", 2.0)
+    shown = _html(shell, report.RunResult(Path(), outcomes))
+    assert shown.count("<tr>") == 3 and "RunResult: A run" in shown and "01_next" in shown
+
+
+def test_what_shows_itself_already_and_what_is_no_result_is_left_alone(shell):
+    assert _html(shell, FRAME) == FRAME._repr_html_()
+    assert [_html(shell, thing) for thing in (3, "x", [1], Path, pd.DataFrame, report.Outcome("a", "done"))] == [
+        None
+    ] * 6
+
+
+def test_a_result_about_customers_names_none(shell):
+    class Found:
+        """Who is who."""
+
+        def table(self):
+            return pd.DataFrame({"customer_id": ["ann", "bob"], "segment": [1, 2]})
+
+    Found.__module__ = "personalize.topic"
+    assert "Found: Who is who. 2 rows" in _html(shell, Found()) and "ann" not in _html(shell, Found())
+
+
+def test_a_result_that_is_not_ready_shows_what_it_would_without_the_kit(shell):
+    from personalize import clv
+
+    assert _html(shell, clv.BetaGeo()) in (None, getattr(clv.BetaGeo(), "_repr_html_", lambda: None)())

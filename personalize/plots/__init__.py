@@ -15,12 +15,13 @@ from matplotlib.colors import LinearSegmentedColormap
 from personalize.plots import style
 from personalize.plots.agreement import agreement
 from personalize.plots.fonts import font_hint
+from personalize.plots.network import network
 from personalize.plots.style import INK, PALE, PALETTE, PAPER, Labels, figure, number, png, short, styled
 from personalize.tables import TableError
 
 __all__ = [
-    "Labels", "agreement", "bars", "figure", "font_hint", "heatmap", "histogram", "intervals", "lines", "number", "png",
-    "scatter",
+    "Labels", "agreement", "bars", "figure", "font_hint", "heatmap", "histogram", "intervals", "lines", "network",
+    "number", "png", "scatter",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.text import Text
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import Formatter, MaxNLocator, PercentFormatter
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -143,8 +143,17 @@ def _laid_out(fig: Figure) -> list[Text]:
             text.set_fontfamily([FONT, *_cjk_family()])
         if layout is not None:
             layout.execute(fig)
+    if layout is not None and sum(bool(ax.get_title("left")) for ax in fig.axes) == 1:
+        _title_at_the_edge(fig)
     fig.set_layout_engine("none")
     return words
+
+
+def _title_at_the_edge(fig: Figure) -> None:
+    """Let the title start where the figure does, over the names of the rows: it has more room there."""
+    ax = next(ax for ax in fig.axes if ax.get_title("left"))
+    place, edge = ax.get_position(), 0.09 / fig.get_figwidth()
+    ax.set_title(ax.get_title("left"), loc="left", x=(edge - place.x0) / place.width)
 
 
 def number(value: float, fmt: str | None = None) -> str:
@@ -207,7 +216,10 @@ def value_labels(ax: Axes, spots: np.ndarray, ends: np.ndarray, texts: Sequence[
     """Write each value to the right of where its bar or interval ends."""
     for spot, end, text in zip(spots, ends, texts, strict=True):
         place = (end if np.isfinite(end) else 0, spot)
-        ax.annotate(text, place, xytext=(5, 0), textcoords="offset points", va="center", fontsize=9, color=INK)
+        ax.annotate(
+            text, place, xytext=(5, 0), textcoords="offset points", va="center", fontsize=9, color=INK,
+            bbox={"facecolor": PAPER, "alpha": 0.8, "pad": 0.6, "linewidth": 0},
+        )  # fmt: skip
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     number_axes(ax, "x")
@@ -268,15 +280,23 @@ def number_axes(ax: Axes, names: str = "xy") -> None:
     """Readable numbers on the axes: 1,200, 35k, 2.5M; shares stay shares."""
     for axis in (getattr(ax, f"{name}axis") for name in names):
         if not isinstance(axis.get_major_formatter(), PercentFormatter):
-            axis.set_major_formatter(FuncFormatter(_tick))
+            axis.set_major_formatter(_Ticks())
 
 
-def _tick(value: float, _position: int = 0) -> str:
-    size = abs(value)
-    for unit, scale in (("bn", 1e9), ("M", 1e6), ("k", 1e3)):
-        if size >= max(scale, 1e4):
-            return f"{value / scale:g}{unit}"
-    return f"{value:,.0f}" if size >= 1000 else f"{value:.4g}"
+class _Ticks(Formatter):
+    """1,200, 35k, 2.5M; as many digits as tell the ticks of an axis apart."""
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        """The words at all ticks of an axis."""
+        texts = [self(value) for value in values]
+        return texts if len(set(texts)) == len(texts) else [self(value, digits=10) for value in values]
+
+    def __call__(self, value: float, _position: int | None = None, digits: int = 4) -> str:
+        size = abs(value)
+        for unit, scale in (("bn", 1e9), ("M", 1e6), ("k", 1e3)):
+            if size >= max(scale, 1e4):
+                return f"{value / scale:.{max(6, digits)}g}{unit}"
+        return f"{value:,.0f}" if size >= 1000 and digits == 4 else f"{value:.{digits}g}"
 
 
 @lru_cache(maxsize=1)

@@ -68,16 +68,23 @@ def _card(store: Store, notebook: Notebook, stale: str) -> dict[str, Any]:
         **found,
         "answer": page.prose(found["answer"]),
         "headlines": numbers[:3],
-        "state": f"out of date: {stale}" if stale else "",
+        "state": "out of date" if stale else "up to date",
+        "stale": stale,
         "changed": [(name, page.said(value)) for name, value in entry["changed"].items() if name != "source"],
         "link": f"{notebook.name}.html",
     }
 
 
+def _counted(store: Store) -> tuple[Mapping[str, Any], int, int]:
+    """What is known of a source, how many reports it has and how many of them failed."""
+    failed = sum(entry["state"] == "failed" for entry in store.reports.values())
+    return store.manifest.get("source", {}), len(store.reports), failed
+
+
 def shelves(out: Path) -> str:
     """The page that lists every source with reports in a folder."""
     names = sorted(path.parent.name for path in out.glob("[!.]*/index.html"))
-    sources = [(name, Store(out / name).manifest.get("source", {})) for name in names]
+    sources = [(name, *_counted(Store(out / name))) for name in names]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(page.TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )

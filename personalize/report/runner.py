@@ -129,7 +129,8 @@ class Run:
         """What pages say of the source."""
         spec, (start, end) = self.spec, self.span
         words = {name: getattr(spec, name) for name in ("name", "description", "terms", "currency", "simulated")}
-        return {**words, "title": spec.title or spec.name, "start": start, "end": end}
+        words |= {"title": spec.title or spec.name, "customers": self.prepared.customers}
+        return {**words, "start": start, "end": end}
 
     def _reason(self, notebook: Notebook, force: bool) -> str:
         entry = self.store.reports.get(notebook.name)

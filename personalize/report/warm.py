@@ -35,6 +35,7 @@ SAME_EVERYWHERE = {
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
+RESULTS = "get_ipython().run_line_magic('load_ext', 'personalize.show')"  # imported before there was an IPython
 IMPORTS = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "IPython.core.completer",
     "duckdb", "pyarrow.parquet", "pandas", "personalize.sources",
@@ -168,7 +169,7 @@ def _become_kernel(asking: socket.socket) -> None:
     threading.Thread(target=_end_with, args=(asking,), daemon=True).start()
     from ipykernel.kernelapp import launch_new_instance
 
-    sys.argv = ["ipykernel_launcher", "-f", wanted["connection_file"]]
+    sys.argv = ["ipykernel_launcher", "-f", wanted["connection_file"], f"--IPKernelApp.exec_lines={RESULTS}"]
     launch_new_instance()
     os._exit(0)
 

@@ -27,9 +27,11 @@
   if (contents && matchMedia("(max-width: 1000px)").matches) contents.open = false;
   var filter = document.querySelector("input[data-filter]");
   if (filter) filter.addEventListener("input", function () {
-    var word = filter.value.trim().toLowerCase();
-    document.querySelectorAll(".card").forEach(function (card) {
+    var word = filter.value.trim().toLowerCase(), cards = document.querySelectorAll(".card"), shown = 0;
+    cards.forEach(function (card) {
       card.hidden = word !== "" && card.textContent.toLowerCase().indexOf(word) < 0;
+      shown += !card.hidden;
     });
+    document.querySelector("[data-none]").textContent = word ? shown + " of " + cards.length + " reports" : "";
   });
 })();
