@@ -93,7 +93,7 @@ orders = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 90), st.integers(0
 
 
 @given(orders)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 def test_every_described_measure_equals_numpy_on_the_orders_written_out(rows: list[tuple[int, int, int]]) -> None:
     frame = pd.DataFrame(rows, columns=["customer_id", "day", "cents"]).assign(amount=lambda f: f.cents / 100)
     tables = shop([(c, i, 1, DAY0 + pd.Timedelta(days=d), 1, a / 100) for i, (c, d, a) in enumerate(rows)])
@@ -386,11 +386,14 @@ def test_the_best_of_the_first_half_are_judged_on_the_second() -> None:
     rows = [
         (c, 10 * c + h, 1, day[h], 1, float(x)) for h, spend in enumerate((first, second)) for c, x in enumerate(spend)
     ]
-    found = statistics.persistence(shop([r for r in rows if r[5]]), top=0.4)
+    found = statistics.persistence(shop([r for r in rows if r[5]]), top=0.4, min_cell=1)
     assert (found.n, found.best, found.share_then, found.share_later) == (5, 2, 0.7, 0.4)
     assert found.low < 0.4 < found.high and not found.lasts
     assert statistics.persistence(shop([rows[0], rows[6]])).note == "nobody spends in both halves"
     assert statistics.persistence(shop([rows[0], (0, 9, 1, day[1], 1, 5.0)])).note == "20% of 1 customer(s) is nobody"
+    assert (
+        statistics.persistence(shop([r for r in rows if r[5]]), top=0.4).note == "40% of 5 customer(s) is fewer than 10"
+    )
     assert statistics.persistence(shop(rows[:5])).note == "one day cannot be halved"
     assert "nobody spends" in statistics.persistence(shop([*rows[:5], (None, 99, 1, day[1], 1, 1.0)])).note
 

@@ -75,7 +75,8 @@ def test_no_identifier_is_described_as_a_number(said: dict[str, str]) -> None:
 def test_columns_tell_completeness_uniqueness_validity_consistency_and_timeliness_by_hand() -> None:
     rows = [(1, 1, 5, DAY0, 2, 4.0), (1, 1, 6, DAY0, -1, -4.0), (2, 2, 7, DAY0 + pd.Timedelta(days=9), 1, 4.0),
             (None, 3, 7, DAY0, 1, 1.0)]  # fmt: skip
-    events = pd.DataFrame({"customer_id": [1, 2], "time": [DAY0, DAY0 + pd.Timedelta(days=2)], "event": ["view", "cart"]})
+    when = [DAY0, DAY0 + pd.Timedelta(days=2)]
+    events = pd.DataFrame({"customer_id": [1, 2], "time": when, "event": ["view", "cart"]})
     tables = shop(
         rows,
         products=pd.DataFrame({"product_id": [5, 6], "brand": ["tea", None]}),

@@ -190,7 +190,10 @@ def test_the_words_of_the_simulated_shop_carry_the_opinion_they_were_drawn_for()
 
 def test_words_of_products_are_counted_by_product_and_not_rated() -> None:
     products = pd.DataFrame({"product_id": [1, 2, 3], "text": ["green tea", "马克杯 green", None]})
-    found = statistics.words(shop(REVIEWS, products=products), of="products", min_cell=1, longest=1)
+    tables = shop(REVIEWS, products=products)
+    assert statistics.texts(tables) == ["reviews", "products"]
+    assert statistics.texts(pz.load("complete_journey")) == []
+    found = statistics.words(tables, of="products", min_cell=1, longest=1)
     assert found.table().set_index("term").documents.to_dict() == {"green": 2, "tea": 1, "马克杯": 1}
     assert np.isnan(found.rating) and set(found.table().note) == {"not rated"} and found.telling().empty
     assert found.shown().rating.isna().all()

@@ -52,7 +52,7 @@ from personalize.statistics.rhythm import (
 )
 from personalize.statistics.verdicts import verdicts
 from personalize.statistics.visits import Visits, visits
-from personalize.statistics.words import Words, words
+from personalize.statistics.words import Words, texts, words
 
 __all__ = [
     "CENTRE", "SPREAD", "Association", "Attributes", "Behaviour", "Changes", "Comparison", "Concentration",
@@ -60,7 +60,7 @@ __all__ = [
     "associate", "attributes", "behaviour", "bracket", "by_hour", "by_weekday", "card", "changes", "columns",
     "compare", "concentration", "contents", "correlations", "customers", "describe", "design_effect", "facts",
     "has_hours", "holm", "hours", "joint_outliers", "months", "oddities", "opinions", "outliers", "persistence",
-    "promises", "ratio", "readings", "sample_size", "season", "sizes", "timeline", "trend", "trends", "units",
+    "promises", "ratio", "readings", "sample_size", "season", "sizes", "texts", "timeline", "trend", "trends", "units",
     "value_counts", "verdicts", "visits", "weekday_hour", "weekly", "weighted_quantiles", "wilson", "with_trend",
     "words",
 ]  # fmt: skip

@@ -268,7 +268,7 @@ class Persistence:
         return pd.DataFrame([vars(self)])
 
 
-def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95) -> Persistence:
+def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95, min_cell: int = 10) -> Persistence:
     """How much of the spend the best customers bring in a period that did not choose them.
 
     Parameters
@@ -276,6 +276,7 @@ def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95) -> Per
     tables : Tables
     top : share of customers called the best, by spend in the first half of the days
     level : of the interval
+    min_cell : the share of fewer customers is not given, and the note says so
 
     Returns
     -------
@@ -303,8 +304,9 @@ def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95) -> Per
     chosen = np.arange(len(first)) < round(top * len(first))
     then, now = first.spend.to_numpy(float), first.customer_id.map(later).fillna(0).to_numpy(float)
     why = "nobody spends in both halves" if not min(now.sum(), then.sum()) > 0 else ""
-    if why or not chosen.any():
-        why = why or f"{top:.0%} of {len(first)} customer(s) is nobody"
+    few = f"{top:.0%} of {len(first)} customer(s) is fewer than {min_cell}"
+    if why or chosen.sum() < max(min_cell, 1):
+        why = why or (few if chosen.any() else f"{top:.0%} of {len(first)} customer(s) is nobody")
         return Persistence(top, cut, len(first), int(chosen.sum()), *[np.nan] * 4, note=why)
     return Persistence(top, cut, len(first), int(chosen.sum()), float(then[chosen].sum() / then.sum()),
                        *ratio(now * chosen, now, level=level))  # fmt: skip

@@ -41,7 +41,7 @@ class Concentration:
         ----------
         min_cell : shares that are held by fewer customers are left out
         """
-        return self.tops[self.tops.customers.eq(0) | self.tops.customers.ge(min_cell)].reset_index(drop=True)
+        return self.tops[self.tops.customers.ge(min_cell)].reset_index(drop=True)
 
     def drawn(self) -> pd.DataFrame:
         """The Lorenz curve beside the line of equal shares: population, total, line (their names)."""

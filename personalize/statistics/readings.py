@@ -41,6 +41,21 @@ def spend(described: pd.DataFrame, units: pd.DataFrame, *, currency: str = "") -
     )  # fmt: skip
 
 
+def lorenz(shared: Concentration, *, top: float = 0.2, min_cell: int = 10) -> str:
+    """How far the Lorenz curve bends.
+
+    Parameters
+    ----------
+    shared : from `concentration`
+    top : share of the best customers, one of those asked for
+    min_cell : the share of fewer customers is not said
+    """
+    gini = f"Gini {shared.gini:.3f}" if shared.gini == shared.gini else "Gini is not defined"
+    row = shared.tops.set_index("top").loc[top]
+    holds = f"; the best {top:.0%} hold {row.share:.1%}" if row.customers >= min_cell and row.share == row.share else ""
+    return f"Lorenz curve of {shared.n:,} customers: {gini}{holds}"
+
+
 def best(shared: Concentration, lasting: Persistence) -> str:
     """How unequal customers are, and what the best of one half of the days bring in the other.
 
@@ -172,7 +187,8 @@ def vocabulary(said: Words) -> str:
     said : from `words`
     """
     rated = f", mean rating {said.rating:.2f}" if said.rating == said.rating else ", not rated"
-    return f"Words of {said.documents:,} texts by {said.authors:,} authors{rated}. {said.note}".rstrip()
+    note = f"{said.note[:1].upper()}{said.note[1:]}"
+    return f"Words of {said.documents:,} texts by {said.authors:,} authors{rated}. {note}".rstrip()
 
 
 def praise(said: Words, telling: pd.DataFrame) -> str:

@@ -1,5 +1,6 @@
 """What customers and products say: words and groups of words, how often, and the ratings that come with them."""
 
+from array import array
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +66,16 @@ class Words:
         return ends.drop(columns=["apart", "words"]).reset_index(drop=True)
 
 
+def texts(tables: Tables) -> list[str]:
+    """The tables whose words can be read, reviews first.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+    return [name for name, (_, text, _) in SOURCES.items() if name in tables and text in getattr(tables, name).columns]
+
+
 def words(tables: Tables, *, of: str = "reviews", longest: int = 2, level: float = 0.95, min_cell: int = 10) -> Words:
     """How often each word and group of words is used, and how the documents that use it are rated.
 
@@ -98,18 +109,18 @@ def words(tables: Tables, *, of: str = "reviews", longest: int = 2, level: float
     Cochran (1977), Sampling Techniques, section 2.11. Holm (1979), Scandinavian Journal of Statistics 6.
     """
     documents = _documents(tables, of)
-    texts = documents.query("statistics_texts")
-    used, vocabulary = _counted(texts, longest, min_cell)
+    distinct = documents.query("statistics_texts")
+    used, vocabulary = _counted(distinct, longest, min_cell)
     whole = documents.query("statistics_authors").iloc[0].astype(float)
     rating = whole.p / whole.n if whole.n else np.nan
     why = "" if len(vocabulary) else f"no word is used in {min_cell} documents"
     if not why:
-        counts = _asked(documents, texts, used).astype(float)
+        counts = _asked(documents, distinct, used).astype(float)
         found = _rated(counts[counts.authors >= min_cell], whole, level)
         found = found.assign(words=[vocabulary[int(number)] for number in found.word_no])
         why = "" if len(found) else f"no word is used by {min_cell} authors"
     found = _finished(found, whole) if not why else pd.DataFrame(columns=COLUMNS)
-    return Words(found, int(whole.documents), int(whole.authors), len(texts), rating, level, why)
+    return Words(found, int(whole.documents), int(whole.authors), len(distinct), rating, level, why)
 
 
 def _documents(tables: Tables, of: str) -> Tables:
@@ -131,12 +142,12 @@ def _documents(tables: Tables, of: str) -> Tables:
 def _counted(texts: pd.DataFrame, longest: int, at_least: int) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
     """Which term is how often in which text (numbers), and the terms; those in too few documents are left out."""
     numbers: dict[tuple[str, ...], int] = {}
-    rows = [
-        (text_no, numbers.setdefault(term, len(numbers)), times)
-        for text_no, cut in enumerate(phrases(texts.text))
-        for term, times in terms(cut, longest=longest).items()
-    ]
-    used = pd.DataFrame(rows, columns=["text_no", "word_no", "times"], dtype="int64")
+    rows = array("q")
+    for text_no, cut in enumerate(phrases(texts.text)):
+        for term, times in terms(cut, longest=longest).items():
+            rows.extend((text_no, numbers.setdefault(term, len(numbers)), times))
+    table = np.array(rows, "int64").reshape(-1, 3)
+    used = pd.DataFrame(table, columns=["text_no", "word_no", "times"])
     n = np.bincount(used.word_no, weights=texts.n.to_numpy(float)[used.text_no], minlength=len(numbers))
     kept = n[used.word_no] >= at_least
     return used[kept].reset_index(drop=True), list(numbers) if kept.any() else []
