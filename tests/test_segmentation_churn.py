@@ -9,6 +9,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
 import personalize as pz
+from personalize import plots
 from personalize.engine import DuckDB
 from personalize.segmentation import Churn, compare_auc, contest, information_gain, outcome
 from personalize.segmentation.contest import report
@@ -191,3 +192,16 @@ def test_a_contest_of_other_lengths_uses_them(tables) -> None:
     silent = outcome(tables, pz.features.rfm(tables, as_of="2017-12-03", window_days=90).customer_id,
                      as_of="2017-12-03", days=28).next_orders.eq(0)  # fmt: skip
     assert found.rate == pytest.approx(silent.mean())
+
+
+def test_the_calibration_plot_draws_every_point_its_interval_and_the_diagonal(judged) -> None:
+    columns = {"x": "predicted", "y": "observed", "low": "observed_low", "high": "observed_high"}
+    ax = plots.agreement(judged.calibration, **columns, by="model", xlabel="predicted chance", fmt="{:.0%}")
+    points = np.vstack([part.get_offsets() for part in ax.collections if len(part.get_offsets()) > 1])
+    assert sorted(points[:, 1]) == pytest.approx(sorted(judged.calibration.observed))
+    diagonal = ax.lines[0].get_xydata()
+    assert (diagonal[:, 0] == diagonal[:, 1]).all() and diagonal.max() >= judged.calibration.observed_high.max()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["logistic", "linear SVM", "entropy tree"]
+    assert ax.get_xlabel() == "predicted chance"
+    assert plots.png(ax) == plots.png(plots.agreement(judged.calibration, **columns, by="model",
+                                                      xlabel="predicted chance", fmt="{:.0%}"))  # fmt: skip

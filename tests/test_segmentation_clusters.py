@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 import personalize as pz
 from personalize.segmentation import KMeansSegments, RuleCard, choose_n_segments, kernels
-from personalize.segmentation.choice import adjusted_rand, overlap, silhouette
+from personalize.segmentation.choice import _pick, adjusted_rand, overlap, silhouette
 from personalize.segmentation.clusters import good_centers, nearest, settle
 from personalize.segmentation.rulecard import wilson
 from personalize.tables import TableError
@@ -192,9 +192,10 @@ def test_a_centre_that_nobody_is_near_stays_where_it_is() -> None:
 def test_blocks_of_customers_change_nothing() -> None:
     z = np.random.default_rng(0).normal(size=(5000, 3))
     centers = good_centers(z, 4, seed=0, starts=2)
-    assert kernels.lloyd(np.ascontiguousarray(z.T), np.ones(5000), centers, 0.0, 1)[1] == pytest.approx(
-        ((z - centers[nearest(z, centers)]) ** 2).sum()
-    )
+    found, inertia = kernels.lloyd(np.ascontiguousarray(z.T), np.ones(5000), centers, 0.0, 1)
+    label = nearest(z, centers)
+    assert found == pytest.approx(np.array([z[label == j].mean(axis=0) for j in range(4)]))
+    assert inertia == pytest.approx(((z - found[nearest(z, found)]) ** 2).sum())
 
 
 def test_another_month_with_frozen_rules_gives_the_same_labels_to_the_same_behaviour(journey) -> None:
@@ -208,14 +209,23 @@ def test_raw_spend_cuts_off_outliers_and_the_rule_says_so(journey) -> None:
     assert "outliers" in rows.verdict[0]
 
 
-def test_the_segments_planted_in_the_simulated_shop_are_recovered_in_number_and_kind() -> None:
-    shop = pz.simulate.shop(seed=4)
-    rfm = pz.features.rfm(pz.load(shop.tables), as_of=shop.tables["orders"].time.max().normalize())
-    found = choose_n_segments(rfm, range(3, 8), n_boot=15)
-    assert found.n_segments == 5
-    labels = KMeansSegments(n_segments=5).fit(rfm).labels_
-    truth = rfm.merge(shop.truth["customers"], on="customer_id").segment
-    assert adjusted_rand_score(truth, labels) > 0.9
+@pytest.mark.parametrize("seed", [None, 4])
+def test_the_segments_planted_in_the_simulated_shop_are_recovered_in_number_and_kind(seed) -> None:
+    made = pz.simulate.shop() if seed is None else pz.simulate.shop(seed=seed)
+    tables = pz.load("simulated_shop") if seed is None else pz.load(made.tables)
+    rfm = pz.features.rfm(tables, as_of=tables.end)
+    assert choose_n_segments(rfm, n_boot=15).n_segments == 5
+    truth = rfm.merge(made.truth["customers"], on="customer_id").segment
+    assert len(truth) == len(rfm)
+    assert adjusted_rand_score(truth, KMeansSegments(n_segments=5).fit(rfm).labels_) >= 0.9
+
+
+def test_a_number_that_is_just_stable_does_not_beat_one_that_is_very_stable() -> None:
+    rows = pd.DataFrame({"n_segments": [4, 5, 8], "jaccard": [0.95, 0.9, 0.8], "jaccard_low": [0.93, 0.88, 0.77],
+                         "silhouette": 0.4, "verdict": "passes"})  # fmt: skip
+    picked, reason = _pick(rows)
+    assert picked == 5 and "8: less stable" in reason
+    assert _pick(rows.assign(jaccard=[0.84, 0.83, 0.8]))[0] == 8
 
 
 def test_when_nothing_is_stable_the_reason_says_so() -> None:

@@ -310,3 +310,14 @@ def test_the_glossary_knows_every_column_that_is_exported(journey, assigned) -> 
         assert list(segmentation.about(table)) == list(table.columns)
     shown = segmentation.layout(overview(assigned, journey), "USD")
     assert shown["units"]["monetary"] == "USD" and shown["units"]["spend_share"] == "%"
+
+
+def test_differences_put_what_is_bought_and_who_they_are_in_one_table(tables, assigned) -> None:
+    found = segmentation.differences(tables, assigned, as_of="2017-11-05", by="cluster")
+    bought = segmentation.tastes(tables, assigned, as_of="2017-11-05", by="cluster")
+    known = segmentation.attributes(tables, assigned, by="cluster")
+    assert len(found) == len(bought) + len(known) > 5 and found.customers.min() >= 10
+    assert set(found.value[found.what == "spend on"]) == set(bought.product_group)
+    assert found.cluster.is_monotonic_increasing
+    with pytest.raises(TableError, match="no products.*no table 'customers'"):
+        segmentation.differences(pz.load("cdnow"), None, as_of="1998-01-01")

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 
 import personalize as pz
 from personalize.engine import DuckDB
-from personalize.segmentation import RFM, TOO_NEW, Cuts, KMeansSegments, RuleCard, Segmenter, migration, segment_map
+from personalize.segmentation import (
+    RFM,
+    TOO_NEW,
+    Cuts,
+    KMeansSegments,
+    RuleCard,
+    Segmenter,
+    about,
+    migration,
+    newcomers,
+    segment_map,
+)  # fmt: skip
 from personalize.tables import TableError
 
 
@@ -145,3 +156,14 @@ def test_new_customers_are_not_counted_as_movement_and_returners_are_not_called_
     assert moves.before[5] == TOO_NEW and moves.after[8] == TOO_NEW and found.changed.n == 5
     assert moves.before[7] == "no purchase in the window" and moves.before[8] == "not yet a customer"
     assert list(found.table().columns)[-1] == TOO_NEW
+
+
+def test_a_small_number_of_newcomers_is_not_given() -> None:
+    few = pd.DataFrame({"state": ["settled"] * 95 + [TOO_NEW] * 5})
+    assert newcomers(few) == "fewer than 10 are too new" and newcomers(few.head(90)) == "no customer is too new"
+    assert newcomers(few, min_cell=5) == "5 customers (5.0%) are too new"
+
+
+def test_every_column_of_the_list_of_members_is_explained(journey, fitted) -> None:
+    placed = fitted.assign(journey)
+    assert list(about(placed)) == list(placed.columns)

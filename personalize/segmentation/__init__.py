@@ -25,14 +25,15 @@ from personalize.segmentation.outlook import Hindsight, foresight, hindsight, ou
 from personalize.segmentation.profiles import actions, contrast, facts, overview, profile
 from personalize.segmentation.rulecard import RuleCard, information_gain
 from personalize.segmentation.scores import RFM, Cuts, segment_map
-from personalize.segmentation.segmenter import TOO_NEW, Segmenter
+from personalize.segmentation.segmenter import TOO_NEW, Segmenter, newcomers
 from personalize.segmentation.space import CustomerSpace
 from personalize.segmentation.traits import attributes, differences, tastes
 
 __all__ = [
-    "RFM", "TOO_NEW", "Churn", "ChurnReport", "CustomerSpace", "Cuts", "Hindsight", "KMeansSegments", "Migration",
-    "NumberOfSegments", "Refused", "RuleCard", "Segmenter", "about", "actions", "attempt", "attempt_table",
-    "attributes", "choose_n_segments", "compare_auc", "compare_methods", "contest", "contrast", "differences",
-    "facts", "foresight", "hindsight", "in_words", "information_gain", "layout", "migration", "outcome",
-    "overview", "profile", "quarter", "segment_map", "tastes", "what_came_next", "with_intervals",
+    "RFM", "TOO_NEW", "Churn", "ChurnReport", "CustomerSpace", "Cuts", "Hindsight", "KMeansSegments",
+    "Migration", "NumberOfSegments", "Refused", "RuleCard", "Segmenter", "about", "actions", "attempt",
+    "attempt_table", "attributes", "choose_n_segments", "compare_auc", "compare_methods", "contest",
+    "contrast", "differences", "facts", "foresight", "hindsight", "in_words", "information_gain", "layout",
+    "migration", "newcomers", "outcome", "overview", "profile", "quarter", "segment_map", "tastes",
+    "what_came_next", "with_intervals",
 ]  # fmt: skip

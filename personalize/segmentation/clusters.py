@@ -16,6 +16,7 @@ SEED_SAMPLE = 20_000
 STARTS = 30
 TOL = 1e-4
 MOST = 1000
+_BLOCK = 4096  # rows looked at together
 
 
 class KMeansSegments(BaseEstimator):
@@ -192,7 +193,9 @@ class KMeansSegments(BaseEstimator):
             told = ", ".join(f"{name}: {n:,} of {len(raw):,}" for name, n in gaps.items())
             raise TableError(f"k-means needs a number for every customer; missing or infinite in {told}. "
                              "Fill them, or leave the column or these customers out")  # fmt: skip
-        return np.sign(raw) * np.log1p(np.abs(raw)) if self.log else raw
+        if not self.log:
+            return raw
+        return np.log1p(raw) if raw.min(initial=0) >= 0 else np.sign(raw) * np.log1p(np.abs(raw))
 
 
 def feature_names(table: pd.DataFrame) -> list[str]:
@@ -251,4 +254,9 @@ def one_thread() -> threadpool_limits:
 
 def nearest(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """Position of the nearest centre of each row; the first one on a tie."""
-    return sum((centers[:, [at]] - z[:, at]) ** 2 for at in range(z.shape[1])).argmin(axis=0)
+    label = np.empty(len(z), np.int64)
+    for first in range(0, len(z), _BLOCK):
+        block = z[first : first + _BLOCK].T
+        squares = ((centers[:, [at]] - values) ** 2 for at, values in enumerate(block))
+        label[first : first + _BLOCK] = sum(squares).argmin(axis=0)
+    return label

@@ -56,7 +56,7 @@ def lloyd(columns, weight, start, tol, most):
     """Centres after Lloyd's iterations from `start`, and their weighted inertia.
 
     Stops when the centres together move by no more than the root of `tol`, or after `most` iterations. Only points
-    that change sides are added up anew. A centre that nobody is nearest to stays where it is.
+    that change sides are added up anew. Weights are counts. A centre that nobody is nearest to stays where it is.
     """
     (width, n), block = columns.shape, min(_BLOCK, columns.shape[1])
     centers, sums, label = start.copy(), np.zeros((len(start), width + 1)), np.full(n, -1)
@@ -74,7 +74,7 @@ def lloyd(columns, weight, start, tol, most):
                         _count(sums[old], columns, i, -weight[i])
         moved = 0.0
         for j in range(len(start)):
-            for at in range(width if sums[j, width] > 0 else 0):
+            for at in range(width if sums[j, width] >= 1 else 0):
                 new_place = sums[j, at] / sums[j, width]
                 moved += (new_place - centers[j, at]) ** 2
                 centers[j, at] = new_place

@@ -126,6 +126,22 @@ class Segmenter(BaseEstimator):
             raise TableError("Segmenter is not fitted: call fit(rfm) first, or Segmenter.load(path)")
 
 
+def newcomers(assigned: pd.DataFrame, *, min_cell: int = 10) -> str:
+    """How many customers are too new to be judged, in words; a number below `min_cell` is not given.
+
+    >>> newcomers(pd.DataFrame({"state": ["settled"] * 90 + ["too new"] * 10}))
+    '10 customers (10.0%) are too new'
+    """
+    n = int((assigned.state == TOO_NEW).sum())
+    if n == 0:
+        return "no customer is too new"
+    return (
+        f"fewer than {min_cell} are too new"
+        if n < min_cell
+        else f"{n:,} customers ({n / len(assigned):.1%}) are too new"
+    )
+
+
 def _part(path: Any, found: dict, name: str, keys: Any) -> dict:
     if not isinstance(found[name], dict) or (missing := sorted(set(keys) - set(found[name]))):
         lacks = missing if isinstance(found[name], dict) else "everything"

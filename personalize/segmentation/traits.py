@@ -138,7 +138,7 @@ def differences(
         except TableError as refusal:
             reasons.append(str(refusal))
     if not parts:
-        raise TableError.of("nothing is known that could set the segments apart:", reasons)
+        raise TableError(f"nothing is known that could set the segments apart: {'; '.join(reasons)}")
     columns = [by, "what", "value", "customers", "share", "overall", "ratio", "ratio_low", "ratio_high"]
     found = pd.concat([part[columns] for part in parts], ignore_index=True)
     return found.sort_values(by, kind="stable", ignore_index=True)
