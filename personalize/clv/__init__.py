@@ -12,7 +12,7 @@ table to act on.
 """
 
 from personalize.clv.advice import Dropout, dropout, regularity, shape, spend_independence
-from personalize.clv.backtest import BASELINE, Backtest, Plan, backtest, choose_and_check, contestants, plan
+from personalize.clv.backtest import BASELINE, Backtest, Plan, backtest, contestants, plan
 from personalize.clv.blends import Blend, Recalibrated
 from personalize.clv.contracts import ShiftedBetaGeo, contracts
 from personalize.clv.customers import outcome, periods, summary
@@ -22,6 +22,7 @@ from personalize.clv.exhibits import alive_history, by_frequency, cdnow_check, f
 from personalize.clv.forecasts import BuyTillYouDie, NaiveRate, ZeroForecast
 from personalize.clv.intervals import Bands, bands, coverage, simulated_coverage
 from personalize.clv.purchases import NBD, BetaGeo, ModifiedBetaGeo
+from personalize.clv.records import Records
 from personalize.clv.regression import Regression, WindowRegression, attributes, cumulative
 from personalize.clv.regular import BetaGeoCNBD, ModifiedBetaGeoCNBD
 from personalize.clv.scoreboard import deciles, gini, scoreboard, top_mask, top_share
@@ -31,10 +32,10 @@ from personalize.clv.value import concentration, tier_table, tiers, top_gain, va
 __all__ = [
     "BASELINE", "Backtest", "Bands", "BetaGeo", "BetaGeoBetaBinom", "BetaGeoCNBD", "Blend", "BuyTillYouDie",
     "Dropout", "GammaGamma", "ModifiedBetaGeo", "ModifiedBetaGeoCNBD", "NBD", "NaiveRate", "ParetoNBD", "Plan",
-    "Recalibrated", "Regression", "ShiftedBetaGeo", "WindowRegression", "ZeroForecast", "alive_history",
-    "attributes", "backtest", "bands", "by_frequency", "cdnow_check", "choose_and_check", "concentration",
-    "contestants", "contracts", "coverage", "cumulative", "deciles", "discount_factor", "discount_table",
-    "discounted_purchases", "dropout", "frequency_recency", "gini", "outcome", "period_rate", "periods", "plan",
-    "present_value", "regularity", "scoreboard", "shape", "simulated_coverage", "spend_independence", "summary",
-    "tier_table", "tiers", "top_gain", "top_mask", "top_share", "tracking", "value_table",
+    "Recalibrated", "Records", "Regression", "ShiftedBetaGeo", "WindowRegression", "ZeroForecast", "alive_history",
+    "attributes", "backtest", "bands", "by_frequency", "cdnow_check", "concentration", "contestants", "contracts",
+    "coverage", "cumulative", "deciles", "discount_factor", "discount_table", "discounted_purchases", "dropout",
+    "frequency_recency", "gini", "outcome", "period_rate", "periods", "plan", "present_value", "regularity",
+    "scoreboard", "shape", "simulated_coverage", "spend_independence", "summary", "tier_table", "tiers", "top_gain",
+    "top_mask", "top_share", "tracking", "value_table",
 ]  # fmt: skip

@@ -1,8 +1,9 @@
 """Choose and check: every forecast from an earlier day, scored on the weeks that followed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
@@ -20,7 +21,7 @@ from personalize.clv.scoreboard import scoreboard
 from personalize.clv.spend import GammaGamma
 from personalize.tables import TableError, Tables
 
-__all__ = ["BASELINE", "Backtest", "Plan", "backtest", "choose_and_check", "contestants", "plan"]
+__all__ = ["BASELINE", "Backtest", "Plan", "backtest", "contestants", "plan"]
 
 BASELINE = "naive: rate of the last 13 weeks"
 _FEWEST = 20  # customers from whose errors an interval can be learned
@@ -45,10 +46,8 @@ def contestants() -> dict[str, Any]:
         "regression: gamma on window spends": WindowRegression(family="gamma"),
         "regression: hurdle on window spends": WindowRegression(family="hurdle"),
         "regression: boosted trees on window spends": WindowRegression(family="boosting"),
-        "blend: stack of naive, Pareto/NBD, regression": Blend([NaiveRate(13), pareto, line]),
-        "blend: stack of probability models": Blend(
-            [BuyTillYouDie(m()) for m in (NBD, BetaGeo, ModifiedBetaGeo)] + [pareto]
-        ),
+        "blend: naive, Pareto/NBD, regression": Blend([NaiveRate(13), pareto, line]),
+        "blend: probability models": Blend([BuyTillYouDie(m()) for m in (NBD, BetaGeo, ModifiedBetaGeo)] + [pareto]),
         "blend: Pareto/NBD, recalibrated": Recalibrated(pareto),
     }
 
@@ -125,7 +124,7 @@ class Backtest:
     ----------
     cut, horizon : the last known day, and the weeks that were forecast
     actual : customer_id, orders, spend in those weeks
-    spend, orders : customer_id and one column a model: its forecasts
+    spend : customer_id and one column a model: its forecasts; `orders` the same for purchase days
     models : name -> fitted model
     refused : model, reason; forecasts that the data do not allow
     """
@@ -134,9 +133,13 @@ class Backtest:
     horizon: int
     actual: pd.DataFrame
     spend: pd.DataFrame
-    orders: pd.DataFrame
     models: Mapping[str, Any]
     refused: pd.DataFrame
+
+    @cached_property
+    def orders(self) -> pd.DataFrame:
+        """customer_id and one column a model: its forecasts of purchase days."""
+        return _side_by_side(self.models, "orders")
 
     def table(self, *, n_boot: int = 500, seed: int = 0) -> pd.DataFrame:
         """The scoreboard for spend: see `scoreboard`."""
@@ -145,31 +148,13 @@ class Backtest:
     @property
     def best(self) -> str:
         """The model with the smallest root mean squared error of spend; of equals the first, never "0 for all"."""
-        real = [name for name, model in self.models.items() if not isinstance(model, ZeroForecast)]
+        return self.best_of(self.models)
+
+    def best_of(self, names: Iterable[str]) -> str:
+        """The best of these models, such as those that can be fitted on a later day, too."""
+        real = [name for name in names if not isinstance(self.models.get(name, ZeroForecast()), ZeroForecast)]
         errors = {name: float(((self.spend[name] - self.actual.spend) ** 2).mean()) for name in real}
         return min(errors, key=errors.get)
-
-
-def choose_and_check(
-    tables: Tables, plan: Plan, *, models: Mapping[str, Any] | None = None
-) -> tuple[Backtest, Backtest]:
-    """The two backtests of a plan: the first one chooses the model (`.best`), the second one checks the choice.
-
-    Parameters
-    ----------
-    tables : Tables
-    plan : see `plan`
-    models : name -> unfitted forecast; `contestants()` when None
-
-    Raises
-    ------
-    TableError : as `backtest`.
-    """
-    records = Records(tables)
-    first, second = (
-        backtest(records, cut=day, horizon=plan.horizon, models=models) for day in (plan.choose, plan.check)
-    )
-    return first, second
 
 
 def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mapping[str, Any] | None = None) -> Backtest:
@@ -177,7 +162,7 @@ def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mappin
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables, or the Records of them, which two backtests share so that nothing is computed twice
     cut : date; the models know nothing later
     horizon : weeks, 1 or more; they must lie inside the data
     models : name -> unfitted forecast; `contestants()` when None
@@ -205,13 +190,12 @@ def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mappin
             refused.append({"model": name, "reason": " ".join(str(error).split())})
     if not fits:
         raise TableError(f"no forecast can be made from {day:%Y-%m-%d}: {refused[0]['reason']}")
-    forecasts = {name: fit.predict().set_index("customer_id") for name, fit in fits.items()}
-    ids = next(iter(forecasts.values())).index
-    frames = {
-        what: pd.DataFrame({name: f[f"expected_{what}"].reindex(ids) for name, f in forecasts.items()}).reset_index()
-        for what in ("spend", "orders")
-    }
-    actual = outcome(tables, after=day, until=day + horizon * WEEK, customers=ids)
-    return Backtest(
-        day, int(horizon), actual, **frames, models=fits, refused=pd.DataFrame(refused, columns=["model", "reason"])
-    )
+    spend = _side_by_side(fits, "spend")
+    actual = outcome(tables, after=day, until=day + horizon * WEEK, customers=spend.customer_id)
+    return Backtest(day, int(horizon), actual, spend, fits, pd.DataFrame(refused, columns=["model", "reason"]))
+
+
+def _side_by_side(models: Mapping[str, Any], what: str) -> pd.DataFrame:
+    columns = {name: model.expected(what) for name, model in models.items()}
+    ids = next(iter(columns.values())).index
+    return pd.DataFrame({name: column.reindex(ids) for name, column in columns.items()}).reset_index()

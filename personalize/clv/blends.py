@@ -1,6 +1,7 @@
 """Forecasts made of forecasts: a weighted mean of several, and one that is set right by how it erred before."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -41,19 +42,19 @@ class Blend(Forecast):
 
     def _learn(self, records: Records) -> None:
         then, horizon = _earlier(self, records)
-        actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id")
-        past = [refitted(m, records, as_of=then, horizon=horizon).reindex(actual.index) for m in self.members]
-        now = [refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in self.members]
-        columns = {}
-        for what in ("orders", "spend"):
-            name = f"expected_{what}"
-            self.weights_ = nnls(np.column_stack([part[name] for part in past]), actual[f"{what}_later"].to_numpy())[0]
-            columns[name] = sum(weight * part[name] for weight, part in zip(self.weights_, now, strict=True))
-        self._table = pd.DataFrame(columns)
+        self._actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id")
+        self._past = [refitted(m, records, as_of=then, horizon=horizon) for m in self.members]
+        self._now = [refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in self.members]
+        self.weights_ = self._weigh("spend")
 
-    def predict(self) -> pd.DataFrame:
-        """The weighted sums: customer_id, expected_orders, expected_spend."""
-        return self._table.reset_index()
+    def _weigh(self, what: str) -> np.ndarray:
+        actual = self._actual[f"{what}_later"]
+        return nnls(np.column_stack([m.expected(what).reindex(actual.index) for m in self._past]), actual.to_numpy())[0]
+
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """The weighted sums, by customer_id; orders have weights of their own."""
+        weights = self.weights_ if what == "spend" else self._weigh(what)
+        return sum(w * m.expected(what) for w, m in zip(weights, self._now, strict=True)).rename(f"expected_{what}")
 
 
 class Recalibrated(Forecast):
@@ -82,20 +83,23 @@ class Recalibrated(Forecast):
 
     def _learn(self, records: Records) -> None:
         then, horizon = _earlier(self, records)
-        actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id")
-        past = refitted(self.member, records, as_of=then, horizon=horizon).reindex(actual.index) / horizon
-        now = refitted(self.member, records, as_of=self.as_of_, horizon=self.horizon_) / self.horizon_
-        self._table = now.copy()
-        for what in ("orders", "spend"):
-            forecast, rate = past[f"expected_{what}"].to_numpy(), actual[f"{what}_later"].clip(lower=0.0) / horizon
-            floor = max(1e-3 * float(forecast.mean()), 1e-12)
-            self.level_, self.slope_ = _poisson_line(np.log(np.maximum(forecast, floor)), rate.to_numpy())
-            later = np.log(np.maximum(now[f"expected_{what}"], floor))
-            self._table[f"expected_{what}"] = self.horizon_ * np.exp(self.level_ + self.slope_ * later)
+        self._actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id") / horizon
+        self._past = refitted(self.member, records, as_of=then, horizon=horizon)
+        self._now = refitted(self.member, records, as_of=self.as_of_, horizon=self.horizon_)
+        self.level_, self.slope_, _ = self._line("spend")
 
-    def predict(self) -> pd.DataFrame:
-        """The corrected forecasts: customer_id, expected_orders, expected_spend."""
-        return self._table.reset_index()
+    def _line(self, what: str) -> tuple[float, float, float]:
+        """Level, slope, and the forecast a week below which all are alike."""
+        forecast = self._past.expected(what).reindex(self._actual.index).to_numpy() / self._past.horizon_
+        floor = max(1e-3 * float(forecast.mean()), 1e-12)
+        came = self._actual[f"{what}_later"].clip(lower=0.0).to_numpy()
+        return *_poisson_line(np.log(np.maximum(forecast, floor)), came), floor
+
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """The corrected forecasts, by customer_id; orders have a level and slope of their own."""
+        level, slope, floor = self._line(what)
+        rate = np.log(np.maximum(self._now.expected(what) / self.horizon_, floor))
+        return (self.horizon_ * np.exp(level + slope * rate)).rename(f"expected_{what}")
 
 
 def _earlier(forecast: Forecast, records: Records) -> tuple[pd.Timestamp, int]:

@@ -5,9 +5,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personalize.tables import TableError
+
 __all__ = ["FAMILIES", "fit_family"]
 
 FAMILIES = ("ols", "poisson", "tweedie", "gamma", "hurdle", "boosting")
+_LOST = (
+    "a regression with a log link does not settle on these customers: most spend nothing, or a few spend everything; "
+    "use the least squares regression or a probability model"
+)
 _POWERS = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
 
 
@@ -43,7 +49,13 @@ def _log_link(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame, *, power: flo
     from statsmodels.genmod.generalized_linear_model import GLM
 
     scale, family = float(y.mean()), Poisson() if power == 1 else Tweedie(link=Log(), var_power=power)
-    fit = GLM(y / scale, _design(x), family=family).fit(cov_type="HC1")
+    with np.errstate(all="ignore"):
+        try:
+            fit = GLM(y / scale, _design(x), family=family).fit(cov_type="HC1")
+        except (ValueError, np.linalg.LinAlgError):
+            raise TableError(_LOST) from None
+    if not (fit.converged and np.isfinite(fit.params).all()):
+        raise TableError(_LOST)
     table = _coefficients(fit, x)
     table.loc[0, ["estimate", "low", "high"]] += np.log(scale)
     facts = {"coefficients": table, "influence": np.empty(0)}

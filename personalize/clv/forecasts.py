@@ -1,7 +1,7 @@
 """Forecasts of each customer's next weeks: the contract, naive rates, and probability models."""
 
 from copy import copy
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -29,11 +29,16 @@ class Forecast:
         self._learn(Records.of(tables))
         return self
 
-    def _learn(self, records: Records) -> None:
-        raise NotImplementedError
-
     def predict(self) -> pd.DataFrame:
         """Expected orders and spend of each customer over the horizon: customer_id, expected_orders, expected_spend."""
+        names = {f"expected_{what}": self.expected(what) for what in ("orders", "spend")}
+        return pd.DataFrame(names).reset_index()
+
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """One of the two alone, by customer_id: cheaper where each is learned by itself."""
+        raise NotImplementedError
+
+    def _learn(self, records: Records) -> None:
         raise NotImplementedError
 
 
@@ -41,11 +46,11 @@ class ZeroForecast(Forecast):
     """Nobody buys anything: what a lazy reader of mean absolute errors would choose."""
 
     def _learn(self, records: Records) -> None:
-        self._ids = records.summary(self.as_of_).customer_id
+        self._ids = pd.Index(records.summary(self.as_of_).customer_id)
 
-    def predict(self) -> pd.DataFrame:
-        """Zeros: customer_id, expected_orders, expected_spend."""
-        return pd.DataFrame({"customer_id": self._ids, "expected_orders": 0.0, "expected_spend": 0.0})
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """Zeros, by customer_id."""
+        return pd.Series(0.0, index=self._ids, name=f"expected_{what}")
 
 
 class NaiveRate(Forecast):
@@ -63,16 +68,10 @@ class NaiveRate(Forecast):
         self.weeks_ = min(self.weeks, max(1, weeks_between(records.tables.start, self.as_of_)))
         self._table = records.windows(self.as_of_, [self.weeks_])
 
-    def predict(self) -> pd.DataFrame:
-        """The rate of the last weeks times the horizon: customer_id, expected_orders, expected_spend."""
-        scale = self.horizon_ / self.weeks_
-        return pd.DataFrame(
-            {
-                "customer_id": self._table.customer_id,
-                "expected_orders": self._table[f"orders_{self.weeks_}w"] * scale,
-                "expected_spend": (self._table[f"spend_{self.weeks_}w"] * scale).clip(lower=0.0),
-            }
-        )
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """The rate of the last weeks times the horizon, by customer_id."""
+        found = self._table.set_index("customer_id")[f"{what}_{self.weeks_}w"] * self.horizon_ / self.weeks_
+        return found.clip(lower=0.0).rename(f"expected_{what}")
 
 
 class BuyTillYouDie(Forecast):
@@ -97,11 +96,10 @@ class BuyTillYouDie(Forecast):
         self.purchases_ = records.fitted(self.purchases or BetaGeo(), self.as_of_)
         self.spend_ = records.fitted(self.spend or GammaGamma(), self.as_of_)
 
-    def predict(self) -> pd.DataFrame:
-        """Expected purchases times expected spend a purchase: customer_id, expected_orders, expected_spend."""
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """Expected purchases, or those times the expected spend a purchase, by customer_id."""
         orders = self.purchases_.expected_purchases(self.horizon_)
-        money = orders * self.spend_.expected_spend()
-        return pd.DataFrame({"expected_orders": orders, "expected_spend": money}).reset_index()
+        return (orders if what == "orders" else orders * self.spend_.expected_spend()).rename(f"expected_{what}")
 
     def simulate(self, *, n: int = 400, seed: int = 0, spread: bool = True) -> np.ndarray:
         """Possible spends of each customer over the horizon: a row a customer, `n` columns.
@@ -131,6 +129,6 @@ class BuyTillYouDie(Forecast):
         return np.concatenate(parts, axis=1)
 
 
-def refitted(model: Forecast, records: Records, *, as_of: pd.Timestamp, horizon: int) -> pd.DataFrame:
-    """The predictions, by customer_id, of a copy of the model that is fitted on an earlier or later day."""
-    return copy(model).fit(records, as_of=as_of, horizon=horizon).predict().set_index("customer_id")
+def refitted(model: Forecast, records: Records, *, as_of: pd.Timestamp, horizon: int) -> Forecast:
+    """A copy of the forecast, fitted on another day."""
+    return copy(model).fit(records, as_of=as_of, horizon=horizon)

@@ -55,7 +55,8 @@ class Records:
     def _windows(self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp) -> pd.DataFrame:
         slots = [*weeks, *[1] * (_SLOTS - len(weeks))]
         after = {f"after_{i}": as_of - n * WEEK for i, n in enumerate(slots, start=1)}
-        self.tables.until(as_of)  # refuses a day outside the data
+        if not self.tables.start <= as_of <= self.tables.end:
+            self.tables.until(as_of)  # refuses a day outside the data
         found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
         if found.empty:
             raise TableError(f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}")

@@ -113,27 +113,27 @@ class WindowRegression(Forecast):
         if self.family not in FAMILIES:
             raise TableError(f"family = {self.family!r} is not known: use one of {', '.join(map(repr, FAMILIES))}")
         origin = self.as_of_ - self.horizon_ * WEEK
-        windows = self._windows(weeks_between(records.tables.start, origin))
-        past, now = records.windows(origin, windows, until=self.as_of_), records.windows(self.as_of_, windows)
-        more, more_now = self._more(records.tables, origin, past, now)
-        self._ids, self._predicted = now.customer_id, {}
-        for target in ("orders", "spend"):
-            names = [f"{target}_{n}w" for n in windows]
-            x, x_now = (table[names].clip(lower=0.0) for table in (past, now))
-            if self.family not in _PLAIN:
-                x, x_now = (np.log1p(part).rename(columns="log(1 + {})".format) for part in (x, x_now))
-            y = past[f"{target}_later"].clip(lower=0.0)
-            facts, self._predicted[target] = self._regress(y, x.join(more), x_now.join(more_now))
+        self._weeks = self._windows(weeks_between(records.tables.start, origin))
+        self._past = records.windows(origin, self._weeks, until=self.as_of_)
+        self._now = records.windows(self.as_of_, self._weeks)
+        self._extra = self._more(records.tables, origin)
+        facts, self._spend = self._regress("spend")
         if not facts:
             raise TableError(
-                f"all {len(past):,} customers spent the same in every window: there is nothing to regress on"
+                f"all {len(self._past):,} customers spent the same in every window: there is nothing to regress on"
             )
-        self.result_ = Regression(trained_on=origin, lookback=windows[-1], **facts)
+        self.result_ = Regression(trained_on=origin, lookback=self._weeks[-1], **facts)
 
-    def _more(self, tables: Tables, origin: pd.Timestamp, past: pd.DataFrame, now: pd.DataFrame) -> list[pd.DataFrame]:
-        """The further features at both cuts, rows as in `past` and `now`; none that can only grow."""
+    def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
+        """The regression moved to `as_of`, not below 0, by customer_id; orders are regressed on orders."""
+        values = self._spend if what == "spend" else self._regress(what)[1]
+        return pd.Series(values.clip(min=0), pd.Index(self._now.customer_id), name=f"expected_{what}")
+
+    def _more(self, tables: Tables, origin: pd.Timestamp) -> list[pd.DataFrame]:
+        """The further features at both cuts, a row a customer of each; none that can only grow."""
+        cuts = (self._past, self._now)
         if self.extra is None:
-            return [pd.DataFrame(index=past.index), pd.DataFrame(index=now.index)]
+            return [pd.DataFrame(index=cut.index) for cut in cuts]
         both = [self.extra(tables, as_of=day).set_index("customer_id").astype(float) for day in (origin, self.as_of_)]
         if growing := cumulative(*both):
             raise TableError(
@@ -143,7 +143,7 @@ class WindowRegression(Forecast):
             )
         shared = [name for name in both[0] if name in both[1]]
         return [part.reindex(cut.customer_id)[shared].fillna(0.0).reset_index(drop=True)
-                for part, cut in zip(both, (past, now), strict=True)]  # fmt: skip
+                for part, cut in zip(both, cuts, strict=True)]  # fmt: skip
 
     def _windows(self, lookback: int) -> list[int]:
         """The windows asked for, and the whole look-back, where the training cut has them."""
@@ -157,7 +157,12 @@ class WindowRegression(Forecast):
             return [max(1, lookback // 2), lookback]
         return [*sorted(n for n in self.weeks if n < lookback), lookback]
 
-    def _regress(self, y: pd.Series, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:
+    def _regress(self, what: str) -> tuple[dict[str, Any], np.ndarray]:
+        y, names = self._past[f"{what}_later"].clip(lower=0.0), [f"{what}_{n}w" for n in self._weeks]
+        parts = [table[names].clip(lower=0.0) for table in (self._past, self._now)]
+        if self.family not in _PLAIN:
+            parts = [np.log1p(part).rename(columns="log(1 + {})".format) for part in parts]
+        x, x_now = (part.join(more) for part, more in zip(parts, self._extra, strict=True))
         varied = _telling(x)
         if len(y) >= 10 and not varied:
             return {}, np.full(len(x_now), y.mean())
@@ -167,16 +172,6 @@ class WindowRegression(Forecast):
                 "customers a coefficient, and spend that differs; take a longer period or fewer windows"
             )
         return fit_family(self.family, y.to_numpy(), x[varied], x_now[varied])
-
-    def predict(self) -> pd.DataFrame:
-        """The regressions moved to `as_of`, not below 0: customer_id, expected_orders, expected_spend."""
-        return pd.DataFrame(
-            {
-                "customer_id": self._ids,
-                "expected_orders": self._predicted["orders"].clip(min=0),
-                "expected_spend": self._predicted["spend"].clip(min=0),
-            }
-        )
 
 
 def cumulative(past: pd.DataFrame, now: pd.DataFrame) -> list[str]:

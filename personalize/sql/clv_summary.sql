@@ -2,40 +2,40 @@
 -- and the sum of the logarithms of the gaps between purchase days, in days.
 -- A purchase day is a day with an order that is not a pure return. A refund is taken off the purchase day it follows;
 -- a refund without an earlier purchase belongs to a sale before the data and is left out.
-with marked as (
+with days as (
+    select
+        customer_id,
+        day,
+        sum(amount) as amount,
+        max(case when is_return then 0 else 1 end) as bought
+    from {order_totals}
+    where customer_id is not null
+    group by customer_id, day
+),
+marked as (
     select
         customer_id,
         amount,
-        max(case when not is_return then day end) over (
-            partition by customer_id order by day range between unbounded preceding and current row
-        ) as bought
-    from {order_totals}
-    where customer_id is not null
-),
-days as (
-    select
-        customer_id,
-        bought as day,
-        sum(amount) as amount,
-        min(bought) over (partition by customer_id) as first_day
-    from marked
-    where bought is not null
-    group by customer_id, bought
-),
-gaps as (
-    select
-        *,
-        cast(day - lag(day) over (partition by customer_id order by day) as int) as gap
+        bought,
+        day,
+        max(case when bought = 1 then day end) over (partition by customer_id order by day) as visit,
+        min(case when bought = 1 then day end) over (partition by customer_id order by day) as first_day,
+        max(case when bought = 1 then day end) over (
+            partition by customer_id order by day rows between unbounded preceding and 1 preceding
+        ) as visit_before
     from days
 )
 select
     customer_id,
-    min(day) as first_day,
-    max(day) as last_day,
-    count(*) as days,
-    sum(case when day = first_day then amount else 0 end) as first_amount,
-    sum(case when day > first_day then amount else 0 end) as later_amount,
-    sum(cast(ln(gap) as decimal(18, 9))) as log_gaps
-from gaps
+    min(first_day) as first_day,
+    max(visit) as last_day,
+    count(case when bought = 1 then day end) as days,
+    sum(case when visit = first_day then amount else 0 end) as first_amount,
+    sum(case when visit > first_day then amount else 0 end) as later_amount,
+    sum(
+        case when bought = 1 then cast(ln(cast(day - visit_before as int)) as decimal(18, 9)) end
+    ) as log_gaps
+from marked
+where visit is not null
 group by customer_id
 order by customer_id
