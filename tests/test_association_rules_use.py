@@ -194,7 +194,7 @@ def test_pairs_names_each_pair_once_in_the_direction_of_higher_confidence(shop):
 
 def test_kept_rules_are_counted_for_accepted_and_other_rules(shop):
     table = ar.rules(shop, min_count=15, theta=0)
-    kept = ar.kept(ar.holdout(table, shop)).set_index("rules")
+    kept = ar.kept(table, shop).set_index("rules")
     assert kept["tested"].tolist() == [table["accepted"].sum(), (~table["accepted"]).sum()]
     assert kept.loc["accepted", "adjusted_above_1"] == 1
     assert kept.loc["not accepted", "adjusted_lift_later"] == pytest.approx(kept.loc["not accepted", "adjusted_lift"])

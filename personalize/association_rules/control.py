@@ -8,6 +8,7 @@ import pandas as pd
 from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import encode
 from personalize.association_rules.mining import mine
+from personalize.association_rules.next_product import NextProduct, next_product_trial
 from personalize.association_rules.null import shuffled
 from personalize.association_rules.rules import passes, rules
 
@@ -107,7 +108,9 @@ def recommended_theta(table: pd.DataFrame, *, tolerance: float = 0.05) -> float:
 
 def warm() -> None:
     """Compile the inner loops, or find them compiled: run once at set-up, so that no report waits for it."""
-    toy = encode(pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 2], "product_id": list("abcabc")}))
+    toy = pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 2], "product_id": list("abcabc")})
     found = mine(toy, min_count=1)
-    count_codes(toy, found.levels[1].items, group=np.zeros(toy.n, np.int64), groups=1)
-    shuffled(pd.DataFrame({"order_id": [1, 2], "product_id": ["a", "b"]}), seed=0)
+    found.table()
+    count_codes(encode(toy), found.levels[1].items, group=np.zeros(2, np.int64), groups=1)
+    next_product_trial(NextProduct(min_count=1).fit(toy), toy, seed=0)
+    shuffled(toy, seed=0)

@@ -6,19 +6,17 @@ import numpy as np
 
 from personalize.association_rules.encoding import Baskets
 from personalize.association_rules.judging import GROUPS
-from personalize.association_rules.mining import Itemsets
 
 FEWEST_CUSTOMERS = 80
 
 
-def group_counts(found: Itemsets) -> tuple[np.ndarray, np.ndarray] | None:
-    """Baskets with each itemset, and all baskets, in each of 40 groups of customers; None without customers."""
-    data = found.baskets
-    if data.customers is None or not found.levels or len(np.unique(data.customers)) < FEWEST_CUSTOMERS:
+def group_counts(data: Baskets, sets: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+    """Baskets with each set of items, and all baskets, in each of 40 groups of customers; None without customers."""
+    if data.customers is None or not len(sets) or len(np.unique(data.customers)) < FEWEST_CUSTOMERS:
         return None
     group = data.customers % GROUPS
-    sets = count_levels(data, [level.items for level in found.levels], group=group, groups=GROUPS)
-    return np.concatenate(sets), np.bincount(group, minlength=GROUPS)
+    counts = count_levels(data, sets, group=group, groups=GROUPS)
+    return np.concatenate(counts), np.bincount(group, minlength=GROUPS)
 
 
 def clustered(groups: tuple[np.ndarray, np.ndarray], places: Sequence[np.ndarray], data: Baskets) -> np.ndarray:
@@ -53,7 +51,7 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     counts = [np.zeros((len(sets), groups), np.int64) for sets in levels]
     for sets, table in zip(levels, counts, strict=True):
         if sets.shape[1] > 1:
-            kernels.count_groups(rows, rank[sets], ends, table)
+            kernels.count_groups(rows, np.ascontiguousarray(rank[sets]), ends, table)
         else:
             lines = data.items * groups + group[data.basket]
             table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[sets[:, 0]]

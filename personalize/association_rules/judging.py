@@ -7,6 +7,19 @@ from scipy.special import betainc, gammaincinv, stdtr, stdtrit
 LEVEL, Q, GROUPS = 0.95, 0.05, 40
 
 
+def classic(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int) -> pd.DataFrame:
+    """The counts of rules (baskets with both sides, with each side) and the textbook's measures from them."""
+    first, second = sides
+    confidence, share = n / first, second / max(1, n_baskets)
+    with np.errstate(divide="ignore"):
+        conviction = np.where(confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf)
+    support = n / max(1, n_baskets)
+    return pd.DataFrame({
+        "n": n, "n_antecedent": first, "n_consequent": second, "support": support, "confidence": confidence,
+        "lift": confidence / share, "leverage": support - first / max(1, n_baskets) * share, "conviction": conviction,
+    })  # fmt: skip
+
+
 def judged(table: pd.DataFrame, chance: np.ndarray, errors: np.ndarray | None, *, looked_at: int) -> pd.DataFrame:
     """The rules with expected baskets, size-adjusted lift, intervals and p-values; `errors`: see `clustered`."""
     n, trials = table["n"].to_numpy(float), table["n_antecedent"].to_numpy(float)
@@ -49,3 +62,12 @@ def benjamini_hochberg(p: np.ndarray, *, tests: int) -> np.ndarray:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.minimum.accumulate(stepped[::-1])[::-1], 1.0)
     return adjusted
+
+
+def over_groups(left_out: np.ndarray) -> np.ndarray:
+    """How far the 95% interval of an estimate reaches, from its values with each group of customers left out.
+
+    The delete-a-group jackknife (Kott 2001) with as many t degrees of freedom as groups less one; columns are groups.
+    """
+    groups = left_out.shape[-1]
+    return stdtrit(groups - 1, (1 + LEVEL) / 2) * np.sqrt(groups - 1) * left_out.std(axis=-1)

@@ -358,6 +358,23 @@ def swap(starts, items, basket, random):
 
 
 @compiled
+def pair_counts(starts, items, rank, n_items):
+    """How many baskets hold each two of the items that have a rank (others: -1): a square table."""
+    counts, held = np.zeros((n_items, n_items), np.int32), np.empty(n_items, np.int64)
+    for b in range(len(starts) - 1):
+        n = 0
+        for p in range(starts[b], starts[b + 1]):
+            if rank[items[p]] >= 0:
+                held[n] = rank[items[p]]
+                n += 1
+        for i in range(n):
+            row = counts[held[i]]
+            for j in range(i, n):
+                row[held[j]] += 1
+    return counts
+
+
+@compiled
 def _raise(high, values):
     """Where a value is higher, take it."""
     for y in range(len(high)):

@@ -1,6 +1,7 @@
 """Do rules last? The same sets counted again in baskets that came later."""
 
 from collections.abc import Iterable, Mapping
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -8,8 +9,8 @@ from scipy.special import stdtrit
 
 from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import Baskets, encode
-from personalize.association_rules.judging import GROUPS, LEVEL
-from personalize.association_rules.null import BasketSizeNull
+from personalize.association_rules.judging import GROUPS, LEVEL, over_groups
+from personalize.association_rules.null import BasketSizeNull, null_of
 from personalize.association_rules.rules import pairs
 from personalize.tables import Tables
 
@@ -43,58 +44,81 @@ def holdout(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     n_antecedent_later, expected_later, lift_later, adjusted_lift_later (the last three nan where the antecedent or
     the consequent is not sold later).
     """
-    data = encode(later)
-    null = BasketSizeNull().fit(data)
+    return _held_out(rules, encode(later))[0]
+
+
+def _held_out(rules: pd.DataFrame, data: Baskets) -> tuple[pd.DataFrame, np.ndarray]:
+    """`holdout`, and for each rule how its later adjusted lift would be with each group of customers left out."""
+    null = null_of(data)
     sides = [rules["antecedent"] + rules["consequent"], rules["antecedent"], rules["consequent"]]
     (both, hope), (first, hope_first), (second, _) = (_recounted(data, null, side) for side in sides)
+    n, n_first, n_second = (counts.sum(axis=1) for counts in (both, first, second))
     with np.errstate(divide="ignore", invalid="ignore"):
-        lift, expected = both * data.n / (first * second), first * np.minimum(hope / hope_first, 1.0)
-        adjusted = both / expected
-    return rules[["antecedent", "consequent", "accepted", "lift", "adjusted_lift"]].assign(
-        n_later=both.astype(int),
-        n_antecedent_later=first.astype(int),
-        expected_later=np.where(second, expected, np.nan),
+        chance = np.minimum(hope / hope_first, 1.0)
+        lift, adjusted = n * data.n / (n_first * n_second), n / (n_first * chance)
+        without = ((n[:, None] - both) / (n_first[:, None] - first)) / chance[:, None]
+    table = rules[["antecedent", "consequent", "accepted", "lift", "adjusted_lift"]].assign(
+        n_later=n.astype(int),
+        n_antecedent_later=n_first.astype(int),
+        expected_later=np.where(n_second, n_first * chance, np.nan),
         lift_later=lift,
-        adjusted_lift_later=np.where(second, adjusted, np.nan),
+        adjusted_lift_later=np.where(n_second, adjusted, np.nan),
     )
+    return table, without
 
 
-def kept(held: pd.DataFrame) -> pd.DataFrame:
-    """How many rules still stand later, accepted ones beside those that were not.
+def kept(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
+    """How many rules still stand in later baskets, accepted ones beside those that were not.
 
     Parameters
     ----------
-    held : from `holdout`.
+    rules, later : as for `holdout`; with a customer_id the intervals are over 40 groups of customers, else of baskets.
 
     Returns
     -------
     DataFrame, two rows: rules ("accepted", "not accepted"), tested (rules whose products are sold later), lift and
     lift_later, adjusted_lift and adjusted_lift_later (medians), lift_above_1, adjusted_above_1 (share of the tested
-    rules that are above 1 in the later baskets).
+    rules that are above 1 in the later baskets), adjusted_above_1_low, adjusted_above_1_high (its 95% interval).
+
+    Notes
+    -----
+    The rules share products and baskets, so they are no sample of independent trials: the interval is that of the
+    share when each group of customers is left out in turn (jackknife).
     """
-    tested, rows = held.dropna(subset=["adjusted_lift_later", "lift_later"]), []
-    for name, part in (("accepted", tested[tested["accepted"]]), ("not accepted", tested[~tested["accepted"]])):
+    held, without = _held_out(rules, encode(later))
+    tested, rows = held[["adjusted_lift_later", "lift_later"]].notna().all(axis=1).to_numpy(), []
+    for name, chosen in (("accepted", held["accepted"].to_numpy()), ("not accepted", ~held["accepted"].to_numpy())):
+        part = held[tested & chosen]
+        above = {f"{kind}_above_1": (part[f"{column}_later"] > 1).mean()
+                 for kind, column in (("lift", "lift"), ("adjusted", "adjusted_lift"))}  # fmt: skip
+        reach = over_groups((without[tested & chosen] > 1).mean(axis=0)) if len(part) else np.nan
+        low, high = above["adjusted_above_1"] - reach, above["adjusted_above_1"] + reach
         medians = part[["lift", "lift_later", "adjusted_lift", "adjusted_lift_later"]].median().to_dict()
-        above = {"lift_above_1": (part["lift_later"] > 1).mean(),
-                 "adjusted_above_1": (part["adjusted_lift_later"] > 1).mean()}  # fmt: skip
-        rows.append({"rules": name, "tested": len(part), **medians, **above})
+        ends = {"adjusted_above_1_low": max(low, 0.0), "adjusted_above_1_high": min(high, 1.0)}
+        rows.append({"rules": name, "tested": len(part), **medians, **above, **ends})
     return pd.DataFrame(rows)
 
 
-def _recounted(data: Baskets, null: BasketSizeNull, sets: Iterable[tuple]) -> tuple[np.ndarray, np.ndarray]:
-    """Baskets that hold each set, and how many the null expects; 0 where a product is unknown."""
-    code = {label: k for k, label in enumerate(data.labels.tolist())}
-    places: dict[tuple, int] = {}
-    row_of = np.array([places.setdefault(items, len(places)) for items in sets], int)
-    coded = [[code.get(item, -1) for item in items] for items in places]
-    sizes, known = np.array([len(row) for row in coded], int), np.array([min(row) >= 0 for row in coded], bool)
-    n, hope, everyone = np.zeros(len(coded)), np.zeros(len(coded)), np.zeros(data.n, np.int64)
-    for size in np.unique(sizes[known]):
-        rows = np.flatnonzero(known & (sizes == size))
-        sets_of_size = np.array([coded[row] for row in rows])
-        n[rows] = count_codes(data, sets_of_size, group=everyone, groups=1)[:, 0]
-        hope[rows] = null.expected(sets_of_size)
-    return n[row_of], hope[row_of]
+def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Baskets of each group of customers that hold each set, and how many the null expects; 0 for unknown products."""
+    n, hope = np.zeros((len(sets), GROUPS), np.float32), np.zeros(len(sets))
+    lengths, index = sets.str.len().to_numpy(int), pd.Index(data.labels, dtype=object)
+    for size in np.unique(lengths):
+        rows = np.flatnonzero(lengths == size)
+        codes = index.get_indexer(list(chain.from_iterable(sets.iloc[rows]))).reshape(-1, size)
+        rows, codes = rows[(codes >= 0).all(axis=1)], codes[(codes >= 0).all(axis=1)]
+        same = np.zeros(len(codes), int)
+        for column in codes.T:  # number the sets: rules share antecedents and consequents
+            _, one, same = np.unique(same * len(index) + column, return_index=True, return_inverse=True)
+        if len(codes):
+            n[rows] = count_codes(data, codes[one], group=_groups(data), groups=GROUPS)[same]
+            hope[rows] = null.expected(codes[one])[same]
+    return n, hope
+
+
+def _groups(data: Baskets) -> np.ndarray:
+    """The group of customers of each basket; of baskets where customers are unknown."""
+    return (np.arange(data.n) if data.customers is None else data.customers) % GROUPS
 
 
 def lists_compared(
@@ -117,7 +141,7 @@ def lists_compared(
     per_thousand_low, per_thousand_high (of the later baskets).
     """
     data, rows = encode(later), []
-    null = BasketSizeNull().fit(data)
+    null = null_of(data)
     for name, column in by.items():
         usable = rules[rules["accepted"]] if column == "extra" else rules
         best = pairs(usable).sort_values([column, "n"], ascending=False, kind="stable").head(k)
@@ -134,7 +158,7 @@ def _extra(data: Baskets, null: BasketSizeNull, sets: Iterable[tuple]) -> tuple[
     coded = np.array([[code[item] for item in items] for items in sets if all(item in code for item in items)], int)
     if len(coded) == 0:
         return 0.0, 0.0
-    group = (np.arange(data.n) if data.customers is None else data.customers) % GROUPS
+    group = _groups(data)
     seen = count_codes(data, coded, group=group, groups=GROUPS).sum(axis=0)
     share = np.bincount(group, weights=data.sizes, minlength=GROUPS) / data.sizes.sum()
     extra = seen - null.expected(coded).sum() * share

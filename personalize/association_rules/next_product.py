@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 
 from personalize.association_rules.encoding import Baskets, encode
-from personalize.association_rules.null import BasketSizeNull
+from personalize.association_rules.judging import GROUPS, over_groups
+from personalize.association_rules.null import null_of
 from personalize.tables import TableError
 
 WAYS = ("pair rules", "confidence", "lift", "popularity")
@@ -50,7 +50,7 @@ class NextProduct:
         if len(codes) == 0:
             raise TableError(f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count")
         n = together(data, codes).astype(np.float32)
-        expected = BasketSizeNull().fit(data).expected_pairs(codes).astype(np.float32)
+        expected = null_of(data).expected_pairs(codes).astype(np.float32)
         np.fill_diagonal(n, 0)
         often = n >= self.min_count
         self.labels_, self.n_ = data.labels[codes], data.item_counts[codes]
@@ -87,6 +87,22 @@ class NextProduct:
              "because": reason, "confidence": confidence.max(axis=0)}
         )  # fmt: skip
 
+    def table(self, *, k: int = 5) -> pd.DataFrame:
+        """The k best to add to each product alone: product_id, rank, partner, score, confidence, adjusted_lift.
+
+        Only partners met often enough for a rule are named, so a product may have fewer than k, or none.
+        """
+        score = self.confidence_ * self.lift_
+        k = min(k, len(self.labels_))
+        best = np.argsort(-score, axis=1, kind="stable")[:, :k]
+        row, rank = np.nonzero(np.take_along_axis(score, best, axis=1) > 0)
+        column = best[row, rank]
+        return pd.DataFrame(
+            {"product_id": self.labels_[row], "rank": rank + 1, "partner": self.labels_[column],
+             "score": score[row, column], "confidence": self.confidence_[row, column],
+             "adjusted_lift": self.lift_[row, column]}
+        )  # fmt: skip
+
 
 def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, baskets: int = 6000) -> pd.DataFrame:
     """Is the hidden product found? One product of each later basket is hidden and ranked among all others.
@@ -102,7 +118,8 @@ def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, ba
     -------
     DataFrame, one row a basket and way: way ("pair rules", the model; "confidence" and "lift", the highest of any pair
     rule; "popularity"), rank (1 is best) of the hidden product among all products of the model that are not in the
-    basket; inf where the model does not know the hidden product. Ties go by popularity.
+    basket; inf where the model does not know the hidden product; group (of customers, 0 to 39; of baskets where
+    customers are unknown). Ties go by popularity.
 
     References
     ----------
@@ -120,15 +137,51 @@ def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, ba
         (data.starts, codes[data.items]), (drawn, hidden), (model.confidence_, model.lift_, model.plain_lift_), model.n_
     )
     found = np.where(ranks > 0, ranks, np.inf)
-    return pd.DataFrame({"way": np.repeat(WAYS, len(drawn)), "rank": found.T.ravel()})
+    group = (np.arange(data.n) if data.customers is None else data.customers) % GROUPS
+    return pd.DataFrame(
+        {"way": np.repeat(WAYS, len(drawn)), "rank": found.T.ravel(), "group": np.tile(group[drawn], len(WAYS))}
+    )
+
+
+def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
+    """How often each way finds the hidden product, with intervals for other customers.
+
+    Parameters
+    ----------
+    trial : from `next_product_trial`.
+    k : length of the list.
+
+    Returns
+    -------
+    DataFrame, one row a way, in the order of the trial: way, baskets, first (share with the hidden product in first
+    place), hit (share with it among the first k), hit_low, hit_high, mrr (mean of 1 / rank), mrr_low, mrr_high (95%,
+    each group of customers left out in turn).
+
+    Examples
+    --------
+    >>> ranks = [1.0, 2.0, 20.0, 4.0]
+    >>> trial_scores(pd.DataFrame({"way": "lift", "rank": ranks, "group": [0, 1, 2, 3]}))[["first", "hit", "mrr"]]
+       first   hit   mrr
+    0   0.25  0.75  0.45
+    """
+    rows = []
+    for way, part in trial.groupby("way", sort=False):
+        rank, group = part["rank"].to_numpy(), pd.factorize(part["group"])[0]
+        row = {"way": way, "baskets": len(part), "first": float((rank == 1).mean())}
+        for name, gain in (("hit", rank <= k), ("mrr", 1 / rank)):
+            sums, sizes = np.bincount(group, weights=gain), np.bincount(group)
+            reach = over_groups((sums.sum() - sums) / np.maximum(len(part) - sizes, 1)) if len(sizes) > 1 else np.nan
+            row |= {name: float(gain.mean()), f"{name}_low": gain.mean() - reach, f"{name}_high": gain.mean() + reach}
+        rows.append(row)
+    names = ["way", "baskets", "first", "hit", "hit_low", "hit_high", "mrr", "mrr_low", "mrr_high"]
+    return pd.DataFrame(rows, columns=names)
 
 
 def together(data: Baskets, codes: np.ndarray) -> np.ndarray:
     """How many baskets hold each pair of the products `codes`."""
+    from personalize.association_rules import kernels
+
     rank = np.full(len(data.labels), -1)
     rank[codes] = np.arange(len(codes))
-    kept = rank[data.items] >= 0
-    lines = csr_array(
-        (np.ones(kept.sum(), np.int32), (data.basket[kept], rank[data.items[kept]])), (data.n, len(codes))
-    )
-    return (lines.T @ lines).toarray(order="C")
+    counts = kernels.pair_counts(data.starts, data.items, rank, len(codes))
+    return counts + counts.T - np.diag(np.diag(counts))

@@ -68,7 +68,7 @@ class BasketSizeNull:
         return float(max(np.abs(sizes - 1).max(), np.abs(totals - 1).max()))
 
     @property
-    def _room(self) -> np.ndarray:
+    def room(self) -> np.ndarray:
         """d of the notes, for each size: how much choice a basket of that size leaves."""
         effects, members = np.unique(self.item_effect_, return_counts=True)
         chance = expit(self.size_effect_[:, None] + effects)
@@ -77,7 +77,7 @@ class BasketSizeNull:
     def expected(self, sets: np.ndarray) -> np.ndarray:
         """Expected number of baskets that hold each itemset (rows of item codes: places in `labels_`)."""
         codes, rows = np.unique(sets, return_inverse=True)
-        chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self._room
+        chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self.room
         chunks = np.array_split(rows.reshape(sets.shape), len(sets) // CHUNK + 1)
         fits = self.n_sizes_ * (self.sizes_ >= sets.shape[1])
         together = [_together([chance[column] for column in part.T], room) @ fits for part in chunks]
@@ -88,10 +88,17 @@ class BasketSizeNull:
 
         The same numbers as `expected`, as two matrix products; the diagonal has no meaning.
         """
-        chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self._room
+        chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self.room
         weight = self.n_sizes_ * (self.sizes_ > 1)
         spare = chance * (1 - chance)
         return np.maximum((chance * weight) @ chance.T - (spare * (weight / np.maximum(room, 1e-12))) @ spare.T, 0)
+
+
+def null_of(data: Baskets) -> BasketSizeNull:
+    """The null of these baskets, fitted once and kept with them."""
+    if "_null" not in data.__dict__:  # beside what cached_property keeps there
+        data.__dict__["_null"] = BasketSizeNull().fit(data)
+    return data.__dict__["_null"]
 
 
 def _together(chance: list[np.ndarray], room: np.ndarray) -> np.ndarray:

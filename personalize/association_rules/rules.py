@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 
 from personalize.association_rules.counting import clustered, group_counts
-from personalize.association_rules.judging import Q, benjamini_hochberg, judged
+from personalize.association_rules.judging import Q, benjamini_hochberg, classic, judged
 from personalize.association_rules.mining import MAX_SETS, Itemsets, mine, tuples
-from personalize.association_rules.null import BasketSizeNull
+from personalize.association_rules.null import null_of
 from personalize.association_rules.productive import against_shorter
 from personalize.tables import TableError
 
@@ -93,15 +93,9 @@ def textbook(found: Itemsets) -> pd.DataFrame:
     DataFrame, one row a rule: set, column, from, to (places: its itemset, the consequent in it, the itemsets of the
     antecedent and of the consequent), n, n_antecedent, n_consequent, support, confidence, lift, leverage, conviction.
     """
-    table, counts, total = _pieces(found), found.counts, max(1, found.baskets.n)
+    table, counts = _pieces(found), found.counts
     n, first, second = (counts[table[name].to_numpy()] for name in ("set", "from", "to"))
-    confidence, share = n / first, second / total
-    with np.errstate(divide="ignore"):
-        conviction = np.where(confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf)
-    return table.assign(
-        n=n, n_antecedent=first, n_consequent=second, support=n / total, confidence=confidence,
-        lift=confidence / share, leverage=n / total - first / total * share, conviction=conviction,
-    )  # fmt: skip
+    return pd.concat([table, classic(n, (first, second), found.baskets.n)], axis=1)
 
 
 def _pieces(found: Itemsets) -> pd.DataFrame:
@@ -122,11 +116,11 @@ def _pieces(found: Itemsets) -> pd.DataFrame:
 
 def _tested(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
     """The rules with all their numbers."""
-    null = BasketSizeNull().fit(found.baskets)
+    null = null_of(found.baskets)
     hopes = np.concatenate([np.empty(0), *(null.expected(level.items) for level in found.levels)])
     places = [table[name].to_numpy() for name in ("set", "from", "to")]
     chance = np.minimum(hopes[places[0]] / hopes[places[1]], 1.0)
-    groups = group_counts(found)
+    groups = group_counts(found.baskets, [level.items for level in found.levels])
     errors = None if groups is None else clustered(groups, places, found.baskets)
     table = judged(table, chance, errors, looked_at=found.looked_at)
     p = np.maximum(table["p_value"].to_numpy(), against_shorter(found, hopes))

@@ -9,7 +9,7 @@ from personalize.association_rules.encoding import Baskets, encode
 from personalize.association_rules.judging import GROUPS, LEVEL, Q, benjamini_hochberg
 from personalize.association_rules.mining import tuples
 from personalize.association_rules.next_product import together
-from personalize.association_rules.null import BasketSizeNull
+from personalize.association_rules.null import null_of
 from personalize.tables import Tables
 
 
@@ -73,7 +73,7 @@ def substitutes(baskets: pd.DataFrame, *, min_expected: float = 20.0, max_produc
     """
     data = encode(baskets)
     codes = np.argsort(-data.item_counts, kind="stable")[:max_products]
-    null = BasketSizeNull().fit(data)
+    null = null_of(data)
     expected, counts = null.expected_pairs(codes), together(data, codes)
     rows, columns = np.nonzero(np.triu(expected >= min_expected, k=1))
     n, hope = counts[rows, columns].astype(float), expected[rows, columns]
