@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup engines lab report test lint notebooks verify bench clean
+.PHONY: help setup engines cluster lab report test lint notebooks verify bench clean
 .DELETE_ON_ERROR:
 
 help:  ## list these targets
@@ -45,6 +45,10 @@ ifneq ($(UV),)
 else
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-engines.lock
 endif
+
+cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine (after make engines; minutes)
+	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py
+	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
 lab: $(READY)  ## explore in JupyterLab
 	$(PYTHON) -m jupyter lab --notebook-dir=notebooks

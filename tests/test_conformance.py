@@ -11,13 +11,14 @@ import re
 import shutil
 from datetime import date, datetime
 from decimal import Decimal
+from hashlib import md5
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import personalize as pz
-from personalize import simulate
+from personalize import segmentation, simulate
 from personalize.tables import TableError, _literal
 
 SQL = Path(pz.__file__).parent / "sql"
@@ -26,7 +27,7 @@ MISSING = [
     *([] if importlib.util.find_spec("pyspark") else ["pyspark"]),
     *([] if shutil.which("java") or WHERE.startswith("sc:") else ["Java"]),
 ]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make spark installs them")
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make engines installs Spark")
 DAY = pd.Timestamp
 VALUES = {  # what stands for each mark that is no table of a source
     "after": DAY("2023-03-01"), "as_of": DAY("2023-06-01"), "until": DAY("2023-07-20"), "many": 10, "coin": 0.01,
@@ -170,6 +171,21 @@ def test_answers_arrive_as_the_same_frames(duck, spark):
         one, other = ask(duck), ask(spark)
         check = pd.testing.assert_series_equal if isinstance(one, pd.Series) else pd.testing.assert_frame_equal
         check(one, other, check_dtype=False, rtol=1e-9)
+
+
+def test_models_fitted_on_a_hash_sample_score_everybody_on_both_engines_as_in_python(duck, spark):
+    rfm = pz.features.rfm(duck, as_of="2023-06-30")
+    sample = rfm[[md5(str(customer).encode()).hexdigest() < "a" for customer in rfm.customer_id]]
+    assert 0.4 * len(rfm) < len(sample) < 0.9 * len(rfm)
+    day = VALUES["until"]
+    fitted = segmentation.Segmenter(3).fit(sample, as_of=day)
+    churn = segmentation.Churn("logistic").fit(duck, as_of="2023-06-30")
+    for tables in (duck, spark):
+        everyone = tables.engine.register("everyone", rfm)
+        labels = tables.engine.frame(fitted.sql(everyone) + " order by s.customer_id")
+        pd.testing.assert_frame_equal(labels, fitted.assign(rfm).drop(columns="state"), check_dtype=False)
+        chances = tables.engine.frame(churn.sql(everyone) + " order by customer_id")
+        assert chances.churn.to_numpy() == pytest.approx(churn.chance(rfm), rel=1e-9)
 
 
 def test_rows_beyond_the_limit_are_refused_not_cut(spark):

@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"python-duckdb": "duckdb"}
-IMPORT_NAMES = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def _declared(*extras: str) -> dict[str, Requirement]:
@@ -46,7 +46,8 @@ def _imported() -> set[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
             names |= {node.module} if isinstance(node, ast.ImportFrom) and node.module else set()
-    roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"personalize", "tests"}
+    own = {"personalize", "tests", *(path.stem for path in (ROOT / "tests").rglob("*.py"))}
+    roots = {name.split(".")[0] for name in names} - sys.stdlib_module_names - own
     return {canonicalize_name(IMPORT_NAMES.get(root, root)) for root in roots}
 
 

@@ -48,7 +48,8 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
 def _tables(engine: Engine, relations: Mapping[str, str], spec: SourceSpec) -> Tables:
     card = {
         "title": spec.title or spec.name,
-        "description": spec.description,
+        "description": spec.description
+        + (f" A sample of {spec.sample:.4g} of the customers." if spec.sample < 1 else ""),
         "terms": spec.terms,
         "simulated": spec.simulated,
         "returns": spec.returns,
@@ -72,7 +73,4 @@ def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:
         raise TableError.of("the DataFrames cannot be used:", problems)
     spec = with_frames(SourceSpec("frames", {}), frames)
     engine = in_memory(spec, frames)
-    present = set(engine.frame("select table_name from duckdb_tables()").table_name)
-    return _tables(
-        engine, {name: name for name in (*CONTRACTS, "order_totals", "cleaning_log") if name in present}, spec
-    )
+    return _tables(engine, {name: name for name in stored(engine)}, spec)

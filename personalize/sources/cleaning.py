@@ -157,9 +157,20 @@ def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
         for value in spec.exclude[column]:
             test = f"coalesce(cast({column} as string) = {quoted(value)}, false)"
             reasons[f"{column} '{value}' is excluded"] = test
+    if spec.sample < 1 and (owner := [c for c in ("customer_id", "other_id", "order_id") if c in present]):
+        reasons[f"outside the sample of {spec.sample:.4g} of the customers"] = _outside(owner, spec.sample)
     if name == "orders" and spec.returns == "drop":
         reasons["return (quantity below 0), by 'returns: drop'"] = "quantity < 0"
     return reasons or {"": "false"}
+
+
+def _outside(owner: list[str], share: float) -> str:
+    """SQL: is the customer, or the order of nobody, outside a sample? By their md5, which is the same everywhere."""
+    edge = f"{round(share * 16**8):08x}"
+    first, *others = [f"cast({column} as string)" for column in owner]
+    if "other_id" in owner:  # a tie needs both ends
+        return f"md5({first}) >= '{edge}' or md5({others[0]}) >= '{edge}'"
+    return f"md5({f'coalesce({first}, {others[0]})' if others else first}) >= '{edge}'"
 
 
 def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:

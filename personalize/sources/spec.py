@@ -20,7 +20,7 @@ _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
 _TOP = {
     "name": str, "title": str, "description": str, "terms": str, "simulated": bool, "currency": str,
     "timezone": dict, "tables": dict, "returns": str, "duplicates": str, "exclude": dict, "parameters": dict,
-    "simulate": dict, "engine": object,
+    "simulate": dict, "engine": object, "sample": float,
 }  # fmt: skip
 _TABLE = {
     "path": str, "from": str, "package": str, "columns": dict, "encoding": str, "separator": str, "names": list,
@@ -30,7 +30,7 @@ _CHOICES = {
     "returns": ("net", "drop", "keep"), "duplicates": ("keep", "drop"), "decimal": (".", ","),
     "one_row_is": ("line", "order"), "from": ("orders",),
 }  # fmt: skip
-_WORDS = {str: "text", bool: "true or false", dict: "a mapping (key: value)", list: "a list"}
+_WORDS = {str: "text", bool: "true or false", dict: "a mapping (key: value)", list: "a list", float: "a share"}
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,7 @@ class SourceSpec:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     simulate: Mapping[str, Any] | None = None
     engine: Settings = Settings()
+    sample: float = 1.0
 
 
 class _Loader(yaml.SafeLoader):
@@ -148,6 +149,8 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     problems += _exclude(document.get("exclude"), tables)
     engine, wrong = Settings.read(document.get("engine", "duckdb"))
     problems += wrong
+    if isinstance(share := document.get("sample"), float) and not 0 < share < 1:
+        problems.append(f"'sample' must be a share of the customers between 0 and 1, such as 0.05, not {share!r}")
     if problems:
         raise TableError.of(f"{label} cannot be used:", problems)
     given = {key: value for key, value in document.items() if key != "tables"}

@@ -62,7 +62,10 @@ def cluster(folder: Path, *, memory: str = "1g", workers: int = 2) -> Iterator[C
     found = Cluster(f"sc://{LOOPBACK}:{connect}")
     with ExitStack() as stack:
         for name, command in programs.items():
-            found.processes[name] = stack.enter_context(_running(command, folder / f"{name}.log", home, folder))
+            own = memory if name == "connect" else "256m"
+            found.processes[name] = stack.enter_context(
+                _running(command, folder / f"{name}.log", home=home, memory=own)
+            )
             if name == "master":
                 _await(master, found.processes[name], folder / f"{name}.log")
         _await(connect, found.processes["connect"], folder / "connect.log")
@@ -83,13 +86,15 @@ def _free_port() -> int:
 
 
 @contextmanager
-def _running(command: list, log: Path, home: Path, folder: Path) -> Iterator[subprocess.Popen]:
+def _running(command: list, log: Path, *, home: Path, memory: str) -> Iterator[subprocess.Popen]:
     settings = {
         **os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable,
-        "SPARK_DAEMON_MEMORY": "256m", "SPARK_LOCAL_DIRS": str(folder / "local"),
+        "SPARK_DAEMON_MEMORY": memory, "SPARK_LOCAL_DIRS": str(log.parent / "local"),
     }  # fmt: skip
     with log.open("w") as out:
-        process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=out, env=settings, cwd=folder)
+        process = subprocess.Popen(
+            [str(word) for word in command], stdout=out, stderr=out, env=settings, cwd=log.parent
+        )
         try:
             yield process
         finally:
