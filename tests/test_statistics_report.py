@@ -145,4 +145,4 @@ def test_sentences_hold_the_numbers_of_the_tables_they_speak_of() -> None:
     steps = statistics.changes(statistics.hours(tables))
     largest = steps.found.change.abs().idxmax()
     trends = statistics.trends(statistics.timeline(statistics.hours(tables))).set_index("measure")
-    assert f"{steps.found.day[largest]:%Y-%m-%d}: find out why" in readings.moved(trends, steps)
+    assert f"about {steps.found.day[largest]:%Y-%m-%d} (between " in readings.moved(trends, steps)

@@ -75,9 +75,9 @@ def value_counts(values: Any) -> pd.DataFrame:
     1    3.0  2
     2    NaN  1
     """
-    numbers = pd.Series(values, dtype="float64")
-    counts = numbers.value_counts(dropna=False).sort_index(na_position="last")
-    return counts.rename_axis("value").rename("n").reset_index()
+    numbers = pd.Series(values, dtype="float64").to_numpy()
+    value, n = np.unique(numbers, return_counts=True)  # missing ones are alike, and last
+    return pd.DataFrame({"value": value, "n": n.astype("int64")})
 
 
 def describe(
@@ -133,8 +133,8 @@ def describe(
         return Description(n, missing, note="no value: nothing can be described")
     value, weight = present.value.to_numpy(float), present.n.to_numpy(float)
     shape = _moments(value, weight, ddof)
-    at = dict(zip(quantiles, weighted_quantiles(present, quantiles), strict=True))
-    median = float(weighted_quantiles(present, [0.5])[0])
+    *found, median = weighted_quantiles(present, [*quantiles, 0.5])
+    at = dict(zip(quantiles, found, strict=True))
     spread = _intervals(value, weight, shape, level, design_effect)
     facts = {k: shape[k] for k in ("total", "mean", "variance", "std", "skew")}
     notes = [*shape["notes"], *spread.pop("notes")]
@@ -145,7 +145,7 @@ def describe(
         **spread,
         minimum=float(value[0]),
         maximum=float(value[-1]),
-        median=median,
+        median=float(median),
         quantiles={float(p): float(v) for p, v in at.items()},
         note="; ".join(notes),
     )

@@ -115,7 +115,8 @@ def moved(trends: pd.DataFrame, steps: Changes) -> str:
     if found.empty or not found.change.notna().any():
         return trend
     step = found.loc[found.change.abs().idxmax()]
-    return f"{trend}, but their level stepped by {step.change:+.0%} about {step.day:%Y-%m-%d}: find out why"
+    when = f"{step.day:%Y-%m-%d} (between {step.earliest:%Y-%m-%d} and {step.latest:%Y-%m-%d})"
+    return f"{trend}, but their level stepped by {step.change:+.0%} about {when}: find out why"
 
 
 def _chance(p: float) -> str:
