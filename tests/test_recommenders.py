@@ -178,7 +178,12 @@ def test_two_customers_and_two_products_are_enough_or_refused_in_words(name):
     try:
         table = clone(MODELS[name]).fit(tables, as_of="2024-03-01").recommend()
     except TableError as error:
-        assert "has no product text" in str(error) or "table 'links'" in str(error) or "2 or more" in str(error) or "Reorder" in str(error)
+        assert (
+            "has no product text" in str(error)
+            or "table 'links'" in str(error)
+            or "2 or more" in str(error)
+            or "Reorder" in str(error)
+        )
     else:
         assert len(table) == 4
 

@@ -51,7 +51,9 @@ def lists_of(history, pairs):
     row, col = (np.array(numbers) for numbers in zip(*pairs, strict=True))
     pair = history.find(row, col)
     slate = np.where(pair >= 0, "buy again", "discover")
-    return pd.DataFrame({"customer_id": history.customers[row], "_row": row, "_col": col, "_pair": pair, "slate": slate})
+    return pd.DataFrame(
+        {"customer_id": history.customers[row], "_row": row, "_col": col, "_pair": pair, "slate": slate}
+    )
 
 
 def test_reach_of_two_lists_by_hand():
@@ -225,7 +227,9 @@ def test_lists_can_be_limited_to_categories_and_to_running_offers(tables):
         "offer_id": [1, 2, 3], "kind": "coupon", "product_id": [4, 5, None], "category": [None, None, "group 2"],
         "start": pd.to_datetime(["2024-01-01", "2024-03-01", "2024-02-01"]), "end": pd.to_datetime(["2024-02-01"] * 3),
     }).astype({"product_id": "Int64"})  # fmt: skip
-    shop_with = pz.load({"orders": tables.orders.to_pandas(), "products": tables.products.to_pandas(), "offers": offers})
+    shop_with = pz.load(
+        {"orders": tables.orders.to_pandas(), "products": tables.products.to_pandas(), "offers": offers}
+    )
     on_offer = saleable(shop_with, exclude_departments=["FUEL"], offered_on="2024-02-01")
     assert on_offer.tolist() == [2, 4, 7, 12, 17]
     lists = PersonalFrequency().fit(shop_with, as_of=CUT).recommend(k=3, candidates=on_offer)

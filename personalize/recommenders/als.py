@@ -32,8 +32,8 @@ class ALS(Recommender):
 
     Notes
     -----
-    Learns from log(1 + orders); score = inner product of customer and product. A comparison, no recommendation: on groceries it
-    stays 0.17 NDCG below the customer's own frequencies (README of the benchmark folder `recommend`).
+    Learns from log(1 + orders); score = inner product of customer and product. A comparison, no recommendation: on
+    Complete Journey it stays 0.17 NDCG@10 below the customer's own frequencies.
 
     References
     ----------

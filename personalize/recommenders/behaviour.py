@@ -6,7 +6,6 @@ is; any model has to beat `PersonalFrequency` before it earns its place.
 
 import numpy as np
 from scipy import sparse
-from sklearn.decomposition import TruncatedSVD
 
 from personalize.recommenders.base import Recommender, Wanted, at_least, kept
 from personalize.recommenders.history import History
@@ -217,6 +216,8 @@ def _split(matrix: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array]:
 
 def _principal(unit: sparse.csr_array, components: int) -> sparse.csr_array:
     """The rows in the space of the first principal components; fewer where there are not so many."""
+    from sklearn.decomposition import TruncatedSVD  # slow to import, and seldom used
+
     size = min(components, min(unit.shape) - 1)
     return sparse.csr_array(TruncatedSVD(max(size, 1), random_state=0).fit_transform(unit))
 

@@ -97,11 +97,13 @@ class Content(Recommender):
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         belongs, rows = self._belongs(want.allowed), max(1, _CELLS // self.vectors_.shape[0])
+        asked = np.ones(belongs.shape[1], dtype=bool) if want.repeat == "due" else belongs.sum(axis=0) > 0
         cuts = [want.row[i : i + rows] for i in range(0, len(want.row), rows)]
-        return sparse.csr_array(sparse.vstack([self._near(row, belongs, want) for row in cuts]))
+        return sparse.csr_array(sparse.vstack([self._near(row, belongs, np.flatnonzero(asked), want) for row in cuts]))
 
-    def _near(self, row: np.ndarray, belongs: sparse.csr_array, want: Wanted) -> sparse.csr_array:
-        cosine = (self.profiles_[row] @ self.vectors_.T).toarray()
+    def _near(self, row: np.ndarray, belongs: sparse.csr_array, asked: np.ndarray, want: Wanted) -> sparse.csr_array:
+        cosine = np.zeros((len(row), self.vectors_.shape[0]))
+        cosine[:, asked] = (self.profiles_[row] @ self.vectors_[asked].T).toarray()
         bought = self._bought[row]
         if want.repeat == "due":
             place = np.repeat(np.arange(len(row)), np.diff(bought.indptr))

@@ -94,7 +94,8 @@ class History:
         first = self.as_of - pd.Timedelta(days=int(self._age.max()))
         if not first <= day < self.as_of:
             raise TableError(
-                f"as_of = {day:%Y-%m-%d} is outside this history, which runs from {first:%Y-%m-%d} to {self.as_of:%Y-%m-%d}"
+                f"as_of = {day:%Y-%m-%d} is outside this history, which runs from {first:%Y-%m-%d} to "
+                f"{self.as_of:%Y-%m-%d}: choose a day between the two"
             )
         return self.once(("until", day), lambda: self._cut(day))
 

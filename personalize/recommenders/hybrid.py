@@ -115,7 +115,7 @@ def alpha_curve(
     *,
     trial: Trial,
     repeat: Repeat = "allow",
-    alphas: Sequence[float] = (0, 0.6, 0.7, 0.8, 0.9, 0.95, 1),
+    alphas: Sequence[float] = (0, 0.6, 0.7, 0.8, 0.9, 1),
 ) -> AlphaCurve:
     """NDCG of the blend for each weight of `first`, on one trial.
 

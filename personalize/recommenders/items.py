@@ -67,7 +67,7 @@ class _ItemWeights(Recommender):
 
         Returns
         -------
-        DataFrame : product_id, rank (1 is nearest), similar_id, score (the weight from the first to the second, above 0)
+        DataFrame : product_id, rank (1 is nearest), similar_id, score (weight from the first to the second, above 0)
         """
         asked = pd.Index(products).unique()
         rows = [self._likeliest([number], k) for number in self._place(asked)]
@@ -274,11 +274,18 @@ def _ranked(scores: pd.Series) -> pd.DataFrame:
 
 def _two_largest(values: np.ndarray, indptr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Position of the largest value of each non-empty run, and of the next above 0 (-1 where there is none)."""
-    run = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-    order = np.lexsort([-values, run])
-    second = order[np.minimum(indptr[:-1] + 1, len(order) - 1)]
-    fine = (np.diff(indptr) > 1) & (values[second] > 0)
-    return order[indptr[:-1]], np.where(fine, second, -1)
+    first = _largest(values, indptr)
+    others = values.copy()
+    others[first] = -np.inf
+    second = _largest(others, indptr)
+    return first, np.where(others[second] > 0, second, -1)
+
+
+def _largest(values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
+    """Position of the largest value of each non-empty run, the first of equals."""
+    best = np.repeat(np.maximum.reduceat(values, indptr[:-1]), np.diff(indptr))
+    place = np.flatnonzero(values == best)
+    return place[np.searchsorted(place, indptr[:-1])]
 
 
 def _driven(names: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[str]:

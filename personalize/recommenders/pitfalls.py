@@ -15,9 +15,7 @@ __all__ = ["random_split", "sampled_ranks"]
 _BLOCK = 128  # customers scored at once
 
 
-def random_split(
-    history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0
-) -> Trial:
+def random_split(history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0) -> Trial:
     """A trial that leaks: some purchases of every day are hidden, and the others teach what will be asked.
 
     Parameters
@@ -63,8 +61,9 @@ def sampled_ranks(
 
     Returns
     -------
-    DataFrame : model, full (share of the bought products that are among the customer's first k of all), sampled (among the first
-        k of the sample), full_place and sampled_place (1 is best), in the order of full
+    DataFrame : model, full (share of the bought products that are among the customer's first k of all), sampled
+        (among the first k of the sample), full_place and sampled_place (1 is best), in the order of full; no row
+        where nothing was to be found
 
     Notes
     -----
@@ -76,6 +75,8 @@ def sampled_ranks(
     Krichene and Rendle (2022), "On sampled metrics for item recommendation", CACM 65(7).
     """
     truth = trial.wanted(repeat)
+    if truth.empty:
+        return pd.DataFrame({name: [] for name in ("model", "full", "sampled", "full_place", "sampled_place")})
     customers = truth.customer_id.unique()
     customers = pd.Index(customers[np.unique(np.linspace(0, len(customers) - 1, max_customers).astype(int))])
     place, col = customers.get_indexer(truth.customer_id), trial.history.products.get_indexer(truth.product_id)
@@ -84,11 +85,13 @@ def sampled_ranks(
     place, col = place[asked], col[asked]
     drawn = _drawn(pool, len(col), negatives, np.random.default_rng(trial.seed))
     wrong = _not_bought(trial.history, trial.history.number(customers)[place], place, col, drawn)
+    allowed = np.isin(np.arange(len(trial.history.products)), pool)
+    want = Wanted(trial.history.number(customers), customers, allowed, repeat, len(allowed))
     rows = []
     for name, model in models.items():
         named = model.recommend(customers, trial.k, repeat=repeat, candidates=trial.candidates)
         full = _among(named, customers, trial.history, place, col)
-        better = _better(model, trial, customers, place, np.column_stack([col, drawn]), repeat)
+        better = _better(model, want, place, np.column_stack([col, drawn]))
         rows.append((name, full.mean(), ((better & wrong).sum(axis=1) < trial.k).mean()))
     table = pd.DataFrame(rows, columns=["model", "full", "sampled"])
     for name in ("full", "sampled"):
@@ -103,9 +106,7 @@ def _drawn(pool: np.ndarray, times: int, negatives: int, rng: np.random.Generato
     return rng.permuted(np.tile(pool, (times, 1)), axis=1)[:, :negatives]
 
 
-def _not_bought(
-    history: History, row: np.ndarray, place: np.ndarray, col: np.ndarray, drawn: np.ndarray
-) -> np.ndarray:
+def _not_bought(history: History, row: np.ndarray, place: np.ndarray, col: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """One flag a drawn product: is it none that the customer had bought or came to buy?"""
     wide, width = np.repeat(row, drawn.shape[1]), len(history.products)
     known = history.find(wide, drawn.ravel()).reshape(drawn.shape) >= 0
@@ -118,17 +119,14 @@ def _among(named: pd.DataFrame, customers: pd.Index, history: History, place: np
     return np.isin(place * width + col, lists)
 
 
-def _better(
-    model: Recommender, trial: Trial, customers: pd.Index, place: np.ndarray, col: np.ndarray, repeat: Repeat
-) -> np.ndarray:
+def _better(model: Recommender, want: Wanted, place: np.ndarray, col: np.ndarray) -> np.ndarray:
     """Is each product but the first of a row ranked before the first? Ties go to the more popular."""
-    buyers, better = trial.history.buyers[col], np.zeros((len(col), col.shape[1] - 1), dtype=bool)
-    allowed = np.isin(np.arange(len(trial.history.products)), trial.history.product_number(trial.candidates))
-    for start in range(0, len(customers), _BLOCK):
-        people = customers[start : start + _BLOCK]
-        want = Wanted(trial.history.number(people), people, allowed, repeat, len(allowed))
+    buyers, better = model.history_.buyers[col], np.zeros((len(col), col.shape[1] - 1), dtype=bool)
+    for start in range(0, len(want.row), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        part = Wanted(want.row[block], want.customers[block], want.allowed, want.repeat, want.k)
         here = np.flatnonzero((place >= start) & (place < start + _BLOCK))
-        score = model.eligible(want).toarray().astype(np.float32)[place[here, None] - start, col[here]]
+        score = model.eligible(part).toarray().astype(np.float32)[place[here, None] - start, col[here]]
         tied = (score[:, 1:] == score[:, :1]) & (buyers[here, 1:] > buyers[here, :1])
         better[here] = (score[:, 1:] > score[:, :1]) | tied
     return better

@@ -41,7 +41,7 @@ def reach(lists: pd.DataFrame, history: History, candidates: int) -> dict[str, f
         "coverage": len(shown) / max(candidates, 1),
         "gini": gini(shown, max(candidates, len(shown))),
         "popularity": float((history.buyers[col] / len(history.customers)).mean()),
-        "novelty": float(-np.log2(share).mean()),
+        "novelty": float(-np.log2(share).mean()) + 0.0,
         "diversity": _diversity(lists, history),
         "repeats": float((lists.slate == "buy again").mean()),
         "familiar": _familiar(lists, history),

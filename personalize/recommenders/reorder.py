@@ -101,15 +101,15 @@ class Reorder(Recommender):
     -----
     With t the last known day less `weeks`: the candidates of t are described by `Signs` of t and labelled by whether
     they were bought after t; nothing after t describes them. Each sign x enters as log(1 + x) and as sqrt(x),
-    standardised; score = estimated probability of a purchase within `weeks`. Shortlist, penalty (C = 0.01) and signs were chosen
-    on weeks 36 - 44 of Complete Journey, where the logistic model reaches NDCG@10 .515 and gradient boosting
-    (`HistGradientBoostingClassifier`, 100 trees) .512: with these signs what matters is additive, and trees
-    add variance.
+    standardised; score = estimated probability of a purchase within `weeks`. Shortlist, penalty (C = 0.01) and
+    signs were chosen on weeks 36 - 44 of Complete Journey, where the logistic model reaches NDCG@10 .515 and gradient
+    boosting (`HistGradientBoostingClassifier`, 100 trees of 15 leaves) .511: with these signs what matters is
+    additive, and trees add variance.
 
     References
     ----------
-    Liu, Singh (2016), "A recommender system based on next-basket reorder prediction"; Instacart Market Basket Analysis (2017), whose best solutions
-    classify customer-product pairs by signs of frequency, recency and gap.
+    McCullagh and Nelder (1989), "Generalized Linear Models", section 4.3 (logistic regression). Bhagat, Muralidharan,
+    Lobzhanidze, Vishwanath (2018), "Buy it again: modeling repeat purchase recommendations", KDD.
     """
 
     def __init__(
@@ -133,7 +133,9 @@ class Reorder(Recommender):
     def _learn(self, history: History) -> None:
         self.days_ = min(7 * self.weeks, history.span // 3)
         if not self.days_:
-            raise TableError(f"Reorder learns from what followed an earlier day: {history.span} days are too few, 3 are needed")
+            raise TableError(
+                f"Reorder learns from what followed an earlier day: {history.span} days are too few, 3 are needed"
+            )
         past = history.until(history.as_of - pd.Timedelta(days=self.days_))
         before = clone(self.first or TIFU()).fit_history(past)
         chosen = np.unique(np.linspace(0, len(past.customers) - 1, self.max_customers).astype(int))

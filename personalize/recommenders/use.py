@@ -114,7 +114,9 @@ def saleable(
     if offered_on is not None:
         keep &= _offered(tables, products, pd.Timestamp(offered_on).normalize())
     if not keep.any():
-        raise TableError(f"none of {len(products):,} products is left: categories {list(categories)}, offers on {offered_on}")
+        raise TableError(
+            f"none of {len(products):,} products is left: categories {list(categories)}, offers on {offered_on}"
+        )
     return products.product_id[keep].drop_duplicates().reset_index(drop=True)
 
 
