@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from personalize.association_rules.encoding import Baskets, encode
+from personalize.association_rules.rules import lengths
 
 
 def bundles(
@@ -12,7 +13,7 @@ def bundles(
     *,
     spend: pd.DataFrame | None = None,
     visits: pd.DataFrame | None = None,
-    k: int = 200,
+    k: int = 100,
 ) -> pd.DataFrame:
     """The sets of two to four products that belong together, those with most extra baskets first.
 
@@ -48,21 +49,21 @@ def bundles(
     if spend is not None:
         price = spend.set_index("product_id")["amount_per_basket"].astype(float).to_dict()
         table["bundle_amount"] = [sum(price.get(item, 0.0) for item in items) for items in table["itemset"]]
-    if visits is not None and len(table):
-        amount = visits.set_index("order_id")["amount"].reindex(data.order_ids).to_numpy(float)
-        table["basket_amount"] = [np.nanmean(amount[held]) for held in _held(data, table["itemset"])]
-        table["basket_times"] = table["basket_amount"] / np.nanmean(amount)
+    if visits is not None:
+        amount = visits.set_index("order_id")["amount"].astype(float).reindex(data.order_ids).reset_index(drop=True)
+        means = [amount.iloc[held].mean() for held in _held(data, table["itemset"])]
+        table = table.assign(basket_amount=np.array(means, float), basket_times=np.array(means, float) / amount.mean())
     return table.reset_index(drop=True)
 
 
 def _candidates(rules: pd.DataFrame) -> pd.DataFrame:
     """The sets whose rules are all accepted, one or more of them productive, and that are closed."""
     open_sets = set(rules.loc[rules["confidence"] == 1, "antecedent"])
-    accepted = rules[rules["accepted"] & (rules["antecedent"].str.len() <= 3)]
+    accepted = rules[rules["accepted"] & (lengths(rules["antecedent"]) <= 3)]
     sets = [tuple(a + b) for a, b in zip(accepted["antecedent"], accepted["consequent"], strict=True)]
     keys = pd.Series([tuple(sorted(items, key=str)) for items in sets], index=accepted.index, dtype=object)
     code, names = pd.factorize(keys)
-    whole = accepted.assign(itemset=keys, code=code, size=keys.str.len().astype(int))
+    whole = accepted.assign(itemset=keys, code=code, size=lengths(keys))
     met = np.bincount(code, minlength=len(names))[code] == whole["size"]
     adds = np.bincount(code, weights=whole["productive"], minlength=len(names))[code] > 0
     weakest = whole[met & adds].sort_values(["code", "extra"], kind="stable").drop_duplicates("code")

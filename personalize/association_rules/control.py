@@ -10,7 +10,7 @@ from personalize.association_rules.encoding import encode
 from personalize.association_rules.mining import mine
 from personalize.association_rules.next_product import NextProduct, next_product_trial
 from personalize.association_rules.null import shuffled
-from personalize.association_rules.rules import passes, rules
+from personalize.association_rules.rules import lengths, passes, rules
 
 THETAS = tuple(k / 10 for k in range(10, 51))
 
@@ -86,11 +86,10 @@ def by_length(real: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
     shuffled_lift, shuffled_adjusted_lift (medians, shuffled; nan where there is no such rule).
     """
     parts = [
-        table.groupby(table["antecedent"].str.len().astype(int) + 1)[["lift", "adjusted_lift"]].median()
-        for table in (real, control)
+        table.groupby(lengths(table["antecedent"]) + 1)[["lift", "adjusted_lift"]].median() for table in (real, control)
     ]
     joined = parts[0].join(parts[1].add_prefix("shuffled_"))
-    joined.insert(0, "rules", real["antecedent"].str.len().astype(int).add(1).value_counts())
+    joined.insert(0, "rules", pd.Series(lengths(real["antecedent"]) + 1).value_counts())
     return joined.rename_axis("products").reset_index()
 
 

@@ -37,7 +37,7 @@ def count_codes(data: Baskets, sets: np.ndarray, *, group: np.ndarray, groups: i
 
 def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarray, groups: int) -> list[np.ndarray]:
     """`count_codes` for several arrays of sets: a bit row an item, a bit a basket, groups in words of their own."""
-    from personalize.association_rules import kernels
+    from personalize.association_rules import tallies
 
     codes = np.unique(np.concatenate([np.empty(0, int), *(sets.ravel() for sets in levels if sets.shape[1] > 1)]))
     rank = np.full(len(data.labels), -1)
@@ -47,11 +47,11 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     slot, order = np.empty(data.n, np.int64), np.argsort(group, kind="stable")
     slot[order] = np.arange(data.n) + np.repeat(64 * ends[:-1] - (np.cumsum(inside) - inside), inside)
     rows = np.zeros((len(codes), int(ends[-1])), np.uint64)
-    kernels.bit_rows(data.starts, data.items, rank, slot, rows)
+    tallies.bit_rows(data.starts, data.items, rank, slot, rows)
     counts = [np.zeros((len(sets), groups), np.int64) for sets in levels]
     for sets, table in zip(levels, counts, strict=True):
         if sets.shape[1] > 1:
-            kernels.count_groups(rows, np.ascontiguousarray(rank[sets]), ends, table)
+            tallies.count_groups(rows, np.ascontiguousarray(rank[sets]), ends, table)
         else:
             lines = data.items * groups + group[data.basket]
             table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[sets[:, 0]]

@@ -11,7 +11,7 @@ from personalize.association_rules.counting import count_codes
 from personalize.association_rules.encoding import Baskets, encode
 from personalize.association_rules.judging import GROUPS, LEVEL, over_groups
 from personalize.association_rules.null import BasketSizeNull, null_of
-from personalize.association_rules.rules import pairs
+from personalize.association_rules.rules import lengths, pairs
 from personalize.tables import Tables
 
 LISTS = {"extra baskets": "extra", "baskets with both": "n", "confidence": "confidence", "lift": "lift"}
@@ -102,9 +102,9 @@ def kept(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Baskets of each group of customers that hold each set, and how many the null expects; 0 for unknown products."""
     n, hope = np.zeros((len(sets), GROUPS), np.float32), np.zeros(len(sets))
-    lengths, index = sets.str.len().to_numpy(int), pd.Index(data.labels, dtype=object)
-    for size in np.unique(lengths):
-        rows = np.flatnonzero(lengths == size)
+    sizes, index = lengths(sets), pd.Index(data.labels, dtype=object)
+    for size in np.unique(sizes):
+        rows = np.flatnonzero(sizes == size)
         codes = index.get_indexer(list(chain.from_iterable(sets.iloc[rows]))).reshape(-1, size)
         rows, codes = rows[(codes >= 0).all(axis=1)], codes[(codes >= 0).all(axis=1)]
         same = np.zeros(len(codes), int)
@@ -141,9 +141,9 @@ def lists_compared(
     per_thousand_low, per_thousand_high (of the later baskets).
     """
     data, rows = encode(later), []
-    null = null_of(data)
+    null, single = null_of(data), rules[lengths(rules["antecedent"]) == 1]
     for name, column in by.items():
-        usable = rules[rules["accepted"]] if column == "extra" else rules
+        usable = single[single["accepted"]] if column == "extra" else single
         best = pairs(usable).sort_values([column, "n"], ascending=False, kind="stable").head(k)
         total, reach = _extra(data, null, best["antecedent"] + best["consequent"])
         rows.append((name, len(best), total, total - reach, total + reach))

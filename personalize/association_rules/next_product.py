@@ -125,7 +125,7 @@ def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, ba
     ----------
     Krichene, Rendle (2022), On sampled metrics for item recommendation, CACM 65(7): all products are candidates.
     """
-    from personalize.association_rules import kernels
+    from personalize.association_rules import tallies
 
     data, rng = encode(later), np.random.default_rng(seed)
     usable = np.flatnonzero(data.sizes > 1)
@@ -133,7 +133,7 @@ def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, ba
     hidden = (data.starts[drawn] + rng.random(len(drawn)) * data.sizes[drawn]).astype(np.int64)
     known = {label: code for code, label in enumerate(model.labels_.tolist())}
     codes = np.array([known.get(label, -1) for label in data.labels.tolist()], np.int64)
-    ranks = kernels.hidden_ranks(
+    ranks = tallies.hidden_ranks(
         (data.starts, codes[data.items]), (drawn, hidden), (model.confidence_, model.lift_, model.plain_lift_), model.n_
     )
     found = np.where(ranks > 0, ranks, np.inf)
@@ -179,9 +179,9 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
 
 def together(data: Baskets, codes: np.ndarray) -> np.ndarray:
     """How many baskets hold each pair of the products `codes`."""
-    from personalize.association_rules import kernels
+    from personalize.association_rules import tallies
 
     rank = np.full(len(data.labels), -1)
     rank[codes] = np.arange(len(codes))
-    counts = kernels.pair_counts(data.starts, data.items, rank, len(codes))
+    counts = tallies.pair_counts(data.starts, data.items, rank, len(codes))
     return counts + counts.T - np.diag(np.diag(counts))

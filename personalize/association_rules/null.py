@@ -172,13 +172,13 @@ def shuffled(baskets: pd.DataFrame, *, seed: int, sweeps: int = 3) -> pd.DataFra
     ----------
     Gionis, Mannila, Mielikainen, Tsaparas (2007), Assessing data mining results via swap randomization.
     """
-    from personalize.association_rules import kernels
+    from personalize.association_rules import tallies
 
     data = encode(baskets)
     items, basket, starts = (part.astype(np.uint32) for part in (data.items, data.basket, data.starts))
     random = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
     for _ in range(sweeps if len(items) > 1 else 0):
-        kernels.swap(starts, items, basket, random)
+        tallies.swap(starts, items, basket, random)
     width = max(1, len(data.labels))
     items = np.sort(data.basket * width + items) - data.basket * width
     labels = pd.Series(data.labels).astype(baskets["product_id"].dtype)

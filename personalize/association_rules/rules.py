@@ -171,9 +171,14 @@ def passes(rules: pd.DataFrame, min_confidence: float, theta: float) -> pd.Serie
     return (rules["confidence"] >= min_confidence) & (rules["lift"] > theta)
 
 
+def lengths(sets: pd.Series) -> np.ndarray:
+    """How many items each of the tuples has."""
+    return np.fromiter(map(len, sets), int, count=len(sets))
+
+
 def pairs(rules: pd.DataFrame) -> pd.DataFrame:
     """The rules with one product on each side, each pair once: the direction of higher confidence."""
-    single = rules[rules["antecedent"].str.len() == 1]
+    single = rules[lengths(rules["antecedent"]) == 1]
     first, second = (single[side].str[0].to_list() for side in ("antecedent", "consequent"))
     codes = pd.factorize(pd.Series(first + second, dtype=object))[0].reshape(2, -1)
     pair = codes.min(axis=0) * (codes.max(initial=0) + 1) + codes.max(axis=0, initial=0)

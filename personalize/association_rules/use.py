@@ -10,6 +10,7 @@ from personalize.association_rules.judging import GROUPS, LEVEL, Q, benjamini_ho
 from personalize.association_rules.mining import tuples
 from personalize.association_rules.next_product import together
 from personalize.association_rules.null import null_of
+from personalize.association_rules.rules import lengths
 from personalize.tables import Tables
 
 
@@ -33,7 +34,7 @@ def cross_sell(rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = 
     Ranked by extra baskets, not by lift: lift is largest for the rarest pairs, which sell least. Extra baskets tell
     what goes together, not what an offer would add: that takes a test.
     """
-    pairs = rules[rules["accepted"] & (rules["antecedent"].str.len() == 1)]
+    pairs = rules[rules["accepted"] & (lengths(rules["antecedent"]) == 1)]
     single = pd.DataFrame({"product_id": pairs["antecedent"].str[0], "partner": pairs["consequent"].str[0]})
     table = pd.concat(
         [single, pairs[["n", "confidence", "adjusted_lift", "adjusted_low", "adjusted_high", "extra"]]], axis=1
@@ -115,13 +116,17 @@ def named(table: pd.DataFrame, tables: Tables, *, level: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    table : any table of this module, with antecedent, consequent, itemset, product_id, partner, other or because.
+    table : any table of this module, with antecedent, consequent, itemset, product_id, partner,
+        other, because, first or then.
     tables, level : as in `baskets`.
     """
     if level not in ("product", "product_id") or "products" not in tables:
         return table
     names = tables.products.to_pandas(["product_id", "name"]).set_index("product_id")["name"].to_dict()
-    sets, singles = ("itemset", "antecedent", "consequent"), ("product_id", "partner", "other", "because")
+    sets, singles = (
+        ("itemset", "antecedent", "consequent"),
+        ("product_id", "partner", "other", "because", "first", "then"),
+    )
     changed = {c: [tuple(names.get(item, item) for item in items) for items in table[c]] for c in sets if c in table}
     changed |= {c: [names.get(item, item) for item in table[c]] for c in singles if c in table}
     return table.assign(**changed)
