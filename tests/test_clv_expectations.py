@@ -132,9 +132,10 @@ def test_only_the_modified_model_lets_one_time_buyers_leave(calibration):
     assert (pz.clv.ModifiedBetaGeo().fit(calibration).p_alive(once) < 0.7).all()
 
 
-@pytest.mark.parametrize("model", [pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo])
+@pytest.mark.parametrize("model", MODELS)
 def test_purchase_probabilities_sum_to_one_and_have_the_expected_mean(model):
-    fit, n = model.at(r=0.6, alpha=5.0, a=0.8, b=2.4), np.arange(400)
+    params = {"r": 0.6, "alpha": 5.0, "a": 0.8, "b": 2.4, "s": 0.7, "beta": 9.0}
+    fit, n = model.at(**{name: params[name] for name in model.names}), np.arange(400)
     chance = fit.probability_of(n, 26.0)
     assert chance.sum() == pytest.approx(1, abs=1e-9)
     assert chance @ n == pytest.approx(fit.expected_from_start(26.0)[0], rel=1e-7)

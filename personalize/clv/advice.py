@@ -103,12 +103,8 @@ def regularity(tables: Tables, *, as_of: Any) -> float:
     Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times", Journal of Marketing
     Research 27(1).
     """
-    days = tables.until(as_of).query("clv_days")
-    gap = pd.to_datetime(days.day).groupby(days.customer_id).diff().dt.days
-    last = gap.dropna().groupby(days.customer_id).tail(2)
-    by = days.customer_id[last.index]
-    pairs = last.groupby(by).agg(["first", "sum", "size"])
-    share = (pairs["first"] / pairs["sum"])[pairs["size"] == 2]
+    gaps = tables.until(as_of).query("clv_gaps")
+    share = gaps.gap_before / (gaps.gap_before + gaps.gap)
     if len(share) < 30:
         return float("nan")
     variance = float(((share - 0.5) ** 2).mean())

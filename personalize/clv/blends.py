@@ -71,7 +71,8 @@ class Recalibrated(Forecast):
     Notes
     -----
     A Poisson regression of what came on the logarithm of what was forecast, both a week, from a cut as far back as the
-    horizon or half of the history, whichever is shorter. The order of customers, and so Gini and top decile, stays.
+    horizon or half of the history, whichever is shorter. Where the slope is above 0 the order of customers stays,
+    and so do Gini and top decile.
 
     References
     ----------

@@ -9,7 +9,7 @@ from scipy.special import betaln, digamma, expit, exprel, gammaln, logsumexp
 
 from personalize.clv.customers import check
 from personalize.clv.likelihood import fitted
-from personalize.clv.purchases import PurchaseModel, ladder, mean_gap
+from personalize.clv.purchases import PurchaseModel, ladder, mean_gap, mixed_poisson
 from personalize.clv.quadrature import survival_integral
 from personalize.tables import TableError
 
@@ -52,6 +52,24 @@ class ParetoNBD(PurchaseModel):
         fitted(self)
         r, alpha, s, beta = self.params_
         return r / alpha * _lifetime_within(np.atleast_1d(np.asarray(t, float)), s, beta)
+
+    def probability_of(self, n: np.ndarray, t: float) -> np.ndarray:
+        """Probability that a new customer makes exactly `n` repeat purchases in the first `t` units of time.
+
+        Notes
+        -----
+        Those who stay, and those who leave at u: P(n in t) (beta / (beta+t))^s + the integral over 0 < u < t of
+        P(n in u) s beta^s / (beta+u)^(s+1), by 64 Gauss-Legendre points in log(u + min(alpha, beta)).
+        """
+        fitted(self)
+        r, alpha, s, beta = self.params_
+        n = np.asarray(n, float)
+        nodes, weights = np.polynomial.legendre.leggauss(64)
+        near = min(alpha, beta)
+        u = near * np.exp(np.log1p(t / near) * (nodes + 1) / 2) - near
+        leaves = s / (beta + u) * np.exp(-s * np.log1p(u / beta)) * (u + near) * weights * np.log1p(t / near) / 2
+        gone = sum(w * mixed_poisson(n, at, r=r, alpha=alpha) for w, at in zip(leaves, u, strict=True))
+        return gone + mixed_poisson(n, t, r=r, alpha=alpha) * np.exp(-s * np.log1p(t / beta))
 
     def _start(self, data: np.ndarray) -> Mapping[str, float]:
         gap = mean_gap(data)

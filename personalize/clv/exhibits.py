@@ -72,17 +72,14 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     ----------
     Fader, Hardie and Lee (2005), figure 3.
     """
-    days = tables.query("clv_days")
+    days = tables.query("clv_tracking", as_of=pd.Timestamp(as_of).normalize())
     start, length = tables.start, unit_days(unit)
-    day = (pd.to_datetime(days.day) - start).dt.days
-    first = day.groupby(days.customer_id).transform("min")
-    followed = first <= (pd.Timestamp(as_of).normalize() - start).days
+    day = (pd.to_datetime(days.day) - start).dt.days.to_numpy()
     weeks = np.arange(1, ((tables.end - start).days + 1) // 7 + 1)
-    repeats = np.sort(day[followed & (day > first)].to_numpy())
-    counted = np.searchsorted(repeats, 7 * weeks, side="left")
-    born, customers = np.unique(first[followed & (day == first)], return_counts=True)
-    age = np.clip(7 * weeks[:, None] - 1 - born[None, :], 0, None) / length
-    expected = model.expected_from_start(age.ravel()).reshape(age.shape) @ customers
+    counted = np.append(0, np.cumsum(days.repeats))[np.searchsorted(day, 7 * weeks, side="left")]
+    born = days.born.to_numpy() > 0
+    age = np.clip(7 * weeks[:, None] - 1 - day[None, born], 0, None) / length
+    expected = model.expected_from_start(age.ravel()).reshape(age.shape) @ days.born.to_numpy()[born]
     kinds = {"counted": counted.astype(float), "expected": expected}
     parts = [
         pd.DataFrame({"week": weeks, "purchases": v, "in_week": np.diff(v, prepend=0.0), "kind": k})

@@ -108,6 +108,11 @@ def ladder(x: np.ndarray, r: float) -> np.ndarray:
     return at_counts(lambda n: (gammaln(r + n) - gammaln(r), digamma(r + n) - digamma(r)), x)
 
 
+def mixed_poisson(n: np.ndarray, t: np.ndarray | float, *, r: float, alpha: float) -> np.ndarray:
+    """Probability of `n` purchases in `t` while a customer stays, rates Gamma(r, alpha)."""
+    return np.exp(ladder(n, r)[0] - gammaln(n + 1) + n * np.log(t / (alpha + t)) - r * np.log1p(t / alpha))
+
+
 class NBD(PurchaseModel):
     """Everybody stays for ever: purchases are Poisson with gamma rates. The model without dropout, a yardstick.
 
@@ -124,8 +129,15 @@ class NBD(PurchaseModel):
 
     def expected_from_start(self, t: np.ndarray) -> np.ndarray:
         """Expected repeat purchases of a new customer in the first `t` units of time: t r / alpha."""
+        fitted(self)
         r, alpha = self.params_
-        return np.asarray(t, float) * r / alpha
+        return np.atleast_1d(np.asarray(t, float)) * r / alpha
+
+    def probability_of(self, n: np.ndarray, t: float) -> np.ndarray:
+        """Probability that a new customer makes exactly `n` repeat purchases in the first `t` units of time."""
+        fitted(self)
+        r, alpha = self.params_
+        return mixed_poisson(np.asarray(n, float), t, r=r, alpha=alpha)
 
     def _start(self, data: np.ndarray) -> Mapping[str, float]:
         return {"r": 1.0, "alpha": mean_gap(data)}
@@ -197,7 +209,7 @@ class BetaGeo(PurchaseModel):
         fitted(self)
         r, alpha, a, b = self.params_
         n, z, k = np.asarray(n, float), t / (alpha + t), self._chances_before
-        count = np.exp(ladder(n, r)[0] - gammaln(n + 1) + n * np.log(z) - r * np.log1p(t / alpha))
+        count = mixed_poisson(n, t, r=r, alpha=alpha)
         at_least = np.where(n > 0, betainc(np.maximum(n, 1), r, z), 1.0)
         left = np.exp(betaln(a + 1, np.maximum(b + n + k - 1, 1e-300)) - betaln(a, b)) * at_least
         return np.exp(betaln(a, b + n + k) - betaln(a, b)) * count + np.where(n + k > 0, left, 0.0)
