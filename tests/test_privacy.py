@@ -30,7 +30,9 @@ MIN_CELL = 10  # the notebooks' default
 # Columns of shown tables that may hold a small whole number because they do not count customers. Anything else may not.
 NO_CUSTOMERS = {
     **dict.fromkeys(["cluster", "score", "cohorts", "groups", "n segments"], "names or counts groups, never who is in"),
-    **dict.fromkeys(["months later", "days", "quiet days", "recency days", "last day", "days behind"], "time"),
+    **dict.fromkeys(
+        ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"], "time"
+    ),
     **dict.fromkeys(
         ["products", "size", "itemsets", "closed", "maximal", "rules", "shuffled", "real"], "products, rules"
     ),
@@ -38,8 +40,9 @@ NO_CUSTOMERS = {
     **dict.fromkeys(["distinct", "breaches", "rows", "dropped", "kept"], "values, rows or promises of the data"),
     **dict.fromkeys(["mean", "median", "variance", "std", "q05", "q25", "q75", "q95", "skew"], "statistics of many"),
     **dict.fromkeys(["ndcg", "z", "gap", "lift", "ratio", "times equal"], "ratios"),
-    **dict.fromkeys(["mean clv", "mean orders", "mean spend"], "averages of many"),
 }
+AVERAGES = ("mean ", "median ")  # columns that begin so are statistics of many
+NO_PEOPLE = {"%", "days", "weeks", "hours", "orders", "lines", "products", "rows"}  # units of a column
 OTHER_UNITS = {"lines", "orders", "days", "products", "rows"}  # of a column `n` beside a column `unit`
 PEOPLE = "customers?|buyers?|shoppers?|households?|people|persons?"
 FEW = re.compile(
@@ -149,7 +152,8 @@ def _small_cells(table, min_cell: int) -> Iterator[str]:
     shares = {"known"} if ("known in", "") in heads else set()  # of rows whose value is known in another table
     for row in table[1:]:
         for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
-            counted = kind == "number" and unit != "%" and head not in {*NO_CUSTOMERS, *shares}
+            counted = kind == "number" and unit not in NO_PEOPLE and head not in {*NO_CUSTOMERS, *shares}
+            counted = counted and not head.startswith(AVERAGES)
             if head == "n" and unit_at is not None and row[unit_at][1] in OTHER_UNITS:
                 continue
             if counted and re.fullmatch(r"\d+", text) and 0 < int(text) < min_cell:
@@ -321,7 +325,8 @@ def test_a_small_group_in_a_reading_is_found(copy, kind):
 @pytest.mark.parametrize(
     "text",
     [_table("customers", 10), _table("customers", 0), _table("cluster", 3), _table("customers", 4, "<small>%</small>"),
-     "10 customers", "The best 1,009 customers", "0.5 customers a day"],
+     _table("median orders", 3), _table("since", 4, "<small>days</small>"), "10 customers", "The best 1,009 customers",
+     "0.5 customers a day"],
 )  # fmt: skip
 def test_what_is_no_small_group_is_not_reported(copy, text):
     _in_page(copy, text)

@@ -196,6 +196,46 @@ def test_changed_data_notebooks_and_code_each_have_their_reason(shop, notebook_f
     assert _reason(shop) == "notebook changed; package changed"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "order"),
+    [({"00_good": 9.0, "01_bad": 1.0}, ["00_good", "01_bad"]), ({"00_good": 1.0, "01_bad": 9.0}, ["01_bad", "00_good"]),
+     ({"01_bad": 9.0}, ["00_good", "01_bad"]), ({}, ["01_bad", "00_good"])],
+)  # fmt: skip
+def test_the_notebook_that_took_longest_starts_first_and_before_it_what_was_never_timed(made, tmp_path, seconds, order):
+    from personalize.report.runner import Run
+
+    run = Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", tmp_path, made.lines.append)
+    run.store.manifest["reports"] = {name: {"seconds": value} for name, value in seconds.items()}
+    assert [notebook.name for notebook in run._longest_first(run.chosen)] == order
+
+
+def test_data_that_take_long_to_read_are_time_in_which_the_kernels_get_ready(made, tmp_path, monkeypatch):
+    from personalize.report import runner
+
+    def slow(source, real=runner.sources.prepare):
+        deadline = time.monotonic() + 20
+        while not started and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return real(source)
+
+    started = []
+    monkeypatch.setattr(runner.sources, "prepare", slow)
+    monkeypatch.setattr(runner.Nursery, "start", lambda self: started.append(self))
+    assert runner.Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", tmp_path, print).prepared
+    assert started
+
+
+def test_a_module_is_absent_only_for_the_imports_of_the_block(monkeypatch):
+    monkeypatch.delitem(sys.modules, "wave", raising=False)
+    with pytest.raises(ImportError), warm.absent("wave"):
+        import wave  # noqa: F401
+    import wave
+
+    with warm.absent("wave"):
+        assert sys.modules["wave"] is wave, "what is loaded stays"
+    assert sys.modules["wave"] is wave
+
+
 def test_the_place_of_a_source_is_no_part_of_its_key(shop, monkeypatch):
     monkeypatch.chdir(shop.folder)
     from personalize.report.runner import Run

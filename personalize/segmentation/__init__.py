@@ -16,7 +16,7 @@ from personalize.segmentation.attempt import Refused, attempt, attempt_table
 from personalize.segmentation.auc import compare_auc
 from personalize.segmentation.choice import NumberOfSegments, choose_n_segments
 from personalize.segmentation.churn import Churn, contest
-from personalize.segmentation.clusters import KMeansSegments
+from personalize.segmentation.clusters import KMeansSegments, warm
 from personalize.segmentation.contest import ChurnReport
 from personalize.segmentation.glossary import about, in_words, layout, with_intervals
 from personalize.segmentation.methods import compare_methods
@@ -35,5 +35,5 @@ __all__ = [
     "attempt_table", "attributes", "choose_n_segments", "compare_auc", "compare_methods", "contest",
     "contrast", "differences", "facts", "foresight", "hindsight", "in_words", "information_gain", "layout",
     "migration", "newcomers", "outcome", "overview", "profile", "quarter", "segment_map", "tastes",
-    "what_came_next", "with_intervals",
+    "warm", "what_came_next", "with_intervals",
 ]  # fmt: skip

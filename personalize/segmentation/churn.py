@@ -20,7 +20,7 @@ from personalize.segmentation.rulecard import information_gain, tree_leaves, wil
 from personalize.tables import TableError, Tables
 
 Model = Literal["logistic", "svm", "tree"]
-_METRICS = ("recency_days", "frequency", "monetary")
+_METRICS = ["recency_days", "frequency", "monetary"]
 _FEWEST = 20
 _DEPTH, _LEAF = 4, 0.05
 _NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
@@ -111,12 +111,12 @@ class Churn(BaseEstimator):
         self.covariance_ = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design + penalty)
 
     def _grow(self, table: pd.DataFrame, silent: np.ndarray) -> None:
-        x, least = table[list(_METRICS)].to_numpy(float), max(_FEWEST, int(np.ceil(_LEAF * len(table))))
+        x, least = table[_METRICS].to_numpy(float), max(_FEWEST, int(np.ceil(_LEAF * len(table))))
         grown = DecisionTreeClassifier(criterion="entropy", max_depth=_DEPTH, min_samples_leaf=least, random_state=0)
         self.tree_ = grown.fit(x, silent)
-        whole = [pd.api.types.is_integer_dtype(table[name]) for name in list(_METRICS)]
+        whole = [pd.api.types.is_integer_dtype(table[name]) for name in _METRICS]
         leaf, rows = self.tree_.apply(x), []
-        for node, rule in tree_leaves(self.tree_.tree_, list(_METRICS), whole):
+        for node, rule in tree_leaves(self.tree_.tree_, _METRICS, whole):
             hits, n = int(silent[leaf == node].sum()), int((leaf == node).sum())
             low, high = wilson(hits, n)
             rows.append({"rule": rule, "customers": n, "silent": hits / n, "silent_low": low, "silent_high": high})
@@ -143,7 +143,7 @@ class Churn(BaseEstimator):
     def chance(self, table: pd.DataFrame) -> np.ndarray:
         """The chance of silence of each row of a table of features."""
         if self.model == "tree":
-            return self.tree_.predict_proba(table[list(_METRICS)].to_numpy(float))[:, 1]
+            return self.tree_.predict_proba(table[_METRICS].to_numpy(float))[:, 1]
         z = (self._logs(table) - self.mean_) / self.scale_
         return 1 / (1 + np.exp(-(self.intercept_ + (z * self.coef_).sum(axis=1))))
 
@@ -157,9 +157,9 @@ class Churn(BaseEstimator):
         self._require_fitted()
         if self.model == "tree":
             shares = self.tree_.tree_.value[:, 0, 1]
-            text = scoring_sql.tree(self.tree_.tree_, list(_METRICS), shares)
+            text = scoring_sql.tree(self.tree_.tree_, _METRICS, shares)
         else:
-            z = scoring_sql.standardised(list(_METRICS), self.mean_, self.scale_, log=True)
+            z = scoring_sql.standardised(_METRICS, self.mean_, self.scale_, log=True)
             text = scoring_sql.logistic(z, self.coef_, self.intercept_)
         return f"select customer_id, {text} as churn from {relation}"
 
@@ -181,7 +181,7 @@ class Churn(BaseEstimator):
         if self.model == "tree":
             return self.leaves_.copy()
         slope = np.log(2) / self.scale_
-        found = pd.DataFrame({"feature": list(_METRICS), "odds_ratio": np.exp(self.coef_ * slope)})
+        found = pd.DataFrame({"feature": _METRICS, "odds_ratio": np.exp(self.coef_ * slope)})
         if self.model == "svm":
             return found
         half = 1.96 * np.sqrt(np.diag(self.covariance_)[:-1]) * slope
@@ -189,7 +189,7 @@ class Churn(BaseEstimator):
         return found.assign(odds_ratio_low=low, odds_ratio_high=high)
 
     def _logs(self, table: pd.DataFrame) -> np.ndarray:
-        raw = table[list(_METRICS)].to_numpy(float)
+        raw = table[_METRICS].to_numpy(float)
         return np.sign(raw) * np.log1p(np.abs(raw))
 
     def _require_fitted(self) -> None:

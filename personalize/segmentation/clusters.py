@@ -214,6 +214,11 @@ def feature_names(table: pd.DataFrame) -> list[str]:
     return names
 
 
+def warm() -> None:
+    """Compile the inner loops, or find them compiled: run once at set-up, so that no report waits for it."""
+    settle(good_centers(np.array([[0.0], [1.0], [9.0]]), 2, seed=0, starts=1), np.array([[0.0]]), tol=0.0)
+
+
 def best_centers(z: np.ndarray, k: int, *, seed: int) -> np.ndarray:
     """Centres of the best of 30 runs, followed until nothing moves."""
     if len(z) <= SEED_SAMPLE:
