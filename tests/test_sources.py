@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import personalize as pz
+from personalize.simulate import large
 from personalize.sources import guess
 from personalize.sources.spec import parse, read
 from personalize.tables import TableError
@@ -178,6 +179,23 @@ def test_xlsx_parquet_gzip_and_globs_give_the_same_tables(tmp_path):
         pd.testing.assert_frame_equal(pz.load(tmp_path / "shop.yml").orders.to_pandas(), plain, obj=other)
 
 
+@pytest.mark.parametrize("keep", [1.0, 0.5])
+def test_a_damaged_part_of_several_is_named_nothing_is_left_and_a_rerun_completes(tmp_path, keep):
+    source = large(tmp_path / "log", lines=300_000)
+    part = tmp_path / "log" / "orders-0000.parquet"
+    good = part.read_bytes()
+    part.with_name("orders-0001.parquet").write_bytes(good)
+    third = len(good) // 3
+    part.write_bytes((good[:third] + bytes(4000) + good[third + 4000 :])[: int(keep * len(good))])
+    with pytest.raises(
+        TableError, match=r"orders-0000\.parquet is (damaged: copy it again|no readable \.parquet file)"
+    ):
+        pz.load(source)
+    assert not list((tmp_path / "cache").iterdir())
+    part.write_bytes(good)
+    assert pz.load(source).orders.count() == 600_000
+
+
 def test_rows_keep_the_order_of_their_files_whatever_the_threads(tmp_path):
     rows = pd.DataFrame({"customer": 1, "order": range(400_000), "product": 5, "qty": 1, "amount": 2.5})
     rows["time"] = pd.Timestamp("2024-01-01")
@@ -232,6 +250,14 @@ def test_all_problems_of_a_source_file_come_in_one_message():
         "columns.order_id' is missing",
     ):
         assert words in str(error.value)
+
+
+def test_an_engine_and_a_sample_that_make_no_sense_are_told_with_all_other_problems():
+    document = {"name": "Shop", "tables": {}, "engine": {"name": "flink", "cores": 2}, "sample": 2.0}
+    with pytest.raises(TableError) as error:
+        parse(document, "shop.yml", Path())
+    for part in ("'name' must be", "'orders'", "'engine' must be duckdb", "'engine.cores'", "'sample' must be a share"):
+        assert part in str(error.value)
 
 
 def test_dates_in_parameters_arrive_as_text():

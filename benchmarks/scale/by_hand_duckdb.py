@@ -42,7 +42,8 @@ clock.stage("convert")
 found |= one("""select sum(f) as purchases, sum(m) as monetary,
     sum(date_diff('day', last_day, (select max(day) from orders))) as recency
     from (select customer_id, max(day) filter (not is_return) as last_day, count(*) filter (not is_return) as f,
-          sum(amount) as m from orders where customer_id is not null group by customer_id) where last_day is not null""")
+          sum(amount) as m from orders where customer_id is not null group by customer_id)
+    where last_day is not null""")
 clock.stage("rfm")
 found |= one("""select count(*) as orders, sum(products) as products_of_orders, count(distinct day) as days,
     count(case when products >= 2 and not is_return then 1 end) as mixed_orders, count_if(is_return) as return_orders,

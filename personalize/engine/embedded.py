@@ -1,5 +1,6 @@
 """DuckDB, the engine in the box: one file or none, a memory limit, and a folder to spill to."""
 
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -54,16 +55,19 @@ class DuckDB:
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
             return self._connection.execute(sql)
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise self._room(error) from None
+        except duckdb.Error as error:
+            raise self._clear(error) from None
 
-    def _room(self, error: duckdb.Error) -> Exception:
-        """The same error, or ours where memory and the spill folder are both used up."""
-        if not isinstance(error, duckdb.OutOfMemoryException) and not any(text in str(error) for text in _FULL):
+    def _clear(self, error: duckdb.Error) -> Exception:
+        """The same error, or ours where memory and disk are used up, or a file is damaged."""
+        text = " ".join(str(error).split())
+        if damaged := re.search(r'Failed to read file "([^"]+)": (.*)', text):
+            return TableError(f"{Path(damaged[1]).name} is damaged: copy it again ({damaged[2][:160]})")
+        if not isinstance(error, duckdb.OutOfMemoryException) and not any(words in text for words in _FULL):
             return error
         return TableError(
             f"no room left to work in: memory is used up and the spill folder ({self._spill}) takes no more "
-            f"({' '.join(str(error).split())[:160]}). Free some disk, or write in the source file: "
+            f"({text[:160]}). Free some disk, or write in the source file: "
             "engine: {name: duckdb, memory: 4GB, spill: /a/larger/disk}"
         )
 
@@ -80,8 +84,8 @@ class DuckDB:
                         "aggregate in SQL, or raise max_rows on purpose"
                     )
                 chunks.append(result.fetch_df_chunk(500))
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            raise self._room(error) from None
+        except duckdb.Error as error:
+            raise self._clear(error) from None
         return pd.concat(chunks[:-1], ignore_index=True) if len(chunks) > 2 else chunks[0]
 
     def columns(self, relation: str) -> list[str]:
