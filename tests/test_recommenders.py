@@ -189,7 +189,7 @@ def test_two_customers_and_two_products_are_enough_or_refused_in_words(name):
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(1, 28)), min_size=3, max_size=40))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_any_small_shop_gets_complete_ordered_lists_or_a_clear_refusal(rows):
     tables = pz.load({"orders": orders_of([(c, p, f"2024-01-{day:02}") for c, p, day in rows])})
     for name in ("most popular", "personal frequency", "tifu", "item knn", "ease"):

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_limits
 
 import personalize as pz
 from personalize.recommenders import (
@@ -66,7 +67,7 @@ def test_history_knows_products_that_were_never_sold():
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 31)), min_size=1, max_size=30))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_decayed_frequency_equals_the_sum_over_orders(rows):
     history = History.load(shop([*rows, (0, 0, 31)]), as_of="2024-01-31")
     decayed = history.matrix(history.decayed(2)).toarray()
@@ -169,6 +170,16 @@ def test_ease_solves_the_ridge_regression_of_each_product_on_the_others():
         ridge = np.linalg.solve(gram, bought[:, others].T @ bought[:, j])
         assert model.weights_[others, j] == pytest.approx(ridge, abs=1e-5)
         assert model.weights_[j, j] == 0
+
+
+def test_weights_do_not_depend_on_the_number_of_threads():
+    rng = np.random.default_rng(0)
+    tables = shop([(c, p, 1) for c in range(300) for p in np.flatnonzero(rng.random(200) < 0.2)])
+    with threadpool_limits(2, "blas"):
+        many = EASE().fit(tables, as_of="2024-01-01").weights_
+    with threadpool_limits(1, "blas"):
+        one = EASE().fit(tables, as_of="2024-01-01").weights_
+    assert (many == one).all()
 
 
 def test_ease_tells_its_memory_before_it_starts():

@@ -14,6 +14,7 @@ from personalize.tables import TableError
 
 __all__ = ["Likelihood", "at_counts", "group_rows"]
 
+_FLAT = 1e-4  # curvature of the log-likelihood (log parameters) below which a direction is not identified
 _TOO_BAD = 1e10  # objective where the likelihood is not finite, so that the line search turns back
 
 
@@ -192,7 +193,7 @@ class Likelihood:
         for _ in range(5):
             value, slope = self._objective(log_theta, data, counts)
             hessian = self._hessian(log_theta, data, counts)
-            if np.linalg.eigvalsh(hessian)[0] <= 1e-10:
+            if np.linalg.eigvalsh(hessian)[0] * counts.sum() < _FLAT:
                 break
             move = np.clip(log_theta - np.linalg.solve(hessian, slope), *bounds.T)
             if not self._objective(move, data, counts)[0] <= value + 1e-12:
@@ -217,7 +218,7 @@ class Likelihood:
     def _covariance(self, log_theta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
         """Inverse Hessian, in the parameters themselves; NaN when the likelihood is flat in some direction."""
         theta = np.exp(log_theta)
-        if self.at_bound_ or np.linalg.eigvalsh(hessian)[0] < 1e-4:
+        if self.at_bound_ or np.linalg.eigvalsh(hessian)[0] < _FLAT:
             return np.full_like(hessian, np.nan)
         return np.outer(theta, theta) * np.linalg.inv(hessian)
 

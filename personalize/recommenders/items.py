@@ -13,6 +13,7 @@ import pandas as pd
 from scipy import sparse
 from scipy.linalg.blas import ssyrk
 from scipy.linalg.lapack import spotrf, spotri
+from threadpoolctl import threadpool_limits
 
 from personalize.recommenders.base import Recommender, Wanted, at_least
 from personalize.recommenders.behaviour import check
@@ -257,8 +258,9 @@ class EASE(_ItemWeights):
             block = np.asfortranarray(bought[start : start + _BLOCK].toarray().T)
             gram = ssyrk(1, block, beta=1, c=gram, lower=1, overwrite_c=1)
         gram[np.diag_indices_from(gram)] += self.l2
-        factor, bad = spotrf(gram, lower=1, overwrite_a=1)
-        inverse, bad = spotri(factor, lower=1, overwrite_c=1) if not bad else (factor, bad)
+        with threadpool_limits(1, "blas"):  # the last digits would depend on the number of threads
+            factor, bad = spotrf(gram, lower=1, overwrite_a=1)
+            inverse, bad = spotri(factor, lower=1, overwrite_c=1) if not bad else (factor, bad)
         if bad:
             raise TableError(f"EASE cannot invert its matrix with l2 = {self.l2}: raise l2")
         below, diagonal = np.tril(inverse, -1), np.diag(inverse)
