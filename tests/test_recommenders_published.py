@@ -57,7 +57,7 @@ def test_friends_serve_lastfm_customers_without_history_far_better_than_populari
 
 @pytest.mark.skipif(not LASTFM.exists(), reason="needs the HetRec 2011 Last.fm files")
 def test_tags_add_to_ease_on_lastfm():
-    """Weight and penalty were chosen on a fifth of the training purchases held out in the same way."""
+    """The penalty is the published one; an inner split also picks weight .6; the shortlist was seen to matter here."""
     orders = lastfm()
     draw = pd.Series(np.random.RandomState(42).rand(len(orders)))
     place, size = (draw.groupby(orders.customer_id).transform(how) for how in ("rank", "size"))

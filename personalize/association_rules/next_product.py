@@ -171,7 +171,8 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
         for name, gain in (("hit", rank <= k), ("mrr", 1 / rank)):
             sums, sizes = np.bincount(group, weights=gain), np.bincount(group)
             reach = over_groups((sums.sum() - sums) / np.maximum(len(part) - sizes, 1)) if len(sizes) > 1 else np.nan
-            row |= {name: float(gain.mean()), f"{name}_low": gain.mean() - reach, f"{name}_high": gain.mean() + reach}
+            low, high = np.clip([gain.mean() - reach, gain.mean() + reach], 0, 1)
+            row |= {name: float(gain.mean()), f"{name}_low": low, f"{name}_high": high}
         rows.append(row)
     names = ["way", "baskets", "first", "hit", "hit_low", "hit_high", "mrr", "mrr_low", "mrr_high"]
     return pd.DataFrame(rows, columns=names)
