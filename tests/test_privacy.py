@@ -30,6 +30,7 @@ MIN_CELL = 10  # the notebooks' default
 # Columns of shown tables that may hold a small whole number because they do not count customers. Anything else may not.
 NO_CUSTOMERS = {
     **dict.fromkeys(["cluster", "score", "cohorts", "groups", "n segments"], "names or counts groups, never who is in"),
+    **dict.fromkeys(["full place", "sampled place", "rank"], "places in an order"),
     **dict.fromkeys(
         ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"], "time"
     ),

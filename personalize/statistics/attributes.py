@@ -84,18 +84,7 @@ class Attributes:
         """`values`, narrow enough to read: attribute, value, customers, spend, effect and its interval (low, high),
         superiority, p_means and p_ranks (both adjusted)."""
         names = {"effect_low": "low", "effect_high": "high", "p_adjusted": "p_means", "p_rank_adjusted": "p_ranks"}
-        kept = [
-            "attribute",
-            "value",
-            "customers",
-            "spend",
-            "effect",
-            "low",
-            "high",
-            "superiority",
-            "p_means",
-            "p_ranks",
-        ]
+        kept = "attribute value customers spend effect low high superiority p_means p_ranks".split()
         return self.values.drop(columns=["low", "high"]).rename(columns=names)[kept]
 
     def residuals(self, attribute: str) -> pd.DataFrame:
@@ -135,7 +124,8 @@ def attributes(tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_
     given = tables.customers.to_pandas()
     joined = people.merge(given, on="customer_id", how="left", indicator=True, suffixes=("", "_given"))
     has = (joined["_merge"] == "both").to_numpy()
-    known = {c: _named(joined.loc[has, c if c not in people.columns else f"{c}_given"]) for c in given.columns[1:]}
+    names = given.columns.drop("customer_id")
+    known = {c: _named(joined.loc[has, c if c not in people.columns else f"{c}_given"]) for c in names}
     kept = {name: values for name, values in known.items() if values.nunique() <= max_values}
     found = [_crossed(name, values, joined[has]) for name, values in kept.items()]
     table = pd.concat(found or [_crossed("", pd.Series([], dtype=object), joined[:0])], ignore_index=True)
