@@ -73,9 +73,12 @@ def _candidates(rules: pd.DataFrame) -> pd.DataFrame:
 
 def _held(data: Baskets, sets: pd.Series) -> list[np.ndarray]:
     """The baskets that hold each set."""
-    order = np.argsort(data.items, kind="stable")
-    ends = np.append(0, np.cumsum(data.item_counts))
     code = {label: k for k, label in enumerate(data.labels.tolist())}
+    asked = np.zeros(len(data.labels), bool)
+    asked[[code[item] for items in sets for item in items]] = True
+    lines = np.flatnonzero(asked[data.items])
+    order = lines[np.argsort(data.items[lines], kind="stable")]
+    ends = np.append(0, np.cumsum(np.where(asked, data.item_counts, 0)))
     found = []
     for items in sets:
         rows = [data.basket[order[ends[code[item]] : ends[code[item] + 1]]] for item in items]

@@ -39,8 +39,10 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     """`count_codes` for several arrays of sets: a bit row an item, a bit a basket, groups in words of their own."""
     from personalize.association_rules import tallies
 
-    codes = np.unique(np.concatenate([np.empty(0, int), *(sets.ravel() for sets in levels if sets.shape[1] > 1)]))
     rank = np.full(len(data.labels), -1)
+    for sets in (sets for sets in levels if sets.shape[1] > 1):
+        rank[sets] = 0
+    codes = np.flatnonzero(rank == 0)
     rank[codes] = np.arange(len(codes))
     inside = np.bincount(group, minlength=groups)
     ends = np.concatenate([[0], np.cumsum((inside + 63) // 64)])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from personalize.association_rules.counting import count_codes
+from personalize.association_rules.counting import count_codes, count_levels
 from personalize.association_rules.encoding import Baskets, encode
 from personalize.association_rules.judging import GROUPS, LEVEL, over_groups
 from personalize.association_rules.null import BasketSizeNull, null_of
@@ -51,12 +51,14 @@ def _held_out(rules: pd.DataFrame, data: Baskets) -> tuple[pd.DataFrame, np.ndar
     """`holdout`, and for each rule how its later adjusted lift would be with each group of customers left out."""
     null = null_of(data)
     sides = [rules["antecedent"] + rules["consequent"], rules["antecedent"], rules["consequent"]]
-    (both, hope), (first, hope_first), (second, _) = (_recounted(data, null, side) for side in sides)
-    n, n_first, n_second = (counts.sum(axis=1) for counts in (both, first, second))
+    counts, hopes, place = _recounted(data, null, pd.concat(sides, ignore_index=True))
+    both, first, second = np.split(place, len(sides))
+    n, n_first, n_second = (counts.sum(axis=1)[side] for side in (both, first, second))
+    left = counts.sum(axis=1, keepdims=True) - counts
     with np.errstate(divide="ignore", invalid="ignore"):
-        chance = np.minimum(hope / hope_first, 1.0)
+        chance = np.minimum(hopes[both] / hopes[first], 1.0)
         lift, adjusted = n * data.n / (n_first * n_second), n / (n_first * chance)
-        without = ((n[:, None] - both) / (n_first[:, None] - first)) / chance[:, None]
+        without = left[both] / left[first] / chance[:, None]
     table = rules[["antecedent", "consequent", "accepted", "lift", "adjusted_lift"]].assign(
         n_later=n.astype(int),
         n_antecedent_later=n_first.astype(int),
@@ -99,21 +101,35 @@ def kept(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-    """Baskets of each group of customers that hold each set, and how many the null expects; 0 for unknown products."""
-    n, hope = np.zeros((len(sets), GROUPS), np.float32), np.zeros(len(sets))
+def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Baskets of each group of customers with each different set, how many the null expects, and each set's row.
+
+    The last row, all 0, is that of sets with an unknown product.
+    """
     sizes, index = lengths(sets), pd.Index(data.labels, dtype=object)
-    for size in np.unique(sizes):
+    flat, starts = index.get_indexer(list(chain.from_iterable(sets))), np.cumsum(sizes) - sizes
+    place, found, stored = np.full(len(sets), -1), [], 0
+    for size in np.flatnonzero(np.bincount(sizes)):
         rows = np.flatnonzero(sizes == size)
-        codes = index.get_indexer(list(chain.from_iterable(sets.iloc[rows]))).reshape(-1, size)
-        rows, codes = rows[(codes >= 0).all(axis=1)], codes[(codes >= 0).all(axis=1)]
-        same = np.zeros(len(codes), int)
-        for column in codes.T:  # number the sets: rules share antecedents and consequents
-            _, one, same = np.unique(same * len(index) + column, return_index=True, return_inverse=True)
-        if len(codes):
-            n[rows] = count_codes(data, codes[one], group=_groups(data), groups=GROUPS)[same]
-            hope[rows] = null.expected(codes[one])[same]
-    return n, hope
+        codes = np.sort(flat[starts[rows][:, None] + np.arange(size)], axis=1)
+        known = codes[:, 0] >= 0
+        different, same = _different(codes[known], width=len(index))
+        place[rows[known]] = stored + same
+        stored += len(different)
+        found.append(different)
+    counts = count_levels(data, found, group=_groups(data), groups=GROUPS)
+    hopes = [null.expected(codes) for codes in found]
+    return np.concatenate([*counts, np.zeros((1, GROUPS))], dtype=np.float32), np.concatenate([*hopes, [0.0]]), place
+
+
+def _different(codes: np.ndarray, *, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows of codes below `width`, and which of them each row is: rules share sets."""
+    same = np.zeros(len(codes), int)
+    for column in codes.T:
+        same = pd.factorize(same * width + column)[0]
+    one = np.empty(same.max(initial=-1) + 1, int)
+    one[same] = np.arange(len(codes))
+    return codes[one], same
 
 
 def _groups(data: Baskets) -> np.ndarray:

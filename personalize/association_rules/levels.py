@@ -52,8 +52,7 @@ def group_lifts(baskets: pd.DataFrame, groups: pd.Series, *, k: int = 12, min_ex
     -------
     DataFrame, groups by groups: 1 is twice as often as expected, -1 half as often, 0 as expected.
     """
-    upper = baskets[["order_id"]].assign(product_id=baskets["product_id"].map(groups)).dropna()
-    data = encode(upper)
+    data = _groups_alone(encode(baskets), groups)
     codes = np.sort(np.argsort(-data.item_counts, kind="stable")[:k])
     expected = null_of(data).expected_pairs(codes)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -104,6 +103,18 @@ def cross_level(baskets: pd.DataFrame, groups: pd.Series, *, min_count: int) -> 
         [pd.DataFrame({"product_id": data.labels[item], "group": np.asarray(names)[other]}), table], axis=1
     )
     return table.sort_values("extra", ascending=False, kind="stable", ignore_index=True)
+
+
+def _groups_alone(data: Baskets, groups: pd.Series) -> Baskets:
+    """The groups of the products in each basket, each once; baskets without any are left out."""
+    group, names = pd.factorize(groups.reindex(data.labels), sort=True)
+    of_line, width = group[data.items], max(1, len(names))
+    held = np.zeros(data.n * width, bool)
+    held[(data.basket * width + of_line)[of_line >= 0]] = True
+    basket, items = np.divmod(np.flatnonzero(held), width)
+    sizes = np.bincount(basket, minlength=data.n)
+    starts = np.append(0, np.cumsum(sizes[sizes > 0]))
+    return Baskets(np.asarray(names, dtype=object), starts, items, data.order_ids[sizes > 0])
 
 
 def _with_groups(data: Baskets, group: np.ndarray, n_groups: int) -> Baskets:

@@ -1,7 +1,6 @@
 """Choose and check: every forecast from an earlier day, scored on the weeks that followed."""
 
 from collections.abc import Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -12,7 +11,7 @@ from personalize import features
 from personalize.clv.blends import Blend, Recalibrated
 from personalize.clv.customers import outcome
 from personalize.clv.dropout import ParetoNBD
-from personalize.clv.forecasts import BuyTillYouDie, NaiveRate, ZeroForecast
+from personalize.clv.forecasts import BuyTillYouDie, NaiveRate, ZeroForecast, refitted
 from personalize.clv.purchases import NBD, BetaGeo, ModifiedBetaGeo
 from personalize.clv.records import WEEK, Records
 from personalize.clv.regression import WindowRegression
@@ -185,7 +184,7 @@ def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mappin
     fits, refused = {}, []
     for name, model in (models or contestants()).items():
         try:
-            fits[name] = copy(model).fit(records, as_of=day, horizon=horizon)
+            fits[name] = refitted(model, records, as_of=day, horizon=horizon)
         except TableError as error:
             refused.append({"model": name, "reason": " ".join(str(error).split())})
     if not fits:

@@ -1,5 +1,6 @@
 """One regression, six error families: least squares, generalised linear models, a hurdle, boosted trees."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -67,19 +68,20 @@ def _hurdle(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[s
     some = y > 0
     amount, _ = _log_link(y[some], x[some], x_now, power=_POWERS["gamma"])
     weights = amount["coefficients"].estimate.to_numpy()
-    both = [np.exp(_design(part) @ weights) * _chance(some, x, part) for part in (x, x_now)]
+    chances = _chance(some, x, (x, x_now))
+    both = [np.exp(_design(part) @ weights) * chance for part, chance in zip((x, x_now), chances, strict=True)]
     return amount | _closeness(y, both[0]), both[1]
 
 
-def _chance(some: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> np.ndarray:
+def _chance(some: np.ndarray, x: pd.DataFrame, parts: Sequence[pd.DataFrame]) -> list[np.ndarray]:
     """Probability of buying at all: a logit, lightly held back so that clear-cut customers do not break it."""
     from sklearn.linear_model import LogisticRegression
 
     if some.all():
-        return np.ones(len(x_now))
+        return [np.ones(len(part)) for part in parts]
     spread = x.std(axis=0).to_numpy() + 1e-12
     logit = LogisticRegression(C=100.0).fit(x.to_numpy() / spread, some)
-    return logit.predict_proba(x_now.to_numpy() / spread)[:, 1]
+    return [logit.predict_proba(part.to_numpy() / spread)[:, 1] for part in parts]
 
 
 def _trees(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:

@@ -1,6 +1,6 @@
 """Forecasts of each customer's next weeks: the contract, naive rates, and probability models."""
 
-from copy import copy
+from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -92,13 +92,14 @@ class BuyTillYouDie(Forecast):
         self.spend = spend
 
     def _learn(self, records: Records) -> None:
-        self.summary_ = records.summary(self.as_of_)
-        self.purchases_ = records.fitted(self.purchases or BetaGeo(), self.as_of_)
+        model = self.purchases or BetaGeo()
+        self.summary_, self.purchases_ = records.summary(self.as_of_), records.fitted(model, self.as_of_)
+        self._orders = partial(records.purchases, model, self.as_of_, self.horizon_)
         self.spend_ = records.fitted(self.spend or GammaGamma(), self.as_of_)
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """Expected purchases, or those times the expected spend a purchase, by customer_id."""
-        orders = self.purchases_.expected_purchases(self.horizon_)
+        orders = self._orders()
         return (orders if what == "orders" else orders * self.spend_.expected_spend()).rename(f"expected_{what}")
 
     def simulate(self, *, n: int = 400, seed: int = 0, spread: bool = True) -> np.ndarray:
@@ -131,4 +132,4 @@ class BuyTillYouDie(Forecast):
 
 def refitted(model: Forecast, records: Records, *, as_of: pd.Timestamp, horizon: int) -> Forecast:
     """A copy of the forecast, fitted on another day."""
-    return copy(model).fit(records, as_of=as_of, horizon=horizon)
+    return records.forecast(model, pd.Timestamp(as_of).normalize(), int(horizon))

@@ -38,8 +38,17 @@ class Records:
 
     def fitted(self, model: Any, as_of: pd.Timestamp) -> Any:
         """A copy of the model of purchases or spend, fitted on the summary."""
-        how = tuple(sorted((name, str(value)) for name, value in vars(model).items()))
-        return self._once((type(model), how, as_of), lambda: copy(model).fit(self.summary(as_of)))
+        return self._once((*_settings(model), as_of), lambda: copy(model).fit(self.summary(as_of)))
+
+    def purchases(self, model: Any, as_of: pd.Timestamp, horizon: int) -> pd.Series:
+        """Expected purchases of each customer in the `horizon` weeks after `as_of`, by the model fitted then."""
+        key = ("purchases", *_settings(model), as_of, horizon)
+        return self._once(key, lambda: self.fitted(model, as_of).expected_purchases(horizon))
+
+    def forecast(self, model: Any, as_of: pd.Timestamp, horizon: int) -> Any:
+        """A copy of the forecast, fitted on the day `as_of`."""
+        key = ("forecast", *_settings(model), as_of, horizon)
+        return self._once(key, lambda: copy(model).fit(self, as_of=as_of, horizon=horizon))
 
     def windows(self, as_of: pd.Timestamp, weeks: Sequence[int], *, until: pd.Timestamp | None = None) -> pd.DataFrame:
         """Spend and purchase days of each known customer in the last weeks, and in the days after up to `until`.
@@ -68,6 +77,11 @@ class Records:
         if key not in self._kept:
             self._kept[key] = make()
         return self._kept[key]
+
+
+def _settings(model: Any) -> tuple:
+    """What a model is before it is fitted: equal for equal models, and kept alive by the fitted copy."""
+    return type(model), tuple(sorted((name, str(value)) for name, value in vars(model).items()))
 
 
 def weeks_between(start: pd.Timestamp, last: pd.Timestamp) -> int:
