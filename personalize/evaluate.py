@@ -368,11 +368,10 @@ def _draws(n: int, n_boot: int, seed: int) -> sparse.csr_array:
 
 
 def _counts(drawn: np.ndarray) -> sparse.csr_array:
-    """How often each customer is in each resample: resamples x customers."""
+    """Resamples x customers: a one for every draw; what is drawn twice stands there twice, and adds up."""
     times, n = drawn.shape
-    cells = np.bincount((drawn + n * np.arange(times)[:, None]).ravel(), minlength=drawn.size).reshape(times, n)
-    return sparse.csr_array(cells.astype(float))
+    return sparse.csr_array((np.ones(drawn.size), drawn.ravel(), n * np.arange(times + 1)), shape=(times, n))
 
 
 def _resample(rng: np.random.Generator, n: int, times: int) -> np.ndarray:
-    return rng.integers(0, n, (times, n))
+    return rng.integers(0, n, (times, n), dtype=np.int32)

@@ -50,10 +50,7 @@ def board(trial):
 def lists_of(history, pairs):
     row, col = (np.array(numbers) for numbers in zip(*pairs, strict=True))
     pair = history.find(row, col)
-    slate = np.where(pair >= 0, "buy again", "discover")
-    return pd.DataFrame(
-        {"customer_id": history.customers[row], "_row": row, "_col": col, "_pair": pair, "slate": slate}
-    )
+    return pd.DataFrame({"_place": row, "_row": row, "_col": col, "_pair": pair})
 
 
 def test_reach_of_two_lists_by_hand():

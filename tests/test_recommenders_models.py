@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 import personalize as pz
@@ -19,8 +20,9 @@ from personalize.recommenders import (
     PersonalFrequency,
     Social,
     UserKNN,
+    kernels,
 )
-from personalize.recommenders.base import at_least
+from personalize.recommenders.base import arrays, at_least
 from personalize.recommenders.content import words
 from personalize.tables import TableError
 
@@ -295,3 +297,47 @@ def test_a_model_learns_again_when_a_parameter_changes():
     model = PersonalFrequency(None).fit_history(history)
     assert model.recommend([1]).product_id.tolist() == [5, 6]
     assert model.set_params(half_life_weeks=0.5).fit_history(history).recommend([1]).product_id.tolist() == [6, 5]
+
+
+# --- compiled loops ----------------------------------------------------------------------------------------
+
+
+def test_the_compiled_neighbours_and_their_blend_are_the_plain_sums():
+    rng = np.random.default_rng(4)
+    wide = sparse.csr_array(sparse.random(40, 300, density=0.1, random_state=3, format="csr"))
+    first = arrays(wide), arrays(sparse.csr_array(wide.T.tocsr()))
+    cosine = (wide @ wide.T).toarray()
+    np.fill_diagonal(cosine, 0)
+    found = kernels.nearest(np.arange(40), np.zeros((40, 40)), *first, 5)
+    lowest = np.sort(cosine, axis=1)[:, -5]
+    assert all(set(found[i]) == set(np.flatnonzero(cosine[i] >= lowest[i])) for i in range(40))
+    near = np.where(rng.random(found.shape) < 0.2, -2, found).astype(np.int32)
+    indptr, col, data = kernels.blend(np.arange(40), near, (0.7, 0.06), (first[0], first[0]), 300)
+    plain = [0.7 * wide[[i]].toarray()[0] + 0.06 * wide[near[i][near[i] >= 0]].toarray().sum(axis=0) for i in range(40)]
+    assert sparse.csr_array((data, col, indptr), shape=(40, 300)).toarray() == pytest.approx(np.array(plain))
+
+
+def test_the_compiled_best_keeps_the_k_highest_and_their_ties_of_what_may_be_named():
+    scores = arrays(sparse.csr_array(np.array([[5.0, 4, 4, 3, -1], [1, 0, 2, 9, 0]])))
+    allowed = np.array([True, True, True, False, True])
+    bought = np.array([0, 1]), np.array([1, 2]), np.array([0, 2], np.int32), np.array([True, True])
+    place, col, _ = kernels.best(scores, allowed, bought, 0, 2)
+    assert list(zip(place, col, strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]
+    place, col, _ = kernels.best(scores, allowed, bought, 1, 1)
+    assert list(zip(place, col, strict=True)) == [(0, 1), (0, 2), (1, 0)], "not what was bought"
+    place, col, _ = kernels.best(scores, allowed, bought, 2, 9)
+    assert list(zip(place, col, strict=True)) == [(0, 0), (1, 2)], "only what was bought"
+
+
+def test_warming_up_loads_what_the_models_call():
+    kernels.warm()
+    loops = [kernels.nearest, kernels.blend, kernels.likest, kernels.best]
+    ready = [list(loop.signatures) for loop in loops]
+    tea = pd.DataFrame({"product_id": [5, 6, 7], "name": ["green tea", "black tea", "green oil"]})
+    history = History.load(
+        shop([(1, 5, 1), (1, 6, 1), (2, 5, 1), (2, 7, 1), (3, 6, 2)], products=tea), as_of="2024-01-02"
+    )
+    for model in (TIFU(), EASE(), Content(min_products=1), Hybrid(TIFU(), EASE())):
+        for repeat in ("allow", "new", "due"):
+            assert len(model.fit_history(history).recommend(k=2, repeat=repeat)) >= 0
+    assert [list(loop.signatures) for loop in loops] == ready, "anything else is compiled while a customer waits"

@@ -22,6 +22,8 @@ __all__ = ["Recommender", "Wanted"]
 Repeat = Literal["allow", "new", "due"]
 _REPEATS = ("allow", "new", "due")
 _BLOCK = 1024  # customers scored at once
+_NUMBERS = ("_place", "rank", "score", "_row", "_col", "_pair")
+_SLATES = pd.Index(["buy again", "discover"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,28 +112,40 @@ class Recommender(BaseEstimator, ABC):
         Products of equal score are ordered by the customer's latest purchase, then by number of buyers, then
         by id. Only scores above 0 count; places left over are filled with what sells best, except for "due".
         """
-        lists = self._lists(customers, k, repeat, candidates)
-        return lists.assign(reason=self._reasons(lists))[
-            ["customer_id", "rank", "product_id", "score", "slate", "reason"]
-        ]
+        ids = self.history_.customers if self._ready(k, repeat) and customers is None else pd.Index(customers).unique()
+        lists = self.lists(ids, k, repeat, self._allowed(candidates))
+        return pd.DataFrame(
+            {
+                "customer_id": ids[lists._place],
+                "rank": lists["rank"],
+                "product_id": self.history_.products[lists._col],
+                "score": lists.score,
+                "slate": _SLATES[(lists._pair < 0).astype(int)],
+                "reason": self._reasons(lists),
+            }
+        )
 
-    def _lists(self, customers: Any, k: int, repeat: Repeat, candidates: Any) -> pd.DataFrame:
+    def _ready(self, k: int, repeat: Repeat) -> bool:
         if not hasattr(self, "history_"):
             raise TableError(f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first")
         if repeat not in _REPEATS or k < 1:
             raise TableError(f"repeat = {repeat!r} and k = {k}: repeat is one of {_REPEATS}, k is 1 or more")
-        allowed = self._allowed(candidates)
-        ids = self.history_.customers if customers is None else pd.Index(customers).unique()
-        row = self.history_.number(ids)
-        cuts = [slice(i, i + _BLOCK) for i in range(0, len(ids), _BLOCK)]
-        blocks = [self._block(Wanted(row[cut], ids[cut], allowed, repeat, k)) for cut in cuts]
-        return pd.concat([_empty(self.history_), *blocks], ignore_index=True)
+        return True
+
+    def lists(self, customers: pd.Index, k: int, repeat: Repeat, allowed: np.ndarray) -> pd.DataFrame:
+        """The lists of `recommend` in numbers: _place (of the customer among those asked for), rank, score, and _row,
+        _col and _pair (numbers of customer, product and pair in the history, -1 for none)."""
+        row = self.history_.number(customers)
+        cuts = range(0, len(customers), _BLOCK)
+        wants = (Wanted(row[i : i + _BLOCK], customers[i : i + _BLOCK], allowed, repeat, k) for i in cuts)
+        blocks = [self._block(want, start) for start, want in zip(cuts, wants, strict=True)]
+        if not blocks:
+            return pd.DataFrame({name: np.zeros(0, dtype=float if name == "score" else int) for name in _NUMBERS})
+        return pd.DataFrame(dict(zip(_NUMBERS, map(np.concatenate, zip(*blocks, strict=True)), strict=True)))
 
     def _allowed(self, candidates: Any) -> np.ndarray:
         if candidates is None:
             return self.history_.buyers > 0
-        if isinstance(candidates, np.ndarray) and candidates.dtype == bool:  # one flag a product, from a trial
-            return candidates
         ids = candidates["product_id"] if isinstance(candidates, pd.DataFrame) else candidates
         number = self.history_.product_number(ids)
         if not (number >= 0).any():
@@ -140,28 +154,16 @@ class Recommender(BaseEstimator, ABC):
         allowed[number[number >= 0]] = True
         return allowed
 
-    def _block(self, want: Wanted) -> pd.DataFrame:
-        history = self.history_
+    def _block(self, want: Wanted, start: int) -> tuple[np.ndarray, ...]:
         place, col, score = self.best(want)
         if want.repeat != "due":
             place, col, score = self._fill(want, place, col, score)
-        pair = history.find(want.row[place], col)
-        return pd.DataFrame(
-            {
-                "customer_id": want.customers[place],
-                "rank": _run_numbers(place),
-                "product_id": history.products[col],
-                "score": score,
-                "slate": np.where(pair >= 0, "buy again", "discover"),
-                "_row": want.row[place],
-                "_col": col,
-                "_pair": pair,
-            }
-        )
+        row = want.row[place]
+        return place + start, _run_numbers(place), score, row, col, self.history_.find(row, col)
 
     def best(self, want: Wanted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Place in the block, product number and score of each customer's best products, in final order."""
-        return _best(self.eligible(want), want, self.history_)
+        return _best(sparse.csr_array(self._score(want)), want, self.history_)
 
     def eligible(self, want: Wanted) -> sparse.csr_array:
         """Scores above 0 of the products that may be named: customers of the block x products."""
@@ -236,19 +238,20 @@ class Recommender(BaseEstimator, ABC):
 
 
 def _best(scores: sparse.csr_array, want: Wanted, history: History) -> tuple:
-    k = want.k
-    keep = np.ones(scores.nnz, dtype=bool)
-    data = scores.data.astype(np.float32)  # differences beyond 7 digits are ties, whatever the machine
-    for a, b in zip(scores.indptr[:-1], scores.indptr[1:], strict=True):
-        if b - a > k:
-            keep[a:b] = at_least(data[a:b], k)
-    place = np.repeat(np.arange(len(want.row)), np.diff(scores.indptr))[keep]
-    col, data = scores.indices[keep], data[keep]
+    from personalize.recommenders import kernels
+
+    bought = history.bought(want.row, due=want.repeat == "due")
+    place, col, data = kernels.best(arrays(scores), want.allowed, bought, _REPEATS.index(want.repeat), want.k)
     pair = history.find(want.row[place], col)
     idle = np.where(pair >= 0, history.last[pair], np.iinfo(np.int32).max)
     order = np.lexsort([col, -history.buyers[col], idle, -data, place])
-    order = order[_run_numbers(place[order]) <= k]
-    return place[order], col[order], data[order].astype(float)
+    order = order[_run_numbers(place[order]) <= want.k]
+    return place[order].astype(int), col[order].astype(int), data[order].astype(float)
+
+
+def arrays(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The matrix as the kernels take it."""
+    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data
 
 
 def at_least(values: np.ndarray, k: int) -> np.ndarray:
@@ -270,13 +273,6 @@ def kept(scores: sparse.csr_array, keep: np.ndarray) -> sparse.csr_array:
     """The matrix without the entries that are not flagged."""
     indptr = np.r_[0, np.cumsum(keep)][scores.indptr]
     return sparse.csr_array((scores.data[keep], scores.indices[keep], indptr), shape=scores.shape)
-
-
-def _empty(history: History) -> pd.DataFrame:
-    numbers = {name: np.zeros(0, dtype=int) for name in ("rank", "_row", "_col", "_pair")}
-    ids = {"customer_id": history.customers[:0], "product_id": history.products[:0]}
-    frame = pd.DataFrame({**ids, **numbers, "score": np.zeros(0), "slate": np.zeros(0, dtype=str)})
-    return frame[["customer_id", "rank", "product_id", "score", "slate", "_row", "_col", "_pair"]]
 
 
 def _habits(history: History, pair: np.ndarray) -> Iterator[str]:

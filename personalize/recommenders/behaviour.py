@@ -7,14 +7,14 @@ is; any model has to beat `PersonalFrequency` before it earns its place.
 import numpy as np
 from scipy import sparse
 
-from personalize.recommenders.base import Recommender, Wanted, at_least, kept
+from personalize.recommenders.base import Recommender, Wanted, arrays, at_least, kept
 from personalize.recommenders.history import History
 from personalize.tables import TableError
 
 __all__ = ["TIFU", "MostPopular", "PersonalFrequency", "UserKNN"]
 
 _NOBODY = -2  # a place among the neighbours that nobody takes
-_FULL, _CELLS = 600, 20_000_000  # columns, and cells, that are held as a full array to compare customers
+_CELLS = 20_000_000  # cells that are held as a full array to compare customers
 
 
 class MostPopular(Recommender):
@@ -115,44 +115,62 @@ class UserKNN(Recommender):
         )
 
     def _learn(self, history: History) -> None:
-        self.frequency_ = history.matrix(history.decayed(self.half_life_weeks))
+        same = history.as_of, self.half_life_weeks, self.components
+        self.frequency_, self._often, self._rarely, self._rarely_by_product = history.once(
+            ("compared", *same), lambda: self._compared(history)
+        )
+        self.favourites_ = history.once(("favourites", *same, self.favourites), self._liked)
+        self._found = history.once(
+            ("neighbours", *same, self.neighbours),
+            lambda: np.full((len(history.customers), self._asked), -1, dtype=np.int32),
+        )
+
+    def _compared(self, history: History) -> tuple:
+        """The frequencies, and what customers are compared by: full columns, the others, and these by column."""
+        frequency = history.matrix(history.decayed(self.half_life_weeks))
+        unit = unit_rows(frequency)
+        if self.components is not None:
+            unit = unit_rows(_principal(unit, self.components))
+        often, rarely = _split(unit)
+        return frequency, often, rarely, rarely.T.tocsr()
+
+    def _liked(self) -> sparse.csr_array:
+        """The frequencies of each customer's favourites."""
         runs = zip(self.frequency_.indptr[:-1], self.frequency_.indptr[1:], strict=True)
         keep = [at_least(self.frequency_.data[a:b], self.favourites) for a, b in runs]
-        self.favourites_ = kept(self.frequency_, np.concatenate(keep))
-        self._unit = unit_rows(self.frequency_)
-        if self.components is not None:
-            self._unit = unit_rows(_principal(self._unit, self.components))
-        self._often, self._rarely = _split(self._unit)
-        self._rarely_by_product = self._rarely.T.tocsr()
-        key = ("neighbours", history.as_of, self.neighbours, self.half_life_weeks, self.components)
-        self._found = history.once(key, lambda: np.full((len(history.customers), self._asked), -1, dtype=np.int32))
+        return kept(self.frequency_, np.concatenate(keep))
 
     @property
     def _asked(self) -> int:
         return max(1, min(self.neighbours, len(self.history_.customers) - 1))
 
     def _score(self, want: Wanted) -> sparse.csr_array:
-        return self._near(want.row) @ self.favourites_
+        return self._blend(want.row, 0.0)
 
-    def _near(self, row: np.ndarray) -> sparse.csr_array:
-        """Customers x customers: an equal share for each of the most similar others."""
+    def _blend(self, row: np.ndarray, own: float) -> sparse.csr_array:
+        """The customers' own frequencies, and the mean of the neighbours'."""
+        from personalize.recommenders import kernels
+
+        width, share = len(self.history_.products), (1 - own) / self._asked
+        matrices = arrays(self.frequency_), arrays(self.favourites_)
+        indptr, col, data = kernels.blend(row, self._near(row), (own, share), matrices, width)
+        return sparse.csr_array((data, col, indptr), shape=(len(row), width))
+
+    def _near(self, row: np.ndarray) -> np.ndarray:
+        """Numbers of the most similar others of each customer, below 0 where there are none."""
         known = row[row >= 0]
         missing = known[self._found[known, 0] == -1]
-        rows = max(1, _CELLS // self._unit.shape[0])
+        rows = max(1, _CELLS // self._often.shape[0])
         for start in range(0, len(missing), rows):
             self._found[missing[start : start + rows]] = self._nearest(missing[start : start + rows])
-        near = np.where((row >= 0)[:, None], self._found[row], _NOBODY)
-        place, rank = np.nonzero(near >= 0)
-        share = np.full(len(place), 1 / self._asked)
-        return sparse.csr_array((share, (place, near[place, rank])), shape=(len(row), self._unit.shape[0]))
+        return np.where((row >= 0)[:, None], self._found[row], _NOBODY)
 
     def _nearest(self, row: np.ndarray) -> np.ndarray:
         """Numbers of the most similar others, `_NOBODY` where fewer are similar at all."""
-        cosine = (self._rarely[row] @ self._rarely_by_product).toarray() + self._often[row] @ self._often.T
-        np.round(cosine, 9, out=cosine)  # differences beyond 9 digits are ties, whatever the machine
-        cosine[np.arange(len(row)), row] = 0
-        near = np.argpartition(-cosine, self._asked - 1, axis=1)[:, : self._asked]
-        return np.where(np.take_along_axis(cosine, near, axis=1) > 0, near, _NOBODY)
+        from personalize.recommenders import kernels
+
+        cosines = self._often[row] @ self._often.T
+        return kernels.nearest(row, cosines, arrays(self._rarely), arrays(self._rarely_by_product), self._asked)
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         return ["bought by customers with similar baskets"] * len(row)
@@ -195,7 +213,7 @@ class TIFU(UserKNN):
         check(self, own=0 <= self.own <= 1)
 
     def _score(self, want: Wanted) -> sparse.csr_array:
-        return self.own * self.frequency_[want.row] + (1 - self.own) * super()._score(want)
+        return self._blend(want.row, float(self.own))
 
 
 def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
@@ -207,8 +225,8 @@ def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
 
 def _split(matrix: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array]:
     """The fullest columns as a full array, which multiplies faster, and the others."""
-    full = np.argsort(-np.bincount(matrix.indices, minlength=matrix.shape[1]), kind="stable")
-    full = full[: min(_FULL, _CELLS // matrix.shape[0])]
+    size = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    full = np.argsort(-size, kind="stable")[: min(int((4 * size > matrix.shape[0]).sum()), _CELLS // matrix.shape[0])]
     rest = np.ones(matrix.shape[1], dtype=bool)
     rest[full] = False
     return matrix[:, full].toarray(), kept(matrix, rest[matrix.indices])

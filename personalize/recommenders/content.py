@@ -10,7 +10,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from personalize.recommenders.base import Recommender, Wanted, at_least
+from personalize.recommenders.base import Recommender, Wanted, arrays
 from personalize.recommenders.behaviour import check, unit_rows
 from personalize.recommenders.history import History
 from personalize.tables import TableError
@@ -84,6 +84,7 @@ class Content(Recommender):
                 f"no word occurs in {self.min_products} of the {len(texts):,} different product texts: "
                 "give the products longer texts, or lower min_products"
             ) from None
+        self._by_word = self.vectors_.T.tocsr()
         self._bought = history.matrix()
         weight = history.matrix(history.decayed(self.half_life_weeks))
         profile = weight @ self._belongs(np.ones(len(self.group_), dtype=bool)) @ self.vectors_
@@ -97,27 +98,31 @@ class Content(Recommender):
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         belongs, rows = self._belongs(want.allowed), max(1, _CELLS // self.vectors_.shape[0])
-        asked = np.ones(belongs.shape[1], dtype=bool) if want.repeat == "due" else belongs.sum(axis=0) > 0
+        if want.repeat != "due":
+            return self._likest(belongs, want) @ belongs.T
         cuts = [want.row[i : i + rows] for i in range(0, len(want.row), rows)]
-        return sparse.csr_array(sparse.vstack([self._near(row, belongs, np.flatnonzero(asked), want) for row in cuts]))
+        return sparse.csr_array(sparse.vstack([self._near(row) for row in cuts]))
 
-    def _near(self, row: np.ndarray, belongs: sparse.csr_array, asked: np.ndarray, want: Wanted) -> sparse.csr_array:
-        cosine = np.zeros((len(row), self.vectors_.shape[0]))
-        cosine[:, asked] = (self.profiles_[row] @ self.vectors_[asked].T).toarray()
-        bought = self._bought[row]
-        if want.repeat == "due":
-            place = np.repeat(np.arange(len(row)), np.diff(bought.indptr))
-            return sparse.csr_array(
-                (cosine[place, self.group_[bought.indices]], bought.indices, bought.indptr), bought.shape
-            )
-        free = np.broadcast_to(belongs.sum(axis=0), cosine.shape)
-        if want.repeat == "new":
-            place, cells = np.repeat(np.arange(len(row)), np.diff(bought.indptr)), cosine.shape
-            seen = want.allowed[bought.indices]
-            known = place[seen] * cells[1] + self.group_[bought.indices[seen]]
-            free = free - np.bincount(known, minlength=cosine.size).reshape(cells)
-        cosine[free <= 0] = 0
-        return sparse.csr_array(np.where(at_least(cosine, want.k), cosine, 0)) @ belongs.T
+    def _likest(self, belongs: sparse.csr_array, want: Wanted) -> sparse.csr_array:
+        """Customers x texts: the cosines of the k nearest texts that still have a product to name."""
+        from personalize.recommenders import kernels
+
+        free = belongs.sum(axis=0).astype(np.int64)
+        start, end, col, _ = self.history_.bought(want.row)
+        if want.repeat != "new":
+            end = start
+        bought = start, end, col, want.allowed[col], self.group_.astype(np.int64)
+        matrices = arrays(self.profiles_), arrays(self._by_word)
+        found = kernels.likest(want.row, matrices, bought, free, want.k)
+        return sparse.csr_array((found[2], found[1], found[0]), shape=(len(want.row), len(free)))
+
+    def _near(self, row: np.ndarray) -> sparse.csr_array:
+        """The cosine of each customer with what the customer bought."""
+        cosine, bought = (self.profiles_[row] @ self.vectors_.T).toarray(), self._bought[row]
+        place = np.repeat(np.arange(len(row)), np.diff(bought.indptr))
+        return sparse.csr_array(
+            (cosine[place, self.group_[bought.indices]], bought.indices, bought.indptr), bought.shape
+        )
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         """The word that the product shares most with the customer's purchases."""

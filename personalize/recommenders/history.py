@@ -147,6 +147,12 @@ class History:
         """The pairs of one customer number; none for -1."""
         return slice(self._indptr[row], self._indptr[row + 1]) if row >= 0 else slice(0, 0)
 
+    def bought(self, row: np.ndarray, *, due: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Where the pairs of each customer number begin and end, and of all pairs the product and a flag: is it due?"""
+        known = row >= 0
+        flags = self.due if due else np.ones(len(self.col), dtype=bool)
+        return self._indptr[row] * known, self._indptr[row + 1] * known, self.col, flags
+
     @cached_property
     def due(self) -> np.ndarray:
         """One flag a pair: bought at least twice, and the usual gap between purchases has passed."""
@@ -283,13 +289,17 @@ def _text(tables: Tables, products: pd.Index) -> pd.Series:
             f"more of {', '.join(_TEXTS)}"
         )
     known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
-    text = pd.Series("", index=products)
+    at, same, said = pd.Index(known.product_id).get_indexer(products), np.zeros(len(products), dtype=int), []
     for name in columns:
         code, values = pd.factorize(known[name])
         plain = pd.Series(values, dtype=str).str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
-        said = np.append(plain.to_numpy(object), "")[code]
-        text = text + " " + pd.Series(said, index=known.product_id, dtype=str).reindex(products, fill_value="")
-    return text.str.replace(r" +", " ", regex=True).str.strip()
+        code = np.where(at >= 0, code[at], -1)
+        said.append((np.append(plain.to_numpy(object), ""), code))
+        same = pd.factorize(same * (len(values) + 1) + code)[0]  # equal for products whose columns are all equal
+    _, first, back = np.unique(same, return_index=True, return_inverse=True)
+    parts = zip(*(plain[code[first]] for plain, code in said), strict=True)
+    text = np.array([" ".join(filter(None, part)) for part in parts], dtype=object)
+    return pd.Series(text[back], index=products, dtype=str)
 
 
 def _kinds(tables: Tables, products: pd.Index) -> np.ndarray | None:

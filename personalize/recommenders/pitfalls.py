@@ -89,8 +89,8 @@ def sampled_ranks(
     want = Wanted(trial.history.number(customers), customers, allowed, repeat, len(allowed))
     rows = []
     for name, model in models.items():
-        named = model.recommend(customers, trial.k, repeat=repeat, candidates=trial.candidates)
-        full = _among(named, customers, trial.history, place, col)
+        named, width = model.lists(customers, trial.k, repeat, allowed), len(allowed)
+        full = np.isin(place * width + col, named._place * width + named._col)
         better = _better(model, want, place, np.column_stack([col, drawn]))
         rows.append((name, full.mean(), ((better & wrong).sum(axis=1) < trial.k).mean()))
     table = pd.DataFrame(rows, columns=["model", "full", "sampled"])
@@ -111,12 +111,6 @@ def _not_bought(history: History, row: np.ndarray, place: np.ndarray, col: np.nd
     wide, width = np.repeat(row, drawn.shape[1]), len(history.products)
     known = history.find(wide, drawn.ravel()).reshape(drawn.shape) >= 0
     return ~known & ~np.isin(place[:, None] * width + drawn, place * width + col)
-
-
-def _among(named: pd.DataFrame, customers: pd.Index, history: History, place: np.ndarray, col: np.ndarray) -> Any:
-    width = len(history.products)
-    lists = customers.get_indexer(named.customer_id) * width + history.products.get_indexer(named.product_id)
-    return np.isin(place * width + col, lists)
 
 
 def _better(model: Recommender, want: Wanted, place: np.ndarray, col: np.ndarray) -> np.ndarray:

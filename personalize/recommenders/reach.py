@@ -13,8 +13,8 @@ def reach(lists: pd.DataFrame, history: History, candidates: int) -> dict[str, f
 
     Parameters
     ----------
-    lists : one row a place: _row, _col and _pair (numbers of customer, product and pair in `history`, -1 for none)
-        and slate, ordered by customer
+    lists : one row a place: _place (number of the list), _row, _col and _pair (numbers of customer, product and pair in
+        `history`, -1 for none)
     history : everything bought up to the cut
     candidates : number of products that could have been named
 
@@ -43,7 +43,7 @@ def reach(lists: pd.DataFrame, history: History, candidates: int) -> dict[str, f
         "popularity": float((history.buyers[col] / len(history.customers)).mean()),
         "novelty": float(-np.log2(share).mean()) + 0.0,
         "diversity": _diversity(lists, history),
-        "repeats": float((lists.slate == "buy again").mean()),
+        "repeats": float((lists._pair >= 0).mean()),
         "familiar": _familiar(lists, history),
     }
 
@@ -68,7 +68,7 @@ def gini(counts: np.ndarray, size: int) -> float:
 def _diversity(lists: pd.DataFrame, history: History) -> float:
     if history.kind is None:
         return np.nan
-    kind, number = history.kind[lists._col], pd.factorize(lists.customer_id)[0]
+    kind, number = history.kind[lists._col], lists._place.to_numpy()
     number, kind = number[kind >= 0], kind[kind >= 0]
     size = np.bincount(number)
     cell, same = np.unique(number * (history.kind.max() + 1) + kind, return_counts=True)

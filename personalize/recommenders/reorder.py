@@ -141,7 +141,7 @@ class Reorder(Recommender):
         chosen = np.unique(np.linspace(0, len(past.customers) - 1, self.max_customers).astype(int))
         want = Wanted(chosen, past.customers[chosen], past.buyers > 0, "allow", self.shortlist)
         place, col, score = before.best(want)
-        signs, bought = _inputs(Signs(past), chosen[place], col, score), self._bought(past, chosen[place], col)
+        signs, bought = _inputs(_signs(past), chosen[place], col, score), self._bought(past, chosen[place], col)
         if bought.all() or not bought.any():
             raise TableError(
                 f"Reorder has nothing to tell apart: of {len(bought):,} likely purchases in the last {self.days_} days "
@@ -151,7 +151,7 @@ class Reorder(Recommender):
         self.classifier_ = clone(self.classifier or LogisticRegression(C=0.01, solver="newton-cholesky"))
         self.classifier_.fit(self._scale.transform(signs), bought)
         self.first_ = clone(self.first or TIFU()).fit_history(history)
-        self._signs = Signs(history)
+        self._signs = _signs(history)
 
     def _bought(self, past: History, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """Was each product, listed on the earlier day, bought since?"""
@@ -171,6 +171,10 @@ class Reorder(Recommender):
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterator[str]:
         return self.first_._explain(row, col)
+
+
+def _signs(history: History) -> Signs:
+    return history.once(("signs", history.as_of), lambda: Signs(history))
 
 
 def _inputs(signs: Signs, row: np.ndarray, col: np.ndarray, score: np.ndarray) -> np.ndarray:

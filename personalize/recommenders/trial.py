@@ -127,7 +127,8 @@ class Trial:
 
     def score(self, model: Recommender, repeat: Repeat = "allow") -> tuple[pd.DataFrame, dict[str, float]]:
         """The metrics of each customer for a fitted model, and what its lists contain."""
-        lists, found = self._lists(model, repeat), self._found[repeat == "new"]
+        found = self._found[repeat == "new"]
+        lists = model.lists(found.customers, self.k, repeat, self._allowed)
         place, rank, again = found.of(lists)
         scores = ranking_of_hits(found.customers, found.relevant, place, rank, k=self.k)
         for name, part, wanted in (("recall_again", again, found.again), ("recall_new", ~again, ~found.again)):
@@ -139,11 +140,8 @@ class Trial:
     def ndcg(self, model: Recommender, repeat: Repeat = "allow") -> pd.Series:
         """The NDCG of each customer for a fitted model."""
         found = self._found[repeat == "new"]
-        place, rank, _ = found.of(self._lists(model, repeat))
+        place, rank, _ = found.of(model.lists(found.customers, self.k, repeat, self._allowed))
         return ranking_of_hits(found.customers, found.relevant, place, rank, k=self.k).ndcg
-
-    def _lists(self, model: Recommender, repeat: Repeat) -> pd.DataFrame:
-        return model._lists(self._found[repeat == "new"].customers, self.k, repeat, self._allowed)
 
     @cached_property
     def _allowed(self) -> np.ndarray:
@@ -196,9 +194,8 @@ class _Wanted:
     """What was to be found, by customer: a product that no history holds can be wanted but not found."""
 
     def __init__(self, wanted: pd.DataFrame, history: History) -> None:
-        self.customers, self.place, self.relevant = np.unique(
-            wanted.customer_id.to_numpy(), return_inverse=True, return_counts=True
-        )
+        self.place, self.customers = pd.factorize(pd.Index(wanted.customer_id), sort=True)
+        self.relevant = np.bincount(self.place, minlength=len(self.customers))
         self.again, self.width = (wanted.kind == AGAIN).to_numpy(), len(history.products)
         col = history.products.get_indexer(wanted.product_id)
         key = np.where(col >= 0, self.place * self.width + col, -1)
@@ -207,7 +204,7 @@ class _Wanted:
 
     def of(self, lists: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Place of the customer and rank of every right product of the lists, and whether it was bought before."""
-        place = pd.Index(self.customers).get_indexer(lists.customer_id)
+        place = lists._place.to_numpy()
         key = place * self.width + lists._col.to_numpy()
         spot = np.minimum(np.searchsorted(self.key, key), max(len(self.key) - 1, 0))
         right = self.key[spot] == key if len(self.key) else np.zeros(len(key), dtype=bool)
