@@ -143,7 +143,12 @@ def _verify(given: argparse.Namespace) -> int:
     from personalize import report
 
     return report.verify(
-        given.source, only=given.only, parameters=_pairs(given.parameter), jobs=given.jobs, progress=_say
+        given.source,
+        only=given.only,
+        parameters=_pairs(given.parameter),
+        jobs=given.jobs,
+        out=given.out,
+        progress=_say,
     ).status
 
 

@@ -82,10 +82,18 @@ def duck(shop, own_cache):
 
 
 @pytest.fixture(scope="module")
-def spark(shop, own_cache):
+def spark(shop, own_cache, working_folder):
     found = opened(shop, "spark", f"{{name: '{WHERE}', folder: '{shop / 'rows'}'}}")
     yield found
     found.engine.close()
+
+
+@pytest.fixture(scope="module")
+def working_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("working")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -193,6 +201,10 @@ def test_rows_beyond_the_limit_are_refused_not_cut(spark):
     assert len(spark.orders.to_pandas(["order_id"], max_rows=rows)) == rows
     with pytest.raises(TableError, match=f"more than {rows - 1:,} rows"):
         spark.orders.to_pandas(["order_id"], max_rows=rows - 1)
+
+
+def test_nothing_is_written_into_the_working_folder(spark, working_folder):
+    assert not list(working_folder.iterdir())
 
 
 def test_the_conversion_is_made_once(shop, spark, own_cache):

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import socket
+import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -62,7 +63,7 @@ class Spark:
 
     def __init__(self, address: str, *, memory: str = "2GB") -> None:
         self._where = re.sub(r";.*", "", address)  # a token never shows
-        self._database, self._made = "", 0
+        self._database, self._made, self._lost = "", 0, False
         self.places: dict[str, str] = {}
         with self._clearly():
             logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it prints what is raised as well
@@ -75,6 +76,7 @@ class Spark:
         """Spark's errors as ours, and none of its complaints about a pandas that is used for nothing."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+            warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # the error itself follows
             try:
                 yield
             except TableError:
@@ -85,6 +87,12 @@ class Spark:
     def _clear(self, error: Exception) -> Exception:
         if not type(error).__module__.startswith(("pyspark", "py4j", "grpc", "_pytest", "builtins")):
             return error
+        if "StatusCode.UNAVAILABLE" in str(error):
+            self._lost = True
+            return TableError(
+                f"Spark at {self._where} is lost: the server ended, or the network is cut. What was not finished "
+                "counts as nothing: start the server and run again"
+            )
         text = " ".join(str(error).split("JVM stacktrace")[0].split("SQLSTATE")[0].split())[:400]
         return TableError(f"Spark at {self._where} could not do it ({type(error).__name__}): {text}")
 
@@ -103,8 +111,9 @@ class Spark:
 
     def discard(self) -> None:
         """Remove every table made since `begin`; a folder that a lost server leaves counts as nothing."""
-        with suppress(TableError), self._clearly():
-            self._session.sql(f"drop database if exists {self._database} cascade")
+        if not self._lost:
+            with suppress(TableError), self._clearly():
+                self._session.sql(f"drop database if exists {self._database} cascade")
         self.places = {}
 
     def frame(self, sql: str, *, max_rows: int = 5_000_000) -> pd.DataFrame:
@@ -204,7 +213,7 @@ class Spark:
 
     def close(self) -> None:
         """End the session; a Spark in this process ends with the process, since starting it takes long."""
-        if self._where.startswith("sc://"):
+        if self._where.startswith("sc://") and not self._lost:
             with suppress(TableError), self._clearly():
                 self._session.stop()
 
@@ -243,6 +252,7 @@ def _near(address: str, memory: str) -> Any:
     cores = re.search(r"\[(\d+)\]", address)
     settings = _LOCAL | {
         "spark.driver.memory": size,
+        "spark.sql.warehouse.dir": tempfile.gettempdir(),  # nothing is kept there
         "spark.sql.shuffle.partitions": str(4 * int(cores[1]) if cores else 200),
     }
     builder = SparkSession.builder.master(address).appName("personalize")

@@ -32,7 +32,7 @@ def running(tmp_path_factory):
 
 
 @pytest.fixture
-def source(tmp_path, tmp_path_factory, running, monkeypatch):
+def source(tmp_path, tmp_path_factory, monkeypatch):
     """A function that writes the source file of a large shop for an engine."""
     monkeypatch.setenv("PERSONALIZE_CACHE", str(tmp_path / "cache"))
     folder = tmp_path_factory.getbasetemp() / "shop"
@@ -48,6 +48,19 @@ def source(tmp_path, tmp_path_factory, running, monkeypatch):
 
 def spark(running, tmp_path):
     return f"{{name: '{running.address}', folder: '{tmp_path / 'rows'}'}}"
+
+
+def in_the_middle(folder, act):
+    """A started thread that acts once the first rows of a conversion are written into the folder."""
+
+    def wait():
+        while not list(folder.rglob("*.parquet")):
+            time.sleep(0.05)
+        act()
+
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.start()
+    return thread
 
 
 def executors():
@@ -77,13 +90,11 @@ def test_a_worker_killed_in_the_middle_of_a_job_costs_time_not_answers(running, 
     killed = []
 
     def kill():
-        time.sleep(6)
         killed.extend(executors()[:1])
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
-    killer.start()
+    killer = in_the_middle(tmp_path / "rows", kill)
     far = pz.load(source(spark(running, tmp_path)))
     killer.join()
     assert len(killed) == 1
@@ -91,17 +102,21 @@ def test_a_worker_killed_in_the_middle_of_a_job_costs_time_not_answers(running, 
     far.engine.close()
 
 
-def test_a_server_that_dies_in_a_conversion_is_told_and_a_rerun_completes(tmp_path, source):
+def test_a_server_that_dies_in_a_conversion_is_told_and_a_rerun_completes(running, source, tmp_path):
     (tmp_path / "spark").mkdir()
-    with cluster(tmp_path / "spark") as short:
-        threading.Timer(8, short.processes["connect"].kill).start()
-        began = time.monotonic()
-        with pytest.raises(TableError, match="Spark at sc://127.0.0.1"):
+    died = []
+    with cluster(tmp_path / "spark", workers=1) as short:
+
+        def kill():
+            short.processes["connect"].kill()
+            died.append(time.monotonic())
+
+        killer = in_the_middle(tmp_path / "rows", kill)
+        with pytest.raises(TableError, match="Spark at sc://127.0.0.1.* lost.* run again"):
             pz.load(source(spark(short, tmp_path)))
-        assert time.monotonic() - began < 120
+        assert time.monotonic() - died[0] < 60
+        killer.join()
     assert not list((tmp_path / "cache").glob("*.json"))
-    (tmp_path / "again").mkdir()
-    with cluster(tmp_path / "again") as new:
-        far = pz.load(source(spark(new, tmp_path)))
-        same(pz.load(source("duckdb")), far)
-        far.engine.close()
+    far = pz.load(source(spark(running, tmp_path)))
+    same(pz.load(source("duckdb")), far)
+    far.engine.close()
