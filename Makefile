@@ -36,7 +36,8 @@ else
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@.venv/bin/python -m compileall -q personalize
-	@.venv/bin/python -c 'import matplotlib.font_manager; from personalize import association_rules, segmentation; association_rules.warm(); segmentation.warm()'
+	@.venv/bin/python -c 'import matplotlib.font_manager, personalize as pz; from personalize.recommenders import kernels; \
+	  pz.association_rules.warm(); pz.segmentation.warm(); kernels.warm()'
 	@touch $@
 
 engines: $(READY)  ## add Apache Spark and the PostgreSQL driver, which their tests need, to the environment

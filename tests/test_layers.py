@@ -10,9 +10,10 @@ import pytest
 import personalize
 
 PACKAGE = Path(personalize.__file__).parent
-GROUND = ["tables", "engine", "evaluate", "plots", "show", "simulate"]
+GROUND = ["compiled", "tables", "engine", "evaluate", "plots", "show", "simulate"]
 TOPICS = ["statistics", "segmentation", "association_rules", "clv", "recommenders"]
 MAY_IMPORT = {
+    "compiled": [],
     "tables": [],
     "engine": ["tables"],
     "evaluate": ["tables"],
@@ -21,7 +22,7 @@ MAY_IMPORT = {
     "simulate": ["tables"],
     "sources": ["tables", "engine", "simulate"],
     "features": ["tables", "engine", "evaluate"],
-    **{topic: ["tables", "engine", "evaluate", "features"] for topic in TOPICS},
+    **{topic: ["compiled", "tables", "engine", "evaluate", "features"] for topic in TOPICS},
     "report": ["tables", "sources"],
     "__main__": ["tables", "report", "sources", "simulate"],
     "__init__": [*GROUND, *TOPICS, "sources", "features", "report"],

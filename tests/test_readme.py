@@ -36,3 +36,10 @@ def test_the_readme_names_every_built_in_source_and_both_commands():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`{name}`" in readme for name in sources.names())
     assert "make report" in readme and "make test" in readme
+
+
+def test_the_readme_lists_every_parameter_with_its_range():
+    from personalize.report import listing, parameter_table
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert listing.markdown(parameter_table()) in readme, "put `python -m personalize.report.listing` into README.md"

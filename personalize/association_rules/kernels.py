@@ -1,16 +1,14 @@
 """The inner loops of mining, compiled by numba: lines by item, itemsets depth first, their places one size down.
 
-This file alone imports numba; it and `tallies` are imported inside the functions that call them, so that
-`import personalize` stays quick. The machine code is cached beside this file or, where that folder
-cannot be written, in numba's user folder (`NUMBA_CACHE_DIR` moves it); where neither can be written
-the loops are compiled anew in each process and give the same answers.
+This file and `tallies` import numba and are imported inside the functions that call them (see `personalize.compiled`).
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numba.extending import intrinsic
+
+from personalize.compiled import compiled
 
 
 class Lines(NamedTuple):
@@ -39,14 +37,6 @@ class Found(NamedTuple):
     n: np.ndarray  # int32
     by_n: np.ndarray  # int64: how many itemsets have been seen with each count
     state: np.ndarray  # int64: stored, seen at the threshold, threshold, most sets, longest set, rules looked at
-
-
-def compiled(function):
-    """The function as machine code, cached on disk where some folder can be written."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba found no folder it may write: compile in memory
-        return njit(nogil=True)(function)
 
 
 @intrinsic

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from personalize.association_rules.kernels import compiled, ones
+from personalize.association_rules.kernels import ones
+from personalize.compiled import compiled
 
 
 @compiled

@@ -1,23 +1,13 @@
 """The inner loops of the recommenders, compiled by numba: who is similar, what they buy, and the best of each row.
 
-This file alone imports numba; it is imported inside the functions that call it, so that `import personalize` stays
-quick. The machine code is cached beside this file or, where that folder cannot be written, in numba's user
-folder (`NUMBA_CACHE_DIR` moves it); where neither can be written the loops are compiled anew in each process and
-give the same answers.
+This file imports numba and is imported inside the functions that call it (see `personalize.compiled`).
 """
 
 import numpy as np
-from numba import njit
+
+from personalize.compiled import compiled
 
 __all__ = ["best", "blend", "likest", "nearest", "warm"]
-
-
-def compiled(function):
-    """The function as machine code, cached on disk where some folder can be written."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba found no folder it may write: compile in memory
-        return njit(nogil=True)(function)
 
 
 @compiled

@@ -7,17 +7,10 @@ itself imported inside the functions that call it, so that `import personalize` 
 """
 
 import numpy as np
-from numba import njit
+
+from personalize.compiled import compiled
 
 _BLOCK = 1024  # points looked at together: their distances stay in the fastest memory
-
-
-def compiled(function):
-    """The function as machine code, cached on disk where some folder can be written."""
-    try:
-        return njit(cache=True, nogil=True)(function)
-    except RuntimeError:  # numba found no folder it may write: compile in memory
-        return njit(nogil=True)(function)
 
 
 @compiled

@@ -84,8 +84,8 @@ class Attributes:
         """`values`, narrow enough to read: attribute, value, customers, spend, effect and its interval (low, high),
         superiority, p_means and p_ranks (both adjusted)."""
         names = {"effect_low": "low", "effect_high": "high", "p_adjusted": "p_means", "p_rank_adjusted": "p_ranks"}
-        kept = "attribute value customers spend effect low high superiority p_means p_ranks".split()
-        return self.values.drop(columns=["low", "high"]).rename(columns=names)[kept]
+        kept = ["attribute", "value", "customers", "spend", "effect", "low", "high", "superiority"]
+        return self.values.drop(columns=["low", "high"]).rename(columns=names)[[*kept, "p_means", "p_ranks"]]
 
     def residuals(self, attribute: str) -> pd.DataFrame:
         """Where an attribute goes with spend: adjusted standardised residuals, values by quarters of spend.
