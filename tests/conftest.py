@@ -21,6 +21,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+import personalize as pz
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -214,6 +216,18 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(scope="session")
+def cdnow():
+    """The tenth of CDNOW's cohort that the papers use."""
+    return pz.load("cdnow")
+
+
+@pytest.fixture(scope="session")
+def calibration(cdnow):
+    """Its customers as known on the last day of the papers' calibration, in weeks."""
+    return pz.clv.summary(cdnow, as_of="1997-09-30")
 
 
 @pytest.fixture(scope="module")

@@ -13,16 +13,6 @@ POSITIVE = st.floats(0.05, 20.0)
 MODELS = [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD]
 
 
-@pytest.fixture(scope="module")
-def cdnow():
-    return pz.load("cdnow")
-
-
-@pytest.fixture(scope="module")
-def calibration(cdnow):
-    return pz.clv.summary(cdnow, as_of="1997-09-30")
-
-
 def customer(x, recency, age, **more):
     return pd.DataFrame({"customer_id": [1], "frequency": [x], "recency": [recency], "T": [age], **more})
 

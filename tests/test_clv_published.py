@@ -8,18 +8,9 @@ import pandas as pd
 import pytest
 
 import personalize as pz
+from tests.test_clv import customer
 
 DATASETS = Path(find_spec("lifetimes").origin).parent / "datasets"
-
-
-@pytest.fixture(scope="module")
-def cdnow():
-    return pz.load("cdnow")
-
-
-@pytest.fixture(scope="module")
-def calibration(cdnow):
-    return pz.clv.summary(cdnow, as_of="1997-09-30")
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +29,6 @@ def donations():
     cells = pd.read_csv(DATASETS / "donations.csv").rename(columns={"periods": "T"})
     rows = cells.loc[cells.index.repeat(cells.weights)].reset_index(drop=True)
     return rows.assign(customer_id=rows.index)
-
-
-def customer(x, recency, age, **more):
-    return pd.DataFrame({"customer_id": [1], "frequency": [x], "recency": [recency], "T": [age], **more})
 
 
 # Published tables -----------------------------------------------------------------------------------------------------

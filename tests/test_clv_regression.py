@@ -20,11 +20,6 @@ def groceries():
     return pz.load("complete_journey")
 
 
-@pytest.fixture(scope="module")
-def cdnow():
-    return pz.load("cdnow")
-
-
 def shop(orders):
     """Tables from rows (customer_id, day number, amount), one order a row."""
     who, day, amount = zip(*orders, strict=True)

@@ -30,11 +30,6 @@ def buyers(k, *, n, ages, ahead=0.0, before=0, seed=0):
     return table.assign(log_gaps=np.where(seen, np.log(gaps), 0.0).sum(axis=1)), later.sum(axis=1), x == stays
 
 
-@pytest.fixture(scope="module")
-def calibration():
-    return pz.clv.summary(pz.load("cdnow"), as_of="1997-09-30")
-
-
 @pytest.mark.parametrize("model", REGULAR)
 def test_with_k_one_a_regular_model_is_the_plain_one(calibration, model):
     regular, plain = model(k=1).fit(calibration), PLAIN[model]().fit(calibration)

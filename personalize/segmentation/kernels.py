@@ -2,7 +2,7 @@
 
 Choosing the number of segments takes some 1,400 runs on a few thousand customers each; scikit-learn spends most of
 such a short run on its preparation. These loops give the same centres from the same start (a test compares them) and
-add in one fixed order in one thread, so results do not depend on threads. This file alone imports numba and is
+add in one fixed order in one thread, so results do not depend on threads. This file needs numba and is
 itself imported inside the functions that call it, so that `import personalize` stays quick. Points are columns here.
 """
 
