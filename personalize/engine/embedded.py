@@ -134,7 +134,9 @@ class DuckDB:
 
     def to_zone(self, time: str, source: str, target: str) -> str:
         """Text that moves a naive time from one zone to another."""
-        return f"timezone({quoted(target)}, timezone({quoted(source)}, {time}))"
+        from_utc = f"make_timestamptz(epoch_us({time}))"  # the same moment at half the cost
+        moment = from_utc if source == "UTC" else f"timezone({quoted(source)}, {time})"
+        return f"timezone({quoted(target)}, {moment})"
 
     def close(self) -> None:
         """Let go of the file."""

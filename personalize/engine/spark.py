@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 
 from personalize.engine.embedded import DuckDB
-from personalize.engine.interface import quoted
+from personalize.engine.interface import quoted, ticked
 from personalize.tables import TableError
 
 _SESSION = {
@@ -45,6 +45,8 @@ _WORDS = (
     (re.compile(r"\bas varchar\)", re.IGNORECASE), "as string)"),
     (re.compile(r"\brow_number\(\) over \(\)", re.IGNORECASE), "(monotonically_increasing_id() + 1)"),
 )
+_TERM = r"(?:\w+\.)?\w+(?: desc)?(?: nulls last)?"
+_ORDER = re.compile(rf"\border by ({_TERM}(?:,\s*{_TERM})*)\s*$", re.IGNORECASE)
 
 
 class Spark:
@@ -64,6 +66,7 @@ class Spark:
     def __init__(self, address: str, *, memory: str = "2GB") -> None:
         self._where = re.sub(r";.*", "", address)  # a token never shows
         self._database, self._made, self._lost = "", 0, False
+        self._views: dict[str, str] = {}
         self.places: dict[str, str] = {}
         with self._clearly():
             logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it prints what is raised as well
@@ -104,27 +107,38 @@ class Spark:
     def begin(self, folder: str) -> None:
         """Keep the tables made from now on in this new folder, an address that all workers share."""
         with self._clearly():
-            self._database = "personalize_" + re.sub(r"\W", "_", folder.rstrip("/").rpartition("/")[2])
-            self._session.sql(f"create database {self._database} location {quoted(folder)}")
+            self._database = self._created(folder)
             found = self._session.sql(f"describe database {self._database}").toArrow().to_pylist()
         self._folder = next(row["info_value"] for row in found if row["info_name"] == "Location")
 
-    def discard(self) -> None:
-        """Remove every table made since `begin`; a folder that a lost server leaves counts as nothing."""
-        if not self._lost:
-            with suppress(TableError), self._clearly():
-                self._session.sql(f"drop database if exists {self._database} cascade")
-        self.places = {}
+    def _created(self, folder: str) -> str:
+        name = "personalize_" + re.sub(r"\W", "_", folder.rstrip("/").rpartition("/")[2])
+        self._session.sql(f"create database if not exists {name} location {quoted(folder)}")
+        return name
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder of `begin` with all its tables, those that an earlier server left too."""
+        with self._clearly():
+            self._session.sql(f"drop database {self._created(folder)} cascade")
 
     def frame(self, sql: str, *, max_rows: int = 5_000_000) -> pd.DataFrame:
         """The rows of a query; more than `max_rows` are refused with a TableError, never cut."""
-        with self._clearly():
-            rows = self._sql(sql).limit(max_rows + 1).toArrow()
+        rows, order = self._answer(sql, max_rows + 1)
         local = DuckDB(memory="8GB")
         try:
-            return local.frame(f"select * from {local.register('answer', rows)}", max_rows=max_rows)
+            return local.frame(f"select * from {local.register('answer', rows)}{order}", max_rows=max_rows)
         finally:
             local.close()
+
+    def _answer(self, sql: str, most: int) -> tuple[pa.Table, str]:
+        """The first rows, and how they are still to be sorted: here, since Spark works everything out twice to sort."""
+        text, order = _unordered(sql)
+        with self._clearly():
+            found = self._sql(text).limit(most)
+            if not set(order) <= set(found.columns):
+                found, order = self._sql(sql).limit(most), {}
+            terms = ", ".join(f"{ticked(name)} {how}" for name, how in order.items())
+            return found.toArrow(), f" order by {terms}" if order else ""
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a relation."""
@@ -138,8 +152,17 @@ class Spark:
 
     def view(self, name: str, sql: str) -> str:
         """Name a query for this session; nothing is computed yet."""
+        if self._views.get(name) != sql:
+            with self._clearly():
+                self._sql(f"create or replace temp view {name} as {sql}")
+            self._views[name] = sql
+        return name
+
+    def stored(self, name: str, place: str) -> str:
+        """Name a table by the place that it was stored in; its files are listed now, not by each query."""
         with self._clearly():
-            self._sql(f"create or replace temp view {name} as {sql}")
+            self._session.read.parquet(place).createOrReplaceTempView(name)
+        self._views.pop(name, None)
         return name
 
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
@@ -150,7 +173,7 @@ class Spark:
         stored = f"{self._database}.{name}_{self._made}"
         with self._clearly():
             self._sql(f"create table {stored} using parquet as {sql}")
-        place = f"parquet.`{self._folder}/{name}_{self._made}`"
+        place = f"{self._folder}/{name}_{self._made}"
         self.view(name, f"select * from {stored}")
         before, self.places[name] = self.places.get(name), place
         if before:
@@ -159,19 +182,21 @@ class Spark:
 
     def _forget(self, place: str) -> None:
         with self._clearly():
-            self._session.sql(f"drop table if exists {self._database}.{place.strip('`').rpartition('/')[2]}")
+            self._session.sql(f"drop table if exists {self._database}.{place.rpartition('/')[2]}")
 
     def register(self, name: str, data: pd.DataFrame | pa.Table) -> str:
         """Make a DataFrame or an Arrow table readable as a relation."""
         rows = data if isinstance(data, pa.Table) else _arrow(data)
         with self._clearly():
             self._session.createDataFrame(rows).createOrReplaceTempView(name)
+        self._views.pop(name, None)
         return name
 
     def drop(self, name: str) -> None:
         """Remove a stored table or a named query, where there is one."""
         with self._clearly():
             self._session.sql(f"drop view if exists {name}")
+        self._views.pop(name, None)
         if place := self.places.pop(name, None):
             self._forget(place)
 
@@ -275,6 +300,18 @@ def _silent() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nothing)
+
+
+def _unordered(sql: str) -> tuple[str, dict[str, str]]:
+    """A query without the order by of columns that it ends with, and that order.
+
+    >>> _unordered("select a, b.c from b order by b.c desc, a")
+    ('select a, b.c from b ', {'c': 'desc', 'a': ''})
+    """
+    if not (found := _ORDER.search(sql)):
+        return sql, {}
+    terms = [term.strip().rpartition(".")[2].split(None, 1) for term in found[1].split(",")]
+    return sql[: found.start()], {name: "".join(how) for name, *how in terms}
 
 
 def _located(path: str) -> str:

@@ -74,8 +74,6 @@ def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
         raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches)
     _order_totals(engine, spec, log)
     _findings(engine, spec, names, log)
-    if "products" in names:
-        _fill_names(engine)
     return log
 
 
@@ -123,18 +121,19 @@ def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
         _derive(engine, name, kept, present)
     else:
         engine.table(name, f"select {_chosen(name, present)} from {kept}")
-        if _count(engine, name) < read:
-            counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
-            for why in reasons:
-                log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
+    rows = _count(engine, name)
+    if not derived and rows < read:
+        counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
+        for why in reasons:
+            log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
     if spec.timezone and "time" in present:
         moved = "times moved from {from} to {to}".format(**spec.timezone)
-        log.add(name, "changed", moved, _count(engine, name), "days and hours are the shop's own")
+        log.add(name, "changed", moved, rows, "days and hours are the shop's own")
     if name == "orders" and spec.duplicates == "drop":
-        before = _count(engine, name)
         engine.table(name, f"select distinct * from {name}")
-        log.add(name, "dropped", "exact repeats of a line", before - _count(engine, name), "in no figure")
-    log.add(name, "result", f"one row a {CONTRACTS[name].row}" if derived else "rows kept", _count(engine, name))
+        before, rows = rows, _count(engine, name)
+        log.add(name, "dropped", "exact repeats of a line", before - rows, "in no figure")
+    log.add(name, "result", f"one row a {CONTRACTS[name].row}" if derived else "rows kept", rows)
 
 
 def _count(engine: Engine, relation: str) -> int:
@@ -145,7 +144,17 @@ def _chosen(name: str, present: list[str]) -> str:
     chosen = [ticked(column) for column in present if column != "unit_price"]
     if name == "orders" and "amount" not in present:
         chosen.append("cast(quantity * unit_price as decimal(18, 4)) as amount")
+    if name == "products":
+        chosen = [column for column in chosen if column != "`name`"] + [f"{_name(present)} as name"]
     return ", ".join(chosen)
+
+
+def _name(present: list[str]) -> str:
+    """A name that people can read for every product: its own, else its group and id."""
+    number = "cast(product_id as string)"
+    groups = [f"{g} || ' #' || {number}" for g in ("subcategory", "category", "department") if g in present]
+    own = ["name"] if "name" in present else []
+    return "coalesce(" + ", ".join([*own, *groups, f"'product ' || {number}"]) + ")"
 
 
 def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
@@ -185,8 +194,9 @@ def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:
             first = f"row_number() over (partition by {key} order by n desc, {column}) = 1"
             value = f"select {key}, {column} from (select {key}, {column}, count(*) as n {known}) qualify {first}"
         parts.append(f"left join ({value}) as t_{column} on t_{column}.{key} = k.{key}")
-    chosen = ", ".join(f"k.{key}" if c == key else f"t_{c}.{c}" for c in present)
-    engine.table(name, f"select {chosen} from {' '.join(parts)} order by k.{key}")
+    found = ", ".join(f"k.{key}" if c == key else f"t_{c}.{c}" for c in present)
+    rows = f"(select {found} from {' '.join(parts)}) as derived"
+    engine.table(name, f"select {_chosen(name, present)} from {rows} order by {key}")
 
 
 def _add_up(engine: Engine) -> None:
@@ -245,13 +255,3 @@ def _repeated(engine: Engine) -> int:
         "group by o.order_id, o.product_id, o.quantity, o.amount having count(*) > 1"
     )
     return engine.frame(f"select coalesce(sum(n - 1), 0) as n from ({lines}) as repeats").n[0]
-
-
-def _fill_names(engine: Engine) -> None:
-    """Every product gets a name people can read: its own, else its group and id."""
-    present, number = engine.columns("products"), "cast(product_id as string)"
-    groups = [column for column in ("subcategory", "category", "department") if column in present]
-    names = [*(["name"] if "name" in present else []), *(f"{g} || ' #' || {number}" for g in groups)]
-    names.append(f"'product ' || {number}")
-    rest = ", ".join(ticked(column) for column in present if column != "name")
-    engine.table("products", f"select {rest}, coalesce({', '.join(names)}) as name from products")

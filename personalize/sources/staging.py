@@ -57,11 +57,8 @@ def stage(
     casts = {
         key: _cast(engine, origin, kind(table.name, key), name, types[name]) for key, name in table.columns.items()
     }
-    if spec.timezone and "time" in casts:
-        text, time = casts["time"]
-        casts["time"] = text, engine.to_zone(time, spec.timezone["from"], spec.timezone["to"])
     bad = [key for key in casts if kind(table.name, key) in TYPES]
-    made = [f"{value} as {ticked(key)}" for key, (_, value) in casts.items()] + _ids_of_whole_orders(table)
+    made = [*_values(engine, spec, casts), *_ids_of_whole_orders(table)]
     made += [f"case when {casts[k][1]} is null then {casts[k][0]} end as bad_{k}" for k in bad]
     text = f"select {', '.join(made)} from {raw}"
     if frame is not None or reading.is_typed(origin):  # cheap to read again, costly to copy
@@ -76,6 +73,14 @@ def unstage(engine: Engine, table: str) -> None:
     """Forget the cast rows of a table."""
     engine.drop(f"stage_{table}")
     engine.drop(f"cast_{table}")
+
+
+def _values(engine: Engine, spec: SourceSpec, casts: dict[str, tuple[str, str]]) -> list[str]:
+    """The columns of a stage; a time that fits moves to the shop's own zone."""
+    values = {key: value for key, (_, value) in casts.items()}
+    if spec.timezone and "time" in casts:
+        values["time"] = engine.to_zone(values["time"], spec.timezone["from"], spec.timezone["to"])
+    return [f"{value} as {ticked(key)}" for key, value in values.items()]
 
 
 def _cast(engine: Engine, table: TableSpec, kind: str, raw: str, raw_type: str) -> tuple[str, str]:

@@ -7,10 +7,11 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import platformdirs
@@ -19,7 +20,7 @@ from personalize.engine import DuckDB, Engine, connect
 from personalize.sources import database
 from personalize.sources.cleaning import Log, clean
 from personalize.sources.spec import SourceSpec, TableSpec, read
-from personalize.tables import CONTRACTS
+from personalize.tables import CONTRACTS, TableError
 
 STORED = (*CONTRACTS, "order_totals", "cleaning_log")
 
@@ -36,6 +37,7 @@ class Prepared:
     start, end : first and last day with an order (YYYY-MM-DD)
     customers : number of customers with an order
     places : table name -> where its rows lie, in the words of the engine
+    folder : where Spark keeps them
     """
 
     spec: SourceSpec
@@ -45,13 +47,14 @@ class Prepared:
     end: str
     customers: int
     places: Mapping[str, str] = field(default_factory=dict)
+    folder: str = ""
 
     def open(self) -> tuple[Engine, dict[str, str]]:
         """An engine that reads the tables, and the relation of each."""
         engine = connect(self.spec.engine, self.path)
         if self.spec.engine.embedded:
             return engine, dict(self.places)
-        return engine, {name: engine.view(name, f"select * from {place}") for name, place in self.places.items()}
+        return engine, {name: engine.stored(name, place) for name, place in self.places.items()}
 
 
 def prepare(source: str | Path, *, fresh: bool = True) -> Prepared:
@@ -127,16 +130,30 @@ def _convert(spec: SourceSpec, path: Path, note: Path) -> None:
 
 def _convert_far(spec: SourceSpec, path: Path, note: Path) -> None:
     """Convert into a folder of its own on Spark; only the note, written last, makes it count."""
-    folder = f"{spec.engine.folder or path.parent}/{path.name}-{uuid.uuid4().hex[:8]}"
-    _remove_older(path)
+    mark = uuid.uuid4().hex[:8]
+    folder, begun = f"{spec.engine.folder or path.parent}/{path.name}-{mark}", note.with_name(f"{note.name}.{mark}")
     with closing(connect(spec.engine, path)) as engine, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
-        engine.begin(folder)
+        _write(begun, {"folder": folder})
         try:
+            engine.begin(folder)
             facts = _fill(engine, spec, Path(scratch))
         except BaseException:
-            engine.discard()
+            _forget(engine, begun)
             raise
-        _write(note, facts | {"places": {name: place for name, place in engine.places.items() if name in STORED}})
+        places = {name: place for name, place in engine.places.items() if name in STORED}
+        _write(note, facts | {"places": places, "folder": folder})
+        begun.unlink()
+        for old in _older(path):
+            if old.is_file() and old != note:
+                _forget(engine, old)
+
+
+def _forget(engine: Any, note: Path) -> None:
+    """Remove the rows that a note speaks of, then the note; where the server is lost, the next conversion does it."""
+    with suppress(TableError):
+        if folder := json.loads(note.read_text(encoding="utf-8")).get("folder"):
+            engine.remove(folder)
+        note.unlink()
 
 
 def _write(note: Path, facts: Mapping) -> None:
@@ -145,10 +162,14 @@ def _write(note: Path, facts: Mapping) -> None:
     os.replace(made, note)
 
 
-def _remove_older(path: Path) -> None:
-    """Remove what was converted from the same source before, and what a broken run left."""
+def _older(path: Path) -> list[Path]:
+    """What was converted from the same source for the same engine before, and what a broken run left."""
     stem, _, ending = path.name.rpartition(".")
-    for old in path.parent.glob(f"{stem[:-16]}{'[0-9a-f]' * 16}.{ending}*"):
+    return sorted(path.parent.glob(f"{stem[:-16]}{'[0-9a-f]' * 16}.{ending}*"))
+
+
+def _remove_older(path: Path) -> None:
+    for old in _older(path):
         if old.is_dir():
             shutil.rmtree(old, ignore_errors=True)
         else:
