@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.clv.quadrature import beta_mean
+from personalize.clv.quadrature import beta_mean, is_gentle, survival_integral
 from tests.test_clv import MODELS, POSITIVE, customer
 
 
@@ -33,7 +33,8 @@ def exact_future(model, t, x, age):
             p = 1 / (1 + mpmath.exp(-u))
             return -mpmath.expm1(-c * mpmath.log1p(p * z)) / p
 
-        return float(mpmath.quad(lambda u: density(u) * future(u), ends) / mpmath.quad(density, ends))
+        both = mpmath.quad(lambda u: density(u) * mpmath.mpc(1, future(u)), ends)
+        return float(both.imag / both.real)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,29 @@ def test_the_expectation_equals_thirty_digit_integration(params, t, x, age):
     model = pz.clv.BetaGeo.at(**dict(zip(("r", "alpha", "a", "b"), params, strict=True)))
     found = model._if_alive(t, np.array([float(x)]), np.array([float(age)]))[0]
     assert found == pytest.approx(exact_future(model, t, x, age), rel=1e-10)
+
+
+def test_sixteen_nodes_are_as_good_as_thirty_two_where_the_integrand_is_gentle():
+    rng = np.random.default_rng(0)
+    seen = 0
+    for _ in range(300):
+        scales, s = np.exp(rng.uniform(-3, 16, 2)), np.exp(rng.uniform(-3, 7))
+        age, shapes = rng.uniform(0, 500, 20), (rng.uniform(0.1, 300, 20), s + 1)
+        recency = age * rng.random(20)
+        gentle = is_gentle(recency, age, shapes=shapes, scales=scales)
+        seen += gentle.sum()
+        rows, c = (recency[gentle], age[gentle]), shapes[0][gentle]
+        few, many = (total(*rows, shapes=(c, s + 1), scales=scales, points=points) for points in (16, 32))
+        assert few == pytest.approx(many, rel=1e-11)
+    assert 1000 < seen < 5000
+
+
+def total(start, end, *, shapes, scales, points):
+    """The integral, as a share of its first height times its length."""
+    u, log_weight, _ = survival_integral(start, end, shapes=shapes, scales=scales, points=points)
+    falls = (np.atleast_1d(n).reshape(-1, 1) * np.log1p((u - start[:, None]) / (scale + start[:, None]))
+             for n, scale in zip(shapes, scales, strict=True))  # fmt: skip
+    return np.exp(log_weight - sum(falls)).sum(axis=1) / (end - start)
 
 
 @pytest.mark.parametrize("s", [0.02, 0.6, 0.9999999, 1.0, 3.0, 2e4])

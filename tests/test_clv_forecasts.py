@@ -1,5 +1,8 @@
 """Forecasts, the scoreboard that judges them, intervals, advice and the table to act on."""
 
+from pathlib import Path
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,10 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
+from personalize.report.ranges import Range
 from personalize.tables import TableError
 
 NAIVE, OLS = pz.clv.BASELINE, "regression: least squares on window spends"
 START = pd.Timestamp("2024-01-01")
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "05_clv.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +24,19 @@ def groceries():
 
 
 @pytest.fixture(scope="module")
-def holdout(groceries):
-    return pz.clv.backtest(groceries, cut="2017-09-24", horizon=14)
+def known(groceries):
+    """What two backtests of the groceries share."""
+    return pz.clv.Records(groceries)
 
 
 @pytest.fixture(scope="module")
-def cdnow_test():
-    return pz.clv.backtest(pz.load("cdnow"), cut="1997-09-30", horizon=39)
+def holdout(known):
+    return pz.clv.backtest(known, cut="2017-09-24", horizon=14)
+
+
+@pytest.fixture(scope="module")
+def cdnow_test(cdnow):
+    return pz.clv.backtest(cdnow, cut="1997-09-30", horizon=39)
 
 
 def shop(orders):
@@ -97,8 +108,8 @@ def test_a_model_given_to_a_forecast_is_not_changed_by_it(groceries):
 
 
 # Bars -----------------------------------------------------------------------------------------------------------------
-def test_the_model_chosen_before_the_holdout_meets_the_bars_on_complete_journey(groceries, holdout):
-    inner = pz.clv.backtest(groceries, cut="2017-06-18", horizon=14)
+def test_the_model_chosen_before_the_holdout_meets_the_bars_on_complete_journey(known, holdout):
+    inner = pz.clv.backtest(known, cut="2017-06-18", horizon=14)
     row = holdout.table(n_boot=200).set_index("model").loc[inner.best]
     assert inner.best == OLS
     assert (row.mae <= 183, row.rmse <= 277, row.gini >= 0.867, abs(row.bias) <= 0.05) == (True, True, True, True)
@@ -189,10 +200,10 @@ def test_intervals_hold_their_level_when_errors_repeat(level):
 
 
 # Advice ---------------------------------------------------------------------------------------------------------------
-def test_dropout_is_identified_on_cdnow_and_not_on_complete_journey(groceries):
-    cdnow = pz.clv.dropout(pz.clv.summary(pz.load("cdnow"), as_of="1997-09-30"))
-    grocery = pz.clv.dropout(pz.clv.summary(groceries, as_of="2017-09-24"))
-    assert (cdnow.identified, grocery.identified) == (True, False)
+def test_dropout_is_identified_on_cdnow_and_not_on_complete_journey(known, cdnow):
+    music = pz.clv.dropout(cdnow, as_of="1997-09-30")
+    grocery = pz.clv.dropout(known, as_of="2017-09-24")
+    assert (music.identified, grocery.identified) == (True, False)
     assert grocery.sentence.startswith("Dropout is not identified: leaving after a purchase has a chance of 0.1")
 
 
@@ -205,21 +216,21 @@ def test_regularity_finds_the_shape_of_the_gaps(shape, tolerance):
     assert pz.clv.regularity(tables, as_of=tables.end) == pytest.approx(shape, abs=tolerance)
 
 
-def test_shape_says_that_cdnow_has_no_training_window_for_39_weeks():
-    table = pz.clv.shape(pz.load("cdnow"), as_of="1997-09-30", horizon=39).set_index("fact")
+def test_shape_says_that_cdnow_has_no_training_window_for_39_weeks(cdnow):
+    table = pz.clv.shape(cdnow, as_of="1997-09-30", horizon=39).set_index("fact")
     assert "too short for a regression" in table.says["weeks to look back from the training day"]
     assert table.value["bought on one day only, share"] == pytest.approx(1411 / 2357)
 
 
 # The table to act on --------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("model", [pz.clv.NaiveRate(), pz.clv.BuyTillYouDie()])
-def test_clv_is_the_discounted_sum_of_the_forecast(groceries, model):
-    model.fit(groceries, as_of="2017-09-24", horizon=14)
+def test_clv_is_the_discounted_sum_of_the_forecast(known, model):
+    model.fit(known, as_of="2017-09-24", horizon=14)
     band = pz.clv.bands(np.arange(100.0), np.arange(100.0))
     args = {"model": model, "bands": band}
-    free = pz.clv.value_table(groceries, rate=0.0, **args)
+    free = pz.clv.value_table(known, rate=0.0, **args)
     assert free.clv.to_numpy() == pytest.approx(free.expected_spend.to_numpy(), rel=1e-9)
-    year = pz.clv.value_table(groceries, rate=0.10, margin=0.5, **args)
+    year = pz.clv.value_table(known, rate=0.10, margin=0.5, **args)
     weekly = 1.1 ** (7 / 365.25)
     even = np.mean(weekly ** -np.arange(1.0, 15))
     assert year.clv.sum() / free.clv.sum() == pytest.approx(0.5 * even, rel=1e-3)
@@ -247,6 +258,15 @@ def test_a_tier_table_adds_up():
     assert found.share_of_value.tolist() == pytest.approx([0.6, 0.3, 0.1])
 
 
+def test_every_margin_and_rate_that_the_notebook_lets_one_set_gives_a_value(known):
+    model = pz.clv.NaiveRate().fit(known, as_of="2017-09-24", horizon=4)
+    band = pz.clv.bands(np.arange(100.0), np.arange(100.0))
+    cell = nbformat.read(NOTEBOOK, 4).cells[1].source.splitlines()
+    ends = {line.split(":")[0]: Range.of(line) for line in cell if line.startswith(("margin", "rate"))}
+    for rate, margin in zip(*([ends[name].low, ends[name].high] for name in ("rate", "margin")), strict=True):
+        assert (pz.clv.value_table(known, model=model, bands=band, rate=rate, margin=margin).clv >= 0).all()
+
+
 # Refusals -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("call", "words"),
@@ -267,6 +287,7 @@ def test_a_tier_table_adds_up():
         (lambda t: pz.clv.tiers(pd.Series([1.0, -1])), "values of 0 or more"),
         (lambda t: pz.clv.tiers(pd.Series([1.0]), shares=(0.8, 0.5)), "ascending shares"),
         (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None), "is not fitted. Next step: model.fit"),
+        (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=2), "margin = 2: give the share"),
         (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=0), "margin = 0: give the share"),
         (lambda t: pz.clv.outcome(t, after="2017-09-24", until="2017-09-24", customers=[1]), "is not after"),
     ],
@@ -305,20 +326,17 @@ def test_too_short_or_too_small_a_shop_is_refused_in_one_line(orders, words):
     assert "\n" not in str(caught.value)
 
 
-def test_every_printed_number_of_cdnow_agrees_and_a_wrong_table_does_not():
-    cdnow = pz.load("cdnow")
-    check = pz.clv.cdnow_check(pz.clv.summary(cdnow, as_of="1997-09-30"))
+def test_every_printed_number_of_cdnow_agrees_and_a_wrong_table_does_not(cdnow):
+    check = pz.clv.cdnow_check(cdnow)
     assert len(check) == 15
     assert check.agrees.all()
-    assert not pz.clv.cdnow_check(pz.clv.summary(cdnow, as_of="1997-09-23")).agrees[:14].any()
+    assert not pz.clv.cdnow_check(cdnow, as_of="1997-09-23").agrees[:14].any()
 
 
-def test_tracking_counts_what_the_log_holds_and_expects_a_like_number():
-    cdnow = pz.load("cdnow")
-    customers = pz.clv.summary(cdnow, as_of="1997-09-30")
-    path = pz.clv.tracking(cdnow, pz.clv.BetaGeo().fit(customers), as_of="1997-09-30")
+def test_tracking_counts_what_the_log_holds_and_expects_a_like_number(cdnow, calibration):
+    path = pz.clv.tracking(cdnow, pz.clv.BetaGeo().fit(calibration), as_of="1997-09-30")
     table = path.pivot(index="week", columns="kind", values="purchases")
-    assert table.counted[39] == customers.frequency.sum() == 2457
+    assert table.counted[39] == calibration.frequency.sum() == 2457
     assert table.counted[78] == 2457 + 1882
     assert table.expected[39] == pytest.approx(2457, rel=0.03)
     assert (table.diff().dropna() >= 0).all().all()
@@ -340,8 +358,8 @@ def test_a_silent_frequent_buyer_is_worth_less_than_a_silent_rare_one():
     assert (np.diff(grid.iloc[:, -1]) > 0).all()
 
 
-def test_coverage_is_learned_on_the_first_stretch_and_checked_on_the_second(groceries, holdout):
-    inner = pz.clv.backtest(groceries, cut="2017-06-18", horizon=14, models={OLS: pz.clv.WindowRegression()})
+def test_coverage_is_learned_on_the_first_stretch_and_checked_on_the_second(known, holdout):
+    inner = pz.clv.backtest(known, cut="2017-06-18", horizon=14, models={OLS: pz.clv.WindowRegression()})
     table = pz.clv.coverage(inner, holdout, OLS)
     assert table.promised.tolist() == [0.5, 0.8, 0.9, 0.95]
     assert table.held.to_numpy() == pytest.approx(table.promised.to_numpy(), abs=0.05)

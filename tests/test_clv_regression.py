@@ -92,6 +92,19 @@ def test_records_count_windows_and_the_days_after_as_the_features_do(groceries):
     assert found.orders_later.tolist() == later.orders.tolist()
 
 
+def test_records_count_a_day_once_and_give_later_questions_the_same_numbers(groceries):
+    shared, day, end = Records(groceries), pd.Timestamp("2017-06-18"), pd.Timestamp("2017-09-24")
+    first = shared.windows(day, [4, 8, 10], until=end)
+    for weeks, until in (([13], None), ([8], end), ([], end)):
+        again, alone = shared.windows(day, weeks, until=until), Records(groceries).windows(day, weeks, until=until)
+        assert again is first
+        names = ["customer_id", *(f"{what}_{n}w" for n in weeks for what in ("spend", "orders"))]
+        names += ["spend_later", "orders_later"] if until else []
+        pd.testing.assert_frame_equal(again[names], alone[names])
+    assert shared.windows(day, [5], until=end) is not first
+    assert shared.windows(day, [4], until=end - pd.Timedelta(days=7)) is not first
+
+
 def test_diagnostics_name_uneven_spread_overlap_and_influence(groceries):
     model = pz.clv.WindowRegression().fit(groceries, as_of="2017-09-24", horizon=14)
     table = model.result_.diagnostics()
@@ -166,6 +179,13 @@ def test_recalibration_keeps_the_order_and_mends_the_forecast_of_cdnow(cdnow):
     assert board.rmse["set right"] < 72 < board.rmse["as it is"]
     assert abs(board.bias["set right"]) < 0.15 < abs(board.bias["as it is"])
     assert board.gini["set right"] >= 0.69 and board.mae["as it is"] < 29.21
+
+
+def test_customers_without_money_are_left_out_since_a_cent_in_its_place_would_decide_the_fit(calibration):
+    fit = pz.clv.GammaGamma(purchases="all").fit(calibration)
+    assert (fit.left_out_, round(fit.params_["p"], 1)) == (8, 9.9)
+    cent = calibration.assign(first_value=calibration.first_value.clip(lower=0.01))
+    assert pz.clv.GammaGamma(purchases="all").fit(cent).params_["p"] == pytest.approx(3.0, abs=0.1)
 
 
 def test_a_blend_is_refused_where_one_of_its_members_is(cdnow):

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalize.clv.customers import summary
 from personalize.clv.dropout import ParetoNBD
 from personalize.clv.purchases import NBD, ModifiedBetaGeo
+from personalize.clv.records import Records
 from personalize.tables import Tables
 
 __all__ = ["Dropout", "dropout", "regularity", "shape", "spend_independence"]
@@ -36,12 +36,13 @@ class Dropout:
         return self.facts
 
 
-def dropout(customers: pd.DataFrame) -> Dropout:
+def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     """Whether leaving is identified: a verdict before anybody reads a P(alive).
 
     Parameters
     ----------
-    customers : summary table
+    tables : Tables, or the Records of them, which keep the fitted models
+    as_of : date; the last known day
 
     Returns
     -------
@@ -49,7 +50,7 @@ def dropout(customers: pd.DataFrame) -> Dropout:
 
     Raises
     ------
-    TableError : when the summary cannot be learned from.
+    TableError : when too few customers have bought again to learn from.
 
     Notes
     -----
@@ -58,11 +59,12 @@ def dropout(customers: pd.DataFrame) -> Dropout:
     P(alive) above 0.99, so that the number separates nobody. The gain over NBD, the model in which nobody leaves, is
     shown beside it: a large sample makes even a tiny dropout "significant".
     """
-    model, never, pareto = ModifiedBetaGeo().fit(customers), NBD().fit(customers), ParetoNBD().fit(customers)
+    records = Records.of(tables)
+    model, never, pareto = (records.fitted(m, as_of) for m in (ModifiedBetaGeo(), NBD(), ParetoNBD()))
     vague = float((model.standard_errors_ / model.params_)[["a", "b"]].max(skipna=False))
     a, b = model.params_[["a", "b"]]
     sure = float((model.p_alive() > _SURE).mean())
-    gain = (model.log_likelihood_ - never.log_likelihood_) / len(customers)
+    gain = (model.log_likelihood_ - never.log_likelihood_) / model.n_customers_
     identified = bool(vague <= _VAGUE and sure < 0.5)
     rows = [
         ("chance to leave after a purchase, a / (a + b)", a / (a + b)),
@@ -119,12 +121,12 @@ def spend_independence(customers: pd.DataFrame) -> float:
     return float(np.corrcoef(repeat.frequency.rank(), repeat.monetary_value.rank())[0, 1])
 
 
-def shape(tables: Tables, *, as_of: Any, horizon: int) -> pd.DataFrame:
+def shape(tables: Tables | Records, *, as_of: Any, horizon: int) -> pd.DataFrame:
     """What the data allow: one row a fact that decides between the models.
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables, or the Records of them
     as_of : date; the last known day
     horizon : weeks to look ahead
 
@@ -132,11 +134,12 @@ def shape(tables: Tables, *, as_of: Any, horizon: int) -> pd.DataFrame:
     -------
     DataFrame : fact, value, says
     """
-    customers = summary(tables, as_of=as_of, unit="W")
+    records = Records.of(tables)
+    customers = records.summary(as_of)
     once, weeks = float((customers.frequency == 0).mean()), float(customers["T"].max())
     early = float((customers["T"] > 0.75 * weeks).mean()) if weeks > 0 else 1.0
     lookback = weeks - horizon
-    k, rank = regularity(tables, as_of=as_of), spend_independence(customers)
+    k, rank = regularity(records.tables, as_of=as_of), spend_independence(customers)
     rows = [
         ("customers", len(customers), _when(
             len(customers) >= 500, "enough for every model", "few: intervals are wide")),

@@ -23,7 +23,7 @@ from personalize.tables import TableError, Tables
 __all__ = ["BASELINE", "Backtest", "Plan", "backtest", "contestants", "plan"]
 
 BASELINE = "naive: rate of the last 13 weeks"
-_FEWEST = 20  # customers from whose errors an interval can be learned
+FEWEST = 20  # customers from whose errors an interval can be learned
 
 
 def contestants() -> dict[str, Any]:
@@ -102,10 +102,10 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
         )
     used = min(int(horizon), 2 * weeks // 7)
     choose, check = day - 2 * used * WEEK, day - used * WEEK
-    if (known := len(features.rfm(tables, as_of=choose))) < _FEWEST:
+    if (known := len(features.rfm(tables, as_of=choose))) < FEWEST:
         raise TableError(
             f"source '{tables.name}' has {known:,} customer(s) with a purchase up to {choose:%Y-%m-%d}: at least "
-            f"{_FEWEST} are needed to choose a value model and give intervals; take more customers or a longer period"
+            f"{FEWEST} are needed to choose a value model and give intervals; take more customers or a longer period"
         )
     short = "" if used == horizon else f" (the data hold {weeks}, and 3.5 times the horizon is needed)"
     sentence = (

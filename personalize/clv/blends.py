@@ -14,7 +14,23 @@ from personalize.tables import TableError
 __all__ = ["Blend", "Recalibrated"]
 
 
-class Blend(Forecast):
+class _Hindsight(Forecast):
+    """A forecast that asks how its members did from an earlier day."""
+
+    def _look_back(self, members: Sequence[Forecast], records: Records) -> None:
+        """Fit the members on an earlier day and on the present one, and look up what came in between."""
+        horizon = min(self.horizon_, weeks_between(records.tables.start, self.as_of_) // 2)
+        if horizon < 2:
+            raise TableError(
+                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a forecast right by"
+            )
+        then = self.as_of_ - horizon * WEEK
+        self._actual = records.windows(then, [], until=then + horizon * WEEK).set_index("customer_id")
+        self._past = [refitted(m, records, as_of=then, horizon=horizon) for m in members]
+        self._now = [refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in members]
+
+
+class Blend(_Hindsight):
     """A weighted sum of forecasts, the weights learned from an earlier day.
 
     Parameters
@@ -41,10 +57,7 @@ class Blend(Forecast):
         self.members = members
 
     def _learn(self, records: Records) -> None:
-        then, horizon = _earlier(self, records)
-        self._actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id")
-        self._past = [refitted(m, records, as_of=then, horizon=horizon) for m in self.members]
-        self._now = [refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in self.members]
+        self._look_back(self.members, records)
         self.weights_ = self._weigh("spend")
 
     def _weigh(self, what: str) -> np.ndarray:
@@ -57,7 +70,7 @@ class Blend(Forecast):
         return sum(w * m.expected(what) for w, m in zip(weights, self._now, strict=True)).rename(f"expected_{what}")
 
 
-class Recalibrated(Forecast):
+class Recalibrated(_Hindsight):
     """A forecast set right by how it erred from an earlier day: too low for the small, too high for the large.
 
     Parameters
@@ -83,34 +96,22 @@ class Recalibrated(Forecast):
         self.member = member
 
     def _learn(self, records: Records) -> None:
-        then, horizon = _earlier(self, records)
-        self._actual = records.windows(then, [1], until=then + horizon * WEEK).set_index("customer_id") / horizon
-        self._past = refitted(self.member, records, as_of=then, horizon=horizon)
-        self._now = refitted(self.member, records, as_of=self.as_of_, horizon=self.horizon_)
+        self._look_back([self.member], records)
         self.level_, self.slope_, _ = self._line("spend")
 
     def _line(self, what: str) -> tuple[float, float, float]:
         """Level, slope, and the forecast a week below which all are alike."""
-        forecast = self._past.expected(what).reindex(self._actual.index).to_numpy() / self._past.horizon_
+        weeks = self._past[0].horizon_
+        forecast = self._past[0].expected(what).reindex(self._actual.index).to_numpy() / weeks
         floor = max(1e-3 * float(forecast.mean()), 1e-12)
-        came = self._actual[f"{what}_later"].clip(lower=0.0).to_numpy()
+        came = self._actual[f"{what}_later"].to_numpy().clip(min=0.0) / weeks
         return *_poisson_line(np.log(np.maximum(forecast, floor)), came), floor
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """The corrected forecasts, by customer_id; orders have a level and slope of their own."""
         level, slope, floor = self._line(what)
-        rate = np.log(np.maximum(self._now.expected(what) / self.horizon_, floor))
+        rate = np.log(np.maximum(self._now[0].expected(what) / self.horizon_, floor))
         return (self.horizon_ * np.exp(level + slope * rate)).rename(f"expected_{what}")
-
-
-def _earlier(forecast: Forecast, records: Records) -> tuple[pd.Timestamp, int]:
-    """A day inside the known ones to learn from, and the weeks from it to `as_of_`."""
-    horizon = min(forecast.horizon_, weeks_between(records.tables.start, forecast.as_of_) // 2)
-    if horizon < 2:
-        raise TableError(
-            f"fewer than 4 weeks lie before {forecast.as_of_:%Y-%m-%d}: nothing to set a forecast right by"
-        )
-    return forecast.as_of_ - horizon * WEEK, horizon
 
 
 def _poisson_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

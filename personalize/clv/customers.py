@@ -165,29 +165,6 @@ def unit_days(unit: str) -> float:
     return DAYS[unit]
 
 
-_BAD = {
-    "T": (lambda s: ~np.isfinite(s["T"]) | (s["T"] < 0), "T that is missing or negative"),
-    "frequency": (
-        lambda s: ~np.isfinite(s.frequency) | (s.frequency < 0) | (s.frequency % 1 != 0),
-        "frequency that is no whole number of 0 or more",
-    ),
-    "recency": (lambda s: ~(s.recency >= 0), "recency that is missing or negative"),
-    "order": (lambda s: s.recency > s["T"], "recency above T (last purchase after as_of)"),
-    "one-time": (
-        lambda s: (s.frequency == 0) & (s.recency != 0),
-        "recency above 0 without a repeat purchase",
-    ),
-    "repeat": (
-        lambda s: (s.frequency > 0) & (s.recency == 0),
-        "repeat purchases but recency 0 (all on one day; count days, not orders)",
-    ),
-}
-_BAD_MONEY = {
-    "negative": (lambda s: ~(s.monetary_value >= 0), "monetary_value that is missing or negative"),
-    "repeat": (lambda s: s.frequency < 0, "frequency that is negative"),
-}
-
-
 def check(table: pd.DataFrame, *, money: bool = False, least: int = 3) -> pd.DataFrame:
     """The table itself when it can be learned from; every problem in one message otherwise.
 
@@ -208,12 +185,12 @@ def check(table: pd.DataFrame, *, money: bool = False, least: int = 3) -> pd.Dat
             "Next step: pz.clv.summary(tables, as_of=...)"
         )
     problems = []
-    for rule, words in (_BAD_MONEY if money else _BAD).values():
-        bad = np.asarray(rule(table))
+    for words, bad in (_wrong_money if money else _wrong_times)(table).items():
         if bad.any():
             first = ", ".join(map(str, table.customer_id[bad].head(3)))
             problems.append(f"{bad.sum():,} customer(s) have a {words} (first: {first})")
-    repeat = int(((table.frequency > 0) & ((table.monetary_value > 0) if money else True)).sum())
+    counts = table.frequency.to_numpy() > 0
+    repeat = int((counts & (table.monetary_value.to_numpy() > 0)).sum() if money else counts.sum())
     if not problems and repeat < least:
         problems.append(
             f"{len(table):,} customer(s), {repeat:,} with a repeat purchase{' and money' if money else ''}: "
@@ -222,3 +199,26 @@ def check(table: pd.DataFrame, *, money: bool = False, least: int = 3) -> pd.Dat
     if problems:
         raise TableError.of("the customer summary cannot be used:", problems)
     return table
+
+
+def _wrong_times(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """What must not be in a table of purchases, and the customers where it is."""
+    x, recency, age = (table[name].to_numpy(float) for name in ("frequency", "recency", "T"))
+    with np.errstate(invalid="ignore"):
+        broken = ~np.isfinite(x) | (x < 0) | (x % 1 != 0)
+    return {
+        "T that is missing or negative": ~np.isfinite(age) | (age < 0),
+        "frequency that is no whole number of 0 or more": broken,
+        "recency that is missing or negative": ~(recency >= 0),
+        "recency above T (last purchase after as_of)": recency > age,
+        "recency above 0 without a repeat purchase": (x == 0) & (recency != 0),
+        "repeat purchases but recency 0 (all on one day; count days, not orders)": (x > 0) & (recency == 0),
+    }
+
+
+def _wrong_money(table: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The same for a table of money."""
+    return {
+        "monetary_value that is missing or negative": ~(table.monetary_value.to_numpy(float) >= 0),
+        "frequency that is negative": table.frequency.to_numpy(float) < 0,
+    }

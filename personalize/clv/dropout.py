@@ -10,7 +10,7 @@ from scipy.special import betaln, digamma, expit, exprel, gammaln, logsumexp
 from personalize.clv.customers import check
 from personalize.clv.likelihood import fitted
 from personalize.clv.purchases import PurchaseModel, ladder, mean_gap, mixed_poisson
-from personalize.clv.quadrature import survival_integral
+from personalize.clv.quadrature import is_gentle, survival_integral
 from personalize.tables import TableError
 
 __all__ = ["BetaGeoBetaBinom", "ParetoNBD"]
@@ -28,7 +28,7 @@ class ParetoNBD(PurchaseModel):
     -----
     Rates are Gamma(r, alpha), lifetimes exponential with Gamma(s, beta) rates. With x repeat purchases, the last at
     t_x, in T, L = Gamma(r+x) alpha^r beta^s / Gamma(r) * [(alpha+T)^-(r+x) (beta+T)^-s + s I], where I is the integral
-    of (alpha+u)^-(r+x) (beta+u)^-(s+1) over t_x < u < T: a 32-point quadrature, its gradient on the same points. No
+    of (alpha+u)^-(r+x) (beta+u)^-(s+1) over t_x < u < T: a quadrature, its gradient on the same points. No
     hypergeometric function, so no overflow where beta or x is large. When nobody leaves, s and beta grow together
     without limit: see `clv.advice`.
 
@@ -78,37 +78,49 @@ class ParetoNBD(PurchaseModel):
     def _terms(self, theta: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (r, alpha, s, beta), (x, _, age) = theta, data.T
         rise, slope = ladder(x, r)
-        (inverse_a, inverse_b, log_a, log_b), share, log_odds = self._odds(theta, data)
+        log_odds, inverse_a, inverse_b, log_a, log_b = self._odds(theta, data)
         dead, longer_a, longer_b = expit(log_odds), np.log1p(age / alpha), np.log1p(age / beta)
         value = rise - r * longer_a - x * np.log(alpha + age) - s * longer_b + np.logaddexp(0, log_odds)
-
-        def mean(part: np.ndarray) -> np.ndarray:
-            return np.einsum("ij,ij->i", share, part)
-
         gradient = [
-            slope - longer_a + dead * mean(log_a),
-            r / alpha - (r + x) * ((1 - dead) / (alpha + age) + dead * mean(inverse_a)),
-            -longer_b + dead * (1 / s + mean(log_b)),
-            s * age / beta / (beta + age) + dead * (s / (beta + age) - (s + 1) * mean(inverse_b)),
+            slope - longer_a + dead * log_a,
+            r / alpha - (r + x) * ((1 - dead) / (alpha + age) + dead * inverse_a),
+            -longer_b + dead * (1 / s + log_b),
+            s * age / beta / (beta + age) + dead * (s / (beta + age) - (s + 1) * inverse_b),
         ]
         return value, np.column_stack(gradient)
 
-    def _odds(self, theta: np.ndarray, data: np.ndarray) -> tuple[tuple, np.ndarray, np.ndarray]:
-        """Parts of the integrand at the quadrature points, their shares of it, and the log odds of having left."""
+    def _odds(self, theta: np.ndarray, data: np.ndarray) -> np.ndarray:
+        """Log odds of having left; and, had the customer left at u, the means of 1 / (alpha + u), 1 / (beta + u),
+        log((alpha + T) / (alpha + u)) and log((beta + T) / (beta + u)): five rows."""
         (r, alpha, s, beta), (x, recency, age) = theta, data.T
-        u, log_part = survival_integral(recency, age, shapes=(r + x, s + 1), scales=(alpha, beta))
-        rest, inverse_a, inverse_b = age[:, None] - u, 1 / (alpha + u), 1 / (beta + u)
-        log_a, log_b = np.log1p(rest * inverse_a), np.log1p(rest * inverse_b)
-        log_part += (r + x)[:, None] * log_a + s * log_b - np.log(beta + u)
-        top = np.maximum(log_part.max(axis=1), -1e300)
-        part = np.exp(log_part - top[:, None])
+        gentle = is_gentle(recency, age, shapes=(r + x, s + 1), scales=(alpha, beta))
+        found = np.empty((5, len(data)))
+        for rows, points in ((gentle, 16), (~gentle, 32)):
+            if rows.any():
+                found[:, rows] = self._odds_by(points, theta, data[rows])
+        return found
+
+    def _odds_by(self, points: int, theta: np.ndarray, data: np.ndarray) -> list[np.ndarray]:
+        (r, alpha, s, beta), (x, recency, age) = theta, data.T
+        shapes, scales = (r + x, s + 1), (alpha, beta)
+        u, part, log_a = survival_integral(recency, age, shapes=shapes, scales=scales, points=points)
+        inverse_a, inverse_b, log_b = 1 / (alpha + u), 1 / (beta + u), log_a
+        if alpha < beta:
+            log_b = np.log1p((age[:, None] - u) * inverse_b)
+        else:
+            log_a = np.log1p((age[:, None] - u) * inverse_a)
+        part += (r + x)[:, None] * log_a
+        part += (s + 1) * log_b
+        top = np.maximum(part.max(axis=1), -1e300)
+        np.exp(part - top[:, None], out=part)
         total = part.sum(axis=1)
-        share = np.divide(part, total[:, None], out=np.full_like(part, 1 / part.shape[1]), where=total[:, None] > 0)
         with np.errstate(divide="ignore"):
-            return (inverse_a, inverse_b, log_a, log_b), share, np.log(s) + top + np.log(total)
+            log_odds = np.log(s) - np.log(beta + age) + top + np.log(total)
+        part = np.divide(part, total[:, None], out=np.full_like(part, 1 / points), where=total[:, None] > 0)
+        return [log_odds, *(np.einsum("ij,ij->i", part, of) for of in (inverse_a, inverse_b, log_a, log_b))]
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
-        return expit(-self._odds(self.params_.to_numpy(), np.column_stack([x, recency, age]))[2])
+        return expit(-self._odds(self.params_.to_numpy(), np.column_stack([x, recency, age]))[0])
 
     def _if_alive(self, t: float, x: np.ndarray, age: np.ndarray) -> np.ndarray:
         r, alpha, s, beta = self.params_

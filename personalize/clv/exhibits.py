@@ -9,6 +9,7 @@ import pandas as pd
 from personalize.clv.customers import unit_days
 from personalize.clv.dropout import ParetoNBD
 from personalize.clv.purchases import BetaGeo, PurchaseModel
+from personalize.clv.records import Records
 from personalize.clv.spend import GammaGamma
 from personalize.tables import TableError, Tables
 
@@ -22,12 +23,13 @@ _PRINTED = (
 )
 
 
-def cdnow_check(calibration: pd.DataFrame) -> pd.DataFrame:
+def cdnow_check(cdnow: Tables | Records, *, as_of: Any = "1997-09-30") -> pd.DataFrame:
     """Three models refitted on the CDNOW sample, beside the values their papers print.
 
     Parameters
     ----------
-    calibration : summary of the source "cdnow" as of 1997-09-30, in weeks
+    cdnow : the source "cdnow", or the Records of it, which keep the fitted models
+    as_of : date; the papers end their calibration on 1997-09-30
 
     Returns
     -------
@@ -39,9 +41,9 @@ def cdnow_check(calibration: pd.DataFrame) -> pd.DataFrame:
     One more row checks the expectation: 39 weeks ahead, two repeat purchases, the last in week 30.43 of 38.86, printed
     as 1.226 in Hardie's spreadsheet for the printed parameters.
     """
-    rows = []
+    records, rows = Records.of(cdnow), []
     for kind, source, digits, values, log_likelihood, places in _PRINTED:
-        fit = kind().fit(calibration)
+        fit = records.fitted(kind(), as_of)
         for name, printed in zip(fit.names, values, strict=True):
             rows.append((kind.__name__, name, printed, fit.params_[name], fit.standard_errors_[name], digits, source))
         rows.append((kind.__name__, "log-likelihood", log_likelihood, fit.log_likelihood_, np.nan, places, source))
@@ -79,7 +81,8 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     counted = np.append(0, np.cumsum(days.repeats))[np.searchsorted(day, 7 * weeks, side="left")]
     born = days.born.to_numpy() > 0
     age = np.clip(7 * weeks[:, None] - 1 - day[None, born], 0, None) / length
-    expected = model.expected_from_start(age.ravel()).reshape(age.shape) @ days.born.to_numpy()[born]
+    ages, place = np.unique(age, return_inverse=True)
+    expected = model.expected_from_start(ages)[place].reshape(age.shape) @ days.born.to_numpy()[born]
     kinds = {"counted": counted.astype(float), "expected": expected}
     parts = [
         pd.DataFrame({"week": weeks, "purchases": v, "in_week": np.diff(v, prepend=0.0), "kind": k})

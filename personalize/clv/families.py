@@ -57,9 +57,7 @@ def _log_link(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame, *, power: flo
             raise TableError(_LOST) from None
     if not (fit.converged and np.isfinite(fit.params).all()):
         raise TableError(_LOST)
-    table = _coefficients(fit, x)
-    table.loc[0, ["estimate", "low", "high"]] += np.log(scale)
-    facts = {"coefficients": table, "influence": np.empty(0)}
+    facts = {"coefficients": _coefficients(fit, x, constant=np.log(scale)), "influence": np.empty(0)}
     return facts | _closeness(y, scale * fit.fittedvalues), scale * fit.predict(_design(x_now))
 
 
@@ -102,12 +100,14 @@ def _closeness(y: np.ndarray, values: np.ndarray) -> dict[str, Any]:
     return {"n": len(y), "r_squared": r_squared, "fitted_values": values, "residuals": left}
 
 
-def _coefficients(fit: Any, x: pd.DataFrame) -> pd.DataFrame:
-    interval = fit.conf_int()
+def _coefficients(fit: Any, x: pd.DataFrame, *, constant: float = 0.0) -> pd.DataFrame:
+    """The table of a fit, with something added to its constant."""
+    moved = np.append(constant, np.zeros(x.shape[1]))
+    interval = fit.conf_int() + moved[:, None]
     return pd.DataFrame(
         {
             "term": ["constant", *x.columns],
-            "estimate": fit.params,
+            "estimate": fit.params + moved,
             "std_error": fit.bse,
             "low": interval[:, 0],
             "high": interval[:, 1],

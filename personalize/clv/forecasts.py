@@ -65,12 +65,13 @@ class NaiveRate(Forecast):
         self.weeks = weeks
 
     def _learn(self, records: Records) -> None:
+        records.summary(self.as_of_)  # refuses a day without customers
         self.weeks_ = min(self.weeks, max(1, weeks_between(records.tables.start, self.as_of_)))
-        self._table = records.windows(self.as_of_, [self.weeks_])
+        self._windows = partial(records.windows, self.as_of_, [self.weeks_])
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """The rate of the last weeks times the horizon, by customer_id."""
-        found = self._table.set_index("customer_id")[f"{what}_{self.weeks_}w"] * self.horizon_ / self.weeks_
+        found = self._windows().set_index("customer_id")[f"{what}_{self.weeks_}w"] * self.horizon_ / self.weeks_
         return found.clip(lower=0.0).rename(f"expected_{what}")
 
 
@@ -125,7 +126,7 @@ class BuyTillYouDie(Forecast):
         for lot in lots:
             if len(lot):
                 models = [m.drawn(rng) if spread else m for m in (self.purchases_, self.spend_)]
-                orders = models[0].simulate(self.horizon_, self.summary_, n=len(lot), rng=rng)
+                orders = models[0].simulate(self.horizon_, n=len(lot), rng=rng)
                 parts.append(models[1].simulate(orders, self.summary_, rng=rng))
         return np.concatenate(parts, axis=1)
 

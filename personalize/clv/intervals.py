@@ -8,14 +8,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from personalize.clv.backtest import Backtest
+from personalize.clv.backtest import FEWEST, Backtest
 from personalize.clv.forecasts import BuyTillYouDie
 from personalize.evaluate import Interval
 from personalize.tables import TableError
 
 __all__ = ["Bands", "bands", "coverage", "simulated_coverage"]
 
-_FEWEST = 20  # customers from whose errors an interval can be learned
 _LEVELS = (0.5, 0.8, 0.9, 0.95)
 
 
@@ -96,12 +95,12 @@ def bands(forecast: Any, actual: Any, *, level: float = 0.8, groups: int = 10) -
     Journal of the American Statistical Association 113.
     """
     forecast, actual = np.asarray(forecast, float), np.asarray(actual, float)
-    if not 0 < level < 1 or len(forecast) < _FEWEST:
+    if not 0 < level < 1 or len(forecast) < FEWEST:
         raise TableError(
-            f"level = {level}, {len(forecast)} customers: intervals need 0 < level < 1 and {_FEWEST} customers"
+            f"level = {level}, {len(forecast)} customers: intervals need 0 < level < 1 and {FEWEST} customers"
         )
     offset = max(float(actual.mean()) / 10, 1e-9)
-    groups = max(1, min(groups, len(forecast) // _FEWEST))
+    groups = max(1, min(groups, len(forecast) // FEWEST))
     relative, tails = (actual - forecast) / (forecast + offset), [(1 - level) / 2, (1 + level) / 2]
     parts = [part for part in np.array_split(np.argsort(forecast, kind="stable"), groups)]
     rows = [(forecast[p].max(), len(p), *np.quantile(relative[p], tails), relative[p].std()) for p in parts]

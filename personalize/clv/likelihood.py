@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from functools import cache
 from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
 from scipy.special import ndtri
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from personalize.tables import TableError
 
@@ -75,8 +76,8 @@ class Likelihood:
         Newton steps. Deterministic.
         """
         self._summary = self._checked(summary)
-        self._data, self._counts, _ = group_rows(self._summary[list(self.columns)].to_numpy(float))
-        with threadpool_limits(limits=1, user_api="blas"):  # four numbers are no work for many threads
+        self._data, self._counts, self._inverse = group_rows(self._summary[list(self.columns)].to_numpy(float))
+        with _linear_algebra().limit(limits=1):  # four numbers are no work for many threads
             log_theta, hessian = self._maximise(self.start)
             if self.start and np.linalg.eigvalsh(hessian)[0] < 1e-6:  # a far start can end on a plateau
                 log_theta, hessian = self._maximise(None)
@@ -95,7 +96,7 @@ class Likelihood:
         total = int(self._counts.sum())
         draws = rng.multinomial(total, self._counts / total, size=n_boot)
         start = np.log(self.params_.to_numpy())
-        with threadpool_limits(limits=1, user_api="blas"):
+        with _linear_algebra().limit(limits=1):
             fits = [np.exp(self._search(self._data, n.astype(float), start)[0]) for n in draws]
         return pd.DataFrame(fits, columns=list(self.names))
 
@@ -221,6 +222,12 @@ class Likelihood:
         if self.at_bound_ or np.linalg.eigvalsh(hessian)[0] < _FLAT:
             return np.full_like(hessian, np.nan)
         return np.outer(theta, theta) * np.linalg.inv(hessian)
+
+
+@cache
+def _linear_algebra() -> ThreadpoolController:
+    """The libraries of numpy and scipy whose threads can be limited, looked up once."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 def at_counts(function: Callable[[np.ndarray], Any], counts: np.ndarray) -> np.ndarray:

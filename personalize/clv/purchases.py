@@ -67,19 +67,22 @@ class PurchaseModel(Likelihood):
         """Expected repeat purchases of a new customer in the first `t` units of time, one value a `t`."""
         raise NotImplementedError
 
-    def simulate(self, t: float, summary: pd.DataFrame, *, n: int, rng: np.random.Generator) -> np.ndarray:
+    def simulate(
+        self, t: float, summary: pd.DataFrame | None = None, *, n: int, rng: np.random.Generator
+    ) -> np.ndarray:
         """Possible purchases of each customer in the next `t`, given the history: a row a customer, `n` columns.
 
         Parameters
         ----------
         t : length of the future, in the unit of the summary
-        summary : customers
+        summary : customers; those of the fit when None
         n : number of draws
         rng : where chance comes from
         """
-        rows = [part[:, None] for part in check(summary, least=0)[list(self.columns)].to_numpy(float).T]
-        alive = rng.random((len(summary), n)) < self.p_alive(summary).to_numpy()[:, None]
-        return np.where(alive, self._drawn_if_alive(t, rows, (len(summary), n), rng), 0)
+        groups, inverse, _ = self._rows(summary)
+        rows, size = [part[inverse, None] for part in groups.T], (len(inverse), n)
+        alive = rng.random(size) < self._alive(*groups.T)[inverse, None]
+        return np.where(alive, self._drawn_if_alive(t, rows, size, rng), 0)
 
     def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
         raise TableError(f"{type(self).__name__} gives expectations only, no draws: use another model for intervals")
@@ -92,9 +95,10 @@ class PurchaseModel(Likelihood):
         fitted(self)
         if summary is None and not hasattr(self, "_summary"):
             raise TableError(f"{type(self).__name__} was set by hand, so say for whom: pass summary=...")
-        table = self._summary if summary is None else check(summary, least=0)
-        groups, _, inverse = group_rows(table[list(self.columns)].to_numpy(float))
-        return groups, inverse, pd.Index(table.customer_id, name="customer_id")
+        if summary is None:
+            return self._data, self._inverse, pd.Index(self._summary.customer_id, name="customer_id")
+        groups, _, inverse = group_rows(check(summary, least=0)[list(self.columns)].to_numpy(float))
+        return groups, inverse, pd.Index(summary.customer_id, name="customer_id")
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         raise NotImplementedError
@@ -250,16 +254,10 @@ class BetaGeo(PurchaseModel):
         y = x + self._chances_before
         return np.where(y > 0, b + y - 1, 1.0)
 
-    def _odds(self, theta: np.ndarray, x: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probability of having left, and the log odds of it against still being there."""
-        r, _, a, b = theta
-        possible = x + self._chances_before > 0
-        log_odds = np.where(possible, np.log(a / self._chance(x, b)) + (r + x) * ratio, -np.inf)
-        return expit(log_odds), log_odds
-
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
-        alpha = self.params_["alpha"]
-        return expit(-self._odds(self.params_.to_numpy(), x, np.log((alpha + age) / (alpha + recency)))[1])
+        r, alpha, a, b = self.params_
+        log_odds = np.log(a / self._chance(x, b)) + (r + x) * np.log((alpha + age) / (alpha + recency))
+        return expit(-np.where(x + self._chances_before > 0, log_odds, -np.inf))
 
     def _if_alive(self, t: float, x: np.ndarray, age: np.ndarray) -> np.ndarray:
         r, alpha, a, b = self.params_

@@ -13,6 +13,7 @@ __all__ = ["WEEK", "Records", "weeks_between"]
 
 WEEK = pd.Timedelta(days=7)
 _SLOTS = 6  # windows that one query counts
+_USUAL = (4, 8, 13)  # weeks that some forecast will ask for, counted while a query is at it
 
 
 class Records:
@@ -26,19 +27,22 @@ class Records:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self._kept: dict[tuple, Any] = {}
+        self._counted: list[tuple[tuple, pd.DataFrame]] = []
 
     @classmethod
     def of(cls, tables: "Tables | Records") -> "Records":
         """The records of these tables, or the records themselves."""
         return tables if isinstance(tables, Records) else cls(tables)
 
-    def summary(self, as_of: pd.Timestamp) -> pd.DataFrame:
+    def summary(self, as_of: Any) -> pd.DataFrame:
         """`pz.clv.summary` in weeks."""
-        return self._once(("summary", as_of), lambda: summary(self.tables, as_of=as_of))
+        day = pd.Timestamp(as_of).normalize()
+        return self._once(("summary", day), lambda: summary(self.tables, as_of=day))
 
-    def fitted(self, model: Any, as_of: pd.Timestamp) -> Any:
+    def fitted(self, model: Any, as_of: Any) -> Any:
         """A copy of the model of purchases or spend, fitted on the summary."""
-        return self._once((*_settings(model), as_of), lambda: copy(model).fit(self.summary(as_of)))
+        day = pd.Timestamp(as_of).normalize()
+        return self._once((*_settings(model), day), lambda: copy(model).fit(self.summary(day)))
 
     def purchases(self, model: Any, as_of: pd.Timestamp, horizon: int) -> pd.Series:
         """Expected purchases of each customer in the `horizon` weeks after `as_of`, by the model fitted then."""
@@ -55,13 +59,19 @@ class Records:
 
         Returns
         -------
-        DataFrame : customer_id, spend_<n>w and orders_<n>w, and spend_later and orders_later (0 without `until`)
+        DataFrame : customer_id; spend_<n>w and orders_<n>w of these weeks at least; and spend_later and orders_later,
+            of no meaning without `until`
         """
         if wrong := [n for n in weeks if int(n) != n or n < 1] or weeks[_SLOTS:]:
             raise TableError(f"weeks = {list(weeks)}: {wrong}; give up to {_SLOTS} whole numbers of 1 or more")
-        return self._once(("windows", as_of, tuple(weeks), until), lambda: self._windows(as_of, weeks, until or as_of))
+        for (day, end), table in self._counted:
+            if day == as_of and until in (None, end) and all(f"spend_{n}w" in table for n in weeks):
+                return table
+        self._counted.append(((as_of, until), self._windows(as_of, weeks, until or as_of)))
+        return self._counted[-1][1]
 
     def _windows(self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp) -> pd.DataFrame:
+        weeks = list(dict.fromkeys([*weeks, *_USUAL]))[:_SLOTS]
         slots = [*weeks, *[1] * (_SLOTS - len(weeks))]
         after = {f"after_{i}": as_of - n * WEEK for i, n in enumerate(slots, start=1)}
         if not self.tables.start <= as_of <= self.tables.end:

@@ -158,20 +158,25 @@ class WindowRegression(Forecast):
         return [*sorted(n for n in self.weeks if n < lookback), lookback]
 
     def _regress(self, what: str) -> tuple[dict[str, Any], np.ndarray]:
-        y, names = self._past[f"{what}_later"].clip(lower=0.0), [f"{what}_{n}w" for n in self._weeks]
-        parts = [table[names].clip(lower=0.0) for table in (self._past, self._now)]
-        if self.family not in _PLAIN:
-            parts = [np.log1p(part).rename(columns="log(1 + {})".format) for part in parts]
-        x, x_now = (part.join(more) for part, more in zip(parts, self._extra, strict=True))
+        y = self._past[f"{what}_later"].to_numpy().clip(min=0.0)
+        x, x_now = (self._features(table, what).join(more)
+                    for table, more in zip((self._past, self._now), self._extra, strict=True))  # fmt: skip
         varied = _telling(x)
         if len(y) >= 10 and not varied:
             return {}, np.full(len(x_now), y.mean())
-        if len(y) < 10 * (len(varied) + 1) or not np.ptp(y.to_numpy()) > 0:
+        if len(y) < 10 * (len(varied) + 1) or not np.ptp(y) > 0:
             raise TableError(
                 f"{len(y):,} customers at the training cut with {len(varied)} varying windows: a regression needs ten "
                 "customers a coefficient, and spend that differs; take a longer period or fewer windows"
             )
-        return fit_family(self.family, y.to_numpy(), x[varied], x_now[varied])
+        return fit_family(self.family, y, x[varied], x_now[varied])
+
+    def _features(self, table: pd.DataFrame, what: str) -> pd.DataFrame:
+        names = [f"{what}_{n}w" for n in self._weeks]
+        values = table[names].to_numpy().clip(min=0.0)
+        if self.family in _PLAIN:
+            return pd.DataFrame(values, columns=names)
+        return pd.DataFrame(np.log1p(values), columns=[f"log(1 + {name})" for name in names])
 
 
 def cumulative(past: pd.DataFrame, now: pd.DataFrame) -> list[str]:
@@ -221,11 +226,13 @@ def attributes(tables: Tables, *, as_of: Any, least: int = 30) -> pd.DataFrame:
 
 def _telling(x: pd.DataFrame) -> list[str]:
     """The columns that add something: neither constant nor a sum of columns before them."""
-    kept: list[str] = []
-    for name in x:
-        part = x[[*kept, name]].to_numpy(float)
-        spread = part - part.mean(axis=0)
-        size = np.linalg.norm(spread, axis=0)
-        if size[-1] > 1e-9 * np.abs(part[:, -1]).max() and np.linalg.matrix_rank(spread / size, tol=1e-6) == len(size):
-            kept.append(name)
+    values = x.to_numpy(float)
+    spread = values - values.mean(axis=0)
+    size = np.linalg.norm(spread, axis=0)
+    kept, basis = [], np.empty((len(x), 0))
+    for name, column, large, length in zip(x, spread.T, np.abs(values).max(axis=0, initial=0), size, strict=True):
+        if length > 1e-9 * large:
+            new = column / length - basis @ (basis.T @ column) / length
+            if (left := np.linalg.norm(new)) > 1e-6:
+                kept, basis = [*kept, name], np.column_stack([basis, new / left])
     return kept

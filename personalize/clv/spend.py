@@ -30,7 +30,8 @@ class GammaGamma(Likelihood):
     L = Gamma(px+q) / (Gamma(px) Gamma(q)) * gamma^q m^(px-1) x^(px) / (gamma + m x)^(px+q).
     E(M | m, x) = p (gamma + m x) / (p x + q - 1): a customer's own mean, drawn towards the population mean
     p gamma / (q - 1). q is kept above 1.01, so that this mean exists. The model holds spend and frequency to be
-    independent: `clv.advice` measures whether they are. Customers whose money is 0 are left out (`left_out_`).
+    independent: `clv.advice` measures whether they are. Customers whose money is 0 are left out (`left_out_`): a small
+    number in its place would decide the fit, since log m enters it.
 
     References
     ----------

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personalize.clv.customers import summary
 from personalize.clv.discount import discount_factor, discounted_purchases
 from personalize.clv.forecasts import BuyTillYouDie
 from personalize.clv.intervals import Bands
 from personalize.clv.purchases import ModifiedBetaGeo
+from personalize.clv.records import Records
 from personalize.clv.scoreboard import top_mask
 from personalize.evaluate import Comparison, Interval, paired_bootstrap
 from personalize.tables import TableError, Tables
@@ -19,17 +19,23 @@ __all__ = ["concentration", "tier_table", "tiers", "top_gain", "value_table"]
 
 
 def value_table(
-    tables: Tables, *, model: Any, bands: Bands, rate: float = 0.10, rate_period: str = "Y", margin: float = 1.0
+    tables: Tables | Records,
+    *,
+    model: Any,
+    bands: Bands,
+    rate: float = 0.10,
+    rate_period: str = "Y",
+    margin: float = 1.0,
 ) -> pd.DataFrame:
     """Lifetime value of every customer over the model's horizon, from the day it was fitted on, with an interval.
 
     Parameters
     ----------
-    tables : Tables
+    tables : Tables, or the Records of them
     model : forecast, fitted on `tables`
     bands : intervals learned from a backtest of the same kind of model and horizon
     rate, rate_period : discount rate, 0.10 a year by default
-    margin : share of spend that is profit, above 0; 1 values customers by their spend
+    margin : share of spend that is profit, above 0 and up to 1; 1 values customers by their spend
 
     Returns
     -------
@@ -43,15 +49,15 @@ def value_table(
 
     Raises
     ------
-    TableError : for a margin of 0 or less, a rate of -1 or less, or a model that is not fitted.
+    TableError : for a margin of 0 or less or above 1, a rate of -1 or less, or a model that is not fitted.
 
     Notes
     -----
     CLV = sum_t P_t / (1 + r)^t over weeks t. A probability model gives each week's expected purchases; a rate or a
     regression gives the total, which is spread evenly.
     """
-    if not margin > 0:
-        raise TableError(f"margin = {margin}: give the share of spend that is profit, above 0; 1 values by spend")
+    if not 0 < margin <= 1:
+        raise TableError(f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all of it)")
     if not hasattr(model, "as_of_"):
         raise TableError("the forecast is not fitted. Next step: model.fit(tables, as_of=..., horizon=...)")
     table, day = model.predict(), model.as_of_
@@ -61,7 +67,7 @@ def value_table(
         {
             "customer_id": table.customer_id,
             "as_of": day,
-            "p_alive": _alive(tables, day).reindex(table.customer_id).to_numpy(),
+            "p_alive": _alive(Records.of(tables), day).reindex(table.customer_id).to_numpy(),
             "expected_orders": table.expected_orders,
             "expected_spend": table.expected_spend,
             "clv": table.expected_spend * weight,
@@ -81,12 +87,11 @@ def _discounts(model: Any, table: pd.DataFrame, rate: float, rate_period: str) -
     return np.divide(orders.to_numpy(), expected, out=np.full(len(table), even), where=expected > 0)
 
 
-def _alive(tables: Tables, day: pd.Timestamp) -> pd.Series:
-    customers = summary(tables, as_of=day)
+def _alive(records: Records, day: pd.Timestamp) -> pd.Series:
     try:
-        return ModifiedBetaGeo().fit(customers).p_alive()
+        return records.fitted(ModifiedBetaGeo(), day).p_alive()
     except TableError:
-        return pd.Series(np.nan, index=pd.Index(customers.customer_id), name="p_alive")
+        return pd.Series(np.nan, index=pd.Index(records.summary(day).customer_id), name="p_alive")
 
 
 def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Series:

@@ -6,36 +6,37 @@ with days as (
     select
         customer_id,
         day,
-        sum(amount) as amount,
+        cast(sum(amount) as decimal(18, 4)) as amount,
         max(case when is_return then 0 else 1 end) as bought
     from {order_totals}
     where customer_id is not null
     group by customer_id, day
 ),
-marked as (
+visits as (
+    select customer_id, day, lag(day, 1) over (partition by customer_id order by day) as day_before
+    from days
+    where bought = 1
+),
+customers as (
     select
         customer_id,
-        amount,
-        bought,
-        day,
-        max(case when bought = 1 then day end) over (partition by customer_id order by day) as visit,
-        min(case when bought = 1 then day end) over (partition by customer_id order by day) as first_day,
-        max(case when bought = 1 then day end) over (
-            partition by customer_id order by day rows between unbounded preceding and 1 preceding
-        ) as visit_before
-    from days
+        min(day) as first_day,
+        min(case when day_before is not null then day end) as second_day,
+        max(day) as last_day,
+        count(*) as days,
+        sum(cast(ln(cast(day - day_before as int)) as decimal(18, 9))) as log_gaps
+    from visits
+    group by customer_id
 )
 select
-    customer_id,
-    min(first_day) as first_day,
-    max(visit) as last_day,
-    count(case when bought = 1 then day end) as days,
-    sum(case when visit = first_day then amount else 0 end) as first_amount,
-    sum(case when visit > first_day then amount else 0 end) as later_amount,
-    sum(
-        case when bought = 1 then cast(ln(cast(day - visit_before as int)) as decimal(18, 9)) end
-    ) as log_gaps
-from marked
-where visit is not null
-group by customer_id
-order by customer_id
+    customers.customer_id,
+    min(customers.first_day) as first_day,
+    min(customers.last_day) as last_day,
+    min(customers.days) as days,
+    sum(case when days.day >= customers.second_day then 0 else days.amount end) as first_amount,
+    sum(case when days.day >= customers.second_day then days.amount else 0 end) as later_amount,
+    min(customers.log_gaps) as log_gaps
+from customers
+join days on days.customer_id = customers.customer_id and days.day >= customers.first_day
+group by customers.customer_id
+order by customers.customer_id
