@@ -10,29 +10,14 @@ import personalize as pz
 from personalize.clv.families import FAMILIES, fit_family
 from personalize.clv.records import Records
 from personalize.tables import TableError
+from tests.test_clv_forecasts import START, shop
 
-START = pd.Timestamp("2024-01-01")
 LOG_LINK = ("poisson", "tweedie", "gamma")
 
 
 @pytest.fixture(scope="module")
 def groceries():
     return pz.load("complete_journey")
-
-
-def shop(orders):
-    """Tables from rows (customer_id, day number, amount), one order a row."""
-    who, day, amount = zip(*orders, strict=True)
-    frame = pd.DataFrame(
-        {
-            "customer_id": who,
-            "order_id": range(len(who)),
-            "product_id": 1,
-            "quantity": 1,
-            "amount": np.array(amount, float),
-        }
-    )
-    return pz.load({"orders": frame.assign(time=START + pd.to_timedelta(day, unit="D"))})
 
 
 # Families -------------------------------------------------------------------------------------------------------------

@@ -163,19 +163,23 @@ class BetaGeoCNBD(BetaGeo):
 
     def _if_alive_since(self, t: np.ndarray | float, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         """sum_n P(staying n - 1 times) P(n k - j events within t), over the phases j."""
-        r, alpha, a, b = self.params_
-        shape, stays = r + self.k_ * x, b + x + self._chances_before
-        phase = self._phases(shape, (age - recency) / (alpha + age))
-        phase /= phase.sum(axis=1, keepdims=True)
-        z = np.broadcast_to(t / (alpha + age + t), shape.shape)
-        total, chance, left, n = np.zeros_like(shape), np.ones_like(shape), np.arange(len(shape)), 0
-        j = np.arange(self.k_)
+        r, alpha, _, _ = self.params_
+        phase = self._phases(r + self.k_ * x, (age - recency) / (alpha + age))
+        times = np.broadcast_to(t / (alpha + age + t), x.shape)
+        pairs, _, back = group_rows(np.column_stack([x, times]))
+        return (phase * self._by_phase(*pairs.T)[back]).sum(axis=1) / phase.sum(axis=1)
+
+    def _by_phase(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """The same sum for each phase alone: a row for each x and z = t / (alpha + age + t), a column a phase."""
+        r, _, a, b = self.params_
+        shape, stays, j = r + self.k_ * x, b + x + self._chances_before, np.arange(self.k_)
+        total, chance, left, n = np.zeros((len(x), self.k_)), np.ones_like(x), np.arange(len(x)), 0
         while len(left):
             n += 1
-            reach = (phase[left] * betainc(n * self.k_ - j, shape[left, None] + j, z[left, None])).sum(axis=1)
-            total[left] += chance[left] * reach
+            reach = chance[left, None] * betainc(n * self.k_ - j, shape[left, None] + j, z[left, None])
+            total[left] += reach
             chance[left] *= (stays[left] + n - 1) / (a + stays[left] + n - 1)
-            left = left[chance[left] * reach > 1e-14 * total[left]]
+            left = left[(reach > 1e-14 * total[left]).any(axis=1)]
         return total
 
     def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:

@@ -4,18 +4,16 @@ with days as (
     from {order_totals}
     where customer_id is not null and not is_return
 ),
-steps as (
-    select
-        customer_id,
-        row_number() over (partition by customer_id order by day desc) as place,
-        cast(day - lag(day, 1) over (partition by customer_id order by day) as int) as gap,
-        cast(
-            lag(day, 1) over (partition by customer_id order by day)
-            - lag(day, 2) over (partition by customer_id order by day) as int
-        ) as gap_before
+places as (
+    select customer_id, day, row_number() over (partition by customer_id order by day desc) as place
     from days
 )
-select customer_id, gap_before, gap
-from steps
-where place = 1 and gap_before is not null
+select
+    customer_id,
+    cast(max(case when place = 2 then day end) - max(case when place = 3 then day end) as int) as gap_before,
+    cast(max(case when place = 1 then day end) - max(case when place = 2 then day end) as int) as gap
+from places
+where place <= 3
+group by customer_id
+having count(*) = 3
 order by customer_id
