@@ -1,4 +1,4 @@
-"""Baskets for both sides of a comparison, made once and kept in .bench: as a table for us, as lists for the peers.
+"""Baskets for both sides of a comparison, made once and kept in .bench: as tables for us, as lists for the peers.
 
 python benchmarks/baskets.py        makes those whose data are at hand
 """
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 KEPT = ROOT / ".bench" / "baskets"
@@ -23,9 +24,17 @@ SETTINGS = [
 def path(name: str) -> Path | None:
     """The file of a set of baskets (order_id, product_id), made where it is missing; None without the data."""
     kept = KEPT / f"{name}.parquet"
-    if not kept.exists():  # by another process, so that its memory is not counted in this one
+    if not kept.with_suffix(".arrow").exists():  # by another process, so that its memory is not counted in this one
         subprocess.run([sys.executable, __file__], check=True)
     return kept if kept.exists() else None
+
+
+def table(name: str) -> Any:
+    """The baskets as a table with products as categories: an Arrow file that is mapped, not read into memory."""
+    from pyarrow import feather
+
+    path(name)
+    return feather.read_feather(KEPT / f"{name}.arrow", memory_map=True, use_threads=False, split_blocks=True)
 
 
 def lists(name: str) -> list[list]:
@@ -44,6 +53,8 @@ def main() -> None:
         )
     for name, column in LEVELS.items():
         _write_journey(name, column)
+    for kept in KEPT.glob("*.parquet"):
+        _write_arrow(kept)
 
 
 def _write_file(name: str, source: Path, split: str | None) -> None:
@@ -67,6 +78,14 @@ def _write_journey(name: str, column: str) -> None:
         f"copy (select distinct basket_id as order_id, {column} as product_id from {known} where {column} is not null "
         f"order by 1, 2) to '{KEPT / name}.parquet'"
     )
+
+
+def _write_arrow(kept: Path) -> None:
+    import pandas as pd
+    from pyarrow import feather
+
+    table = pd.read_parquet(kept).astype({"product_id": "category"})
+    feather.write_feather(table, kept.with_suffix(".arrow"), compression="uncompressed", chunksize=len(table))
 
 
 if __name__ == "__main__":

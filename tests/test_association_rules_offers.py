@@ -12,7 +12,7 @@ import personalize as pz
 from personalize import association_rules as ar
 from personalize import plots
 from personalize.association_rules.encoding import encode
-from personalize.association_rules.mining import _lexical
+from personalize.association_rules.mining import lexical
 from personalize.tables import TableError
 
 
@@ -247,7 +247,7 @@ def test_null_invariant_measures_do_not_change_with_baskets_that_hold_neither(n1
 @settings(max_examples=40, deadline=None)
 def test_rows_too_long_for_one_number_are_sorted_all_the_same(rows):
     items = np.array(sorted(rows, key=hash))
-    assert [tuple(row) for row in items[_lexical(items, width=3001)].tolist()] == sorted(rows)
+    assert [tuple(row) for row in items[lexical(items, width=3001)].tolist()] == sorted(rows)
 
 
 def test_what_lasts_has_an_interval_over_customers(journey):

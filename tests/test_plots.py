@@ -49,6 +49,25 @@ def test_a_chart_drawn_twice_from_one_axes_is_the_same():
     assert plots.png(ax) == plots.png(ax)
 
 
+LONG = pd.DataFrame({"name": [f"{word} " * 9 for word in ("SOFT", "台历", "a")], "value": [1.0, 12_345.6, 7.0]})
+WORDY = {
+    "names": lambda: plots.bars(LONG, x="value", y="name", fmt="{:,.2f}", title="Long names " * 4),
+    "columns": lambda: plots.heatmap(pd.DataFrame(np.eye(12), columns=[f"PRODUCT GROUP {i}" for i in range(12)])),
+    "ends": lambda: plots.lines(SERIES.assign(who="a rather long " + SERIES.who), x="day", y="y", by="who"),
+    "scale": lambda: plots.scatter(TABLE, x="low", y="high", color="value", label="name"),
+}
+
+
+@pytest.mark.parametrize("draw", [*CHARTS.values(), *WORDY.values()], ids=[*CHARTS, *WORDY])
+def test_all_words_of_a_chart_have_room_in_the_picture(draw):
+    dark = np.asarray(Image.open(io.BytesIO(plots.png(draw()))).convert("L")) < 240
+    rows, columns = (np.flatnonzero(dark.any(axis=axis)) for axis in (1, 0))
+    height, width = dark.shape
+    edges = rows[0], height - 1 - rows[-1], columns[0], width - 1 - columns[-1]
+    assert min(edges) >= 5, f"white at top, bottom, left and right: {edges}"
+    assert max(edges) <= 40, "and no room is wasted"
+
+
 def test_bars_write_each_value_and_keep_the_order_of_the_table():
     ax = CHARTS["bars"]()
     assert [text.get_text() for text in ax.texts] == ["3", "-1", "2"]

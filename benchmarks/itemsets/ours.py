@@ -1,10 +1,9 @@
 import baskets
 import clock
-import pandas as pd
 
 from personalize import association_rules
 
-table = pd.read_parquet(baskets.path("types"))
+table = baskets.table("types")
 association_rules.frequent_itemsets(table.head(1000), min_count=100)  # the compiled code is loaded
 
 

@@ -4,7 +4,8 @@
 
 Timed is the call after loading, in a warm process, on both sides from the raw ids: ours from a table of order lines to
 a table of itemsets with closed and maximal marks, theirs from lists of items to tuples with counts. The ratio is to the
-better of the two. The last line is the whole process for one setting: imports, reading, one call.
+better of the two. The last lines are whole processes for one setting, with their peak memory: imports, reading, one
+call. Ours reads an Arrow file whose products are categories.
 """
 
 import argparse
@@ -23,7 +24,11 @@ PROGRAMS = {
     "eclat": [PEERS, HERE / "settings_pyfim.py", "eclat"],
     "fpgrowth": [PEERS, HERE / "settings_pyfim.py", "fpgrowth"],
 }
-WHOLE = {"ours": [sys.executable, HERE / "ours.py"], "eclat": [PEERS, HERE / "peer_pyfim_eclat.py"]}
+WHOLE = {
+    "ours, file to sets": [sys.executable, HERE / "whole_ours.py", "sets"],
+    "ours, file to rules": [sys.executable, HERE / "whole_ours.py", "rules"],
+    "eclat, file to sets": [PEERS, HERE / "peer_pyfim_eclat.py"],
+}
 
 
 def main() -> int:
@@ -35,8 +40,10 @@ def main() -> int:
     sys.stdout.write(f"{'itemsets':<20}{'sets':>9}{'ours CPU s':>12}{'eclat':>9}{'fpgrowth':>10}{'ours/better':>13}\n")
     for place, first in enumerate(turns[0]["ours"]):
         sys.stdout.write(_line(first, [{name: lines[place] for name, lines in turn.items()} for turn in turns]))
-    ours, theirs = (statistics.median(_cpu(WHOLE[name]) for _ in range(given.runs)) for name in ("ours", "eclat"))
-    sys.stdout.write(f"{'types 156, process':<29}{ours:>12.2f}{theirs:>9.2f}{'':>10}{ours / theirs:>13.2f}\n")
+    sys.stdout.write(f"{'whole process, types 156':<29}{'CPU s':>12}{'peak MB':>9}\n")
+    for name, command in WHOLE.items():
+        cpu, peak = map(statistics.median, zip(*(_whole(command) for _ in range(given.runs)), strict=True))
+        sys.stdout.write(f"{name:<29}{cpu:>12.2f}{peak:>9.0f}\n")
     return 0
 
 
@@ -54,12 +61,12 @@ def _settings(command: list) -> list[dict]:
     return [json.loads(line) for line in _run(command).splitlines()]
 
 
-def _cpu(command: list) -> float:
-    """CPU seconds of a whole process."""
+def _whole(command: list) -> tuple[float, float]:
+    """CPU seconds of a whole process, and the peak of its memory in MB as it tells it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    _run(command)
+    told = json.loads(_run(command))
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, told["mb"]
 
 
 def _run(command: list) -> str:

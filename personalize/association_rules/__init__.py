@@ -22,6 +22,7 @@ from personalize.association_rules.control import (
 from personalize.association_rules.direction import direction, visits
 from personalize.association_rules.encoding import basket_sizes, baskets, spend, support_count, usable_level
 from personalize.association_rules.glossary import about, pair_names, spoken
+from personalize.association_rules.itemsets import itemsets
 from personalize.association_rules.later import holdout, kept, known_until, lists_compared
 from personalize.association_rules.levels import cross_level, group_lifts, parents
 from personalize.association_rules.measures import measures
@@ -33,8 +34,8 @@ from personalize.association_rules.use import cross_sell, named, substitutes
 
 __all__ = [
     "BasketSizeNull", "NextProduct", "about", "basket_sizes", "baskets", "bundles", "by_length", "by_size",
-    "cross_level", "cross_sell", "curve", "direction", "frequent_itemsets", "group_lifts", "holdout", "kept",
-    "known_until", "lists_compared", "measures", "named", "next_product_trial", "pair_names", "pairs", "parents",
-    "passes", "recommended_theta", "rules", "shuffled", "spend", "spoken", "substitutes", "support_count",
+    "cross_level", "cross_sell", "curve", "direction", "frequent_itemsets", "group_lifts", "holdout", "itemsets",
+    "kept", "known_until", "lists_compared", "measures", "named", "next_product_trial", "pair_names", "pairs",
+    "parents", "passes", "recommended_theta", "rules", "shuffled", "spend", "spoken", "substitutes", "support_count",
     "survivors", "theta_curve", "trial_scores", "usable_level", "visits", "warm",
 ]  # fmt: skip

@@ -46,7 +46,7 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     rank[codes] = np.arange(len(codes))
     inside = np.bincount(group, minlength=groups)
     ends = np.concatenate([[0], np.cumsum((inside + 63) // 64)])
-    slot, order = np.empty(data.n, np.int64), np.argsort(group, kind="stable")
+    slot, order = np.empty(data.n, np.int64), np.argsort(group.astype(np.int16), kind="stable")  # radix sort
     slot[order] = np.arange(data.n) + np.repeat(64 * ends[:-1] - (np.cumsum(inside) - inside), inside)
     rows = np.zeros((len(codes), int(ends[-1])), np.uint64)
     tallies.bit_rows(data.starts, data.items, rank, slot, rows)
@@ -55,6 +55,6 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
         if sets.shape[1] > 1:
             tallies.count_groups(rows, np.ascontiguousarray(rank[sets]), ends, table)
         else:
-            lines = data.items * groups + group[data.basket]
+            lines = np.multiply(data.items, groups, dtype=np.int64) + group[data.basket]
             table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[sets[:, 0]]
     return counts

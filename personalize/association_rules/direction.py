@@ -89,8 +89,8 @@ def _moves(data: Baskets, step: pd.DataFrame) -> Baskets:
     ends = np.cumsum(sizes.ravel())
     starts = np.column_stack([data.starts[now], data.starts[after]]).ravel()
     lines = np.repeat(starts - ends + sizes.ravel(), sizes.ravel()) + np.arange(sizes.sum())
-    second = np.repeat(np.tile([0, width], len(step)), sizes.ravel())
-    return Baskets(np.arange(2 * width), np.append(0, ends[1::2]), data.items[lines] + second, step.index.to_numpy())
+    items = data.items[lines] + np.repeat(np.tile(np.array([0, width], np.int32), len(step)), sizes.ravel())
+    return Baskets(np.arange(2 * width), np.append(0, ends[1::2]), items, step.index.to_numpy())
 
 
 def _calendar(data: Baskets, step: pd.DataFrame, pairs: tuple) -> np.ndarray:

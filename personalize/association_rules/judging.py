@@ -17,7 +17,7 @@ def classic(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int)
     return pd.DataFrame({
         "n": n, "n_antecedent": first, "n_consequent": second, "support": support, "confidence": confidence,
         "lift": confidence / share, "leverage": support - first / max(1, n_baskets) * share, "conviction": conviction,
-    })  # fmt: skip
+    }, copy=False)  # fmt: skip
 
 
 def judged(table: pd.DataFrame, chance: np.ndarray, errors: np.ndarray | None, *, looked_at: int) -> pd.DataFrame:

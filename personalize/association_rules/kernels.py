@@ -32,9 +32,7 @@ class Rows(NamedTuple):
 class Found(NamedTuple):
     """The itemsets as a tree: each is its parent and one further item."""
 
-    parent: np.ndarray  # int32, -1 for single items
-    item: np.ndarray  # int32
-    n: np.ndarray  # int32
+    sets: np.ndarray  # int64, three columns: the parent (-1 for single items), the item, the baskets with the set
     by_n: np.ndarray  # int64: how many itemsets have been seen with each count
     state: np.ndarray  # int64: stored, seen at the threshold, threshold, most sets, longest set, rules looked at
 
@@ -62,22 +60,20 @@ def by_rank(starts, items, rank, n_items):
         if rank[item] >= 0:
             ends[rank[item] + 1] += 1
     ends = np.cumsum(ends)
-    basket, fill = np.empty(ends[-1], np.int32), ends.copy()
-    first_of = np.empty(len(starts) - 1, np.int32)
-    at = 0
+    lines = Lines(np.empty(ends[-1], np.uint32), ends, np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.uint32))
+    fill, first_of, at = ends.copy(), np.empty(len(starts) - 1, np.int32), 0
     for b in range(len(starts) - 1):
         first_of[b] = at
         for p in range(starts[b], starts[b + 1]):
             r = rank[items[p]]
             if r >= 0:
-                basket[fill[r]] = b
+                lines.place[fill[r]] = b
                 fill[r] += 1
                 at += 1
-    lines = Lines(np.empty(at, np.uint32), ends, np.empty(at, np.uint32), np.empty(at, np.uint32))
     free = first_of.copy()
     for r in range(n_items):
         for e in range(ends[r], ends[r + 1]):
-            b = basket[e]
+            b = lines.place[e]
             lines.first[e], lines.place[e] = first_of[b], free[b]
             lines.items[free[b]] = r
             free[b] += 1
@@ -95,7 +91,7 @@ def _keep(found, parent, item, n):
         state[1] -= found.by_n[state[2]]
         state[2] += 1
     if at < state[3]:
-        found.parent[at], found.item[at], found.n[at] = parent, item, n
+        found.sets[at, 0], found.sets[at, 1], found.sets[at, 2] = parent, item, n
         state[0] = at + 1
     return at
 
@@ -240,7 +236,7 @@ def with_one_more(shorter, rows, new):
 
 
 @compiled
-def _same_start(one, other, n):
+def same_start(one, other, n):
     """Do two rows begin with the same n items?"""
     for k in range(n):  # noqa: SIM110 (numba compiles the loop, not all())
         if one[k] != other[k]:
@@ -261,9 +257,9 @@ def without_one(items, shorter, places):
         head[places[s, -1]] = s
     walk = np.zeros(size, np.int64)
     for s in range(n):
-        if s == 0 or not _same_start(items[s], items[s - 1], size - 1):
+        if s == 0 or not same_start(items[s], items[s - 1], size - 1):
             prefix += 1
-            while not _same_start(shorter[prefix], items[s], size - 1):
+            while not same_start(shorter[prefix], items[s], size - 1):
                 prefix += 1
             for j in range(size - 1):
                 walk[j] = head[places[prefix, j]]

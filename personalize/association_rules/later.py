@@ -48,7 +48,7 @@ def holdout(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def _held_out(rules: pd.DataFrame, data: Baskets) -> tuple[pd.DataFrame, np.ndarray]:
-    """`holdout`, and for each rule how its later adjusted lift would be with each group of customers left out."""
+    """`holdout`, and for each rule whether its later adjusted lift is above 1 with each group of customers left out."""
     null = null_of(data)
     sides = [rules["antecedent"] + rules["consequent"], rules["antecedent"], rules["consequent"]]
     counts, hopes, place = _recounted(data, null, pd.concat(sides, ignore_index=True))
@@ -58,7 +58,7 @@ def _held_out(rules: pd.DataFrame, data: Baskets) -> tuple[pd.DataFrame, np.ndar
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = np.minimum(hopes[both] / hopes[first], 1.0)
         lift, adjusted = n * data.n / (n_first * n_second), n / (n_first * chance)
-        without = left[both] / left[first] / chance[:, None]
+        without = left[both] > left[first] * chance[:, None]
     table = rules[["antecedent", "consequent", "accepted", "lift", "adjusted_lift"]].assign(
         n_later=n.astype(int),
         n_antecedent_later=n_first.astype(int),
@@ -93,7 +93,7 @@ def kept(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
         part = held[tested & chosen]
         above = {f"{kind}_above_1": (part[f"{column}_later"] > 1).mean()
                  for kind, column in (("lift", "lift"), ("adjusted", "adjusted_lift"))}  # fmt: skip
-        reach = over_groups((without[tested & chosen] > 1).mean(axis=0)) if len(part) else np.nan
+        reach = over_groups(without[tested & chosen].mean(axis=0)) if len(part) else np.nan
         low, high = above["adjusted_above_1"] - reach, above["adjusted_above_1"] + reach
         medians = part[["lift", "lift_later", "adjusted_lift", "adjusted_lift_later"]].median().to_dict()
         ends = {"adjusted_above_1_low": max(low, 0.0), "adjusted_above_1_high": min(high, 1.0)}
@@ -157,10 +157,10 @@ def lists_compared(
     per_thousand_low, per_thousand_high (of the later baskets).
     """
     data, rows = encode(later), []
-    null, single = null_of(data), rules[lengths(rules["antecedent"]) == 1]
+    null, every, accepted = null_of(data), pairs(rules), pairs(rules[rules["accepted"]])
     for name, column in by.items():
-        usable = single[single["accepted"]] if column == "extra" else single
-        best = pairs(usable).sort_values([column, "n"], ascending=False, kind="stable").head(k)
+        usable = accepted if column == "extra" else every
+        best = usable.sort_values([column, "n"], ascending=False, kind="stable").head(k)
         total, reach = _extra(data, null, best["antecedent"] + best["consequent"])
         rows.append((name, len(best), total, total - reach, total + reach))
     table = pd.DataFrame(rows, columns=["list", "pairs", "extra_later", "low", "high"])

@@ -12,7 +12,7 @@ from personalize.association_rules.next_product import together
 from personalize.association_rules.null import BasketSizeNull, null_of
 from personalize.tables import Tables
 
-CHUNK = 20_000
+CHUNK = 512
 
 
 def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
@@ -109,9 +109,8 @@ def _groups_alone(data: Baskets, groups: pd.Series) -> Baskets:
     """The groups of the products in each basket, each once; baskets without any are left out."""
     group, names = pd.factorize(groups.reindex(data.labels), sort=True)
     of_line, width = group[data.items], max(1, len(names))
-    held = np.zeros(data.n * width, bool)
-    held[(data.basket * width + of_line)[of_line >= 0]] = True
-    basket, items = np.divmod(np.flatnonzero(held), width)
+    lines = np.sort((data.basket * width + of_line)[of_line >= 0])
+    basket, items = np.divmod(lines[np.diff(lines, prepend=-1) > 0], width)
     sizes = np.bincount(basket, minlength=data.n)
     starts = np.append(0, np.cumsum(sizes[sizes > 0]))
     return Baskets(np.asarray(names, dtype=object), starts, items, data.order_ids[sizes > 0])
@@ -125,7 +124,7 @@ def _with_groups(data: Baskets, group: np.ndarray, n_groups: int) -> Baskets:
     lines = np.sort(np.concatenate([data.basket * all_items + data.items, upper]))
     basket, items = np.divmod(lines[np.diff(lines, prepend=-1) > 0], max(1, all_items))
     starts = np.append(0, np.cumsum(np.bincount(basket, minlength=data.n)))
-    return Baskets(np.arange(all_items), starts, items, data.order_ids, data.customers)
+    return Baskets(np.arange(all_items), starts, items.astype(np.int32), data.order_ids, data.customers)
 
 
 def _expected(null: BasketSizeNull, group: np.ndarray, pairs: tuple, n_group: np.ndarray) -> np.ndarray:
@@ -136,9 +135,9 @@ def _expected(null: BasketSizeNull, group: np.ndarray, pairs: tuple, n_group: np
         chance = expit(null.item_effect_[group == name][:, None] + null.size_effect_)
         none_of[name] = np.log1p(-np.minimum(chance, 1 - 1e-12)).sum(axis=0)
     alone = (null.n_sizes_ * -np.expm1(none_of)).sum(axis=1)
-    hopes = []
+    hopes, choice = [], null.room
     for rows in np.array_split(np.arange(len(item)), len(item) // CHUNK + 1):
         chance = expit(null.item_effect_[item[rows]][:, None] + null.size_effect_)
-        room = np.clip(1 - (1 - chance) / null.room, 0, 1)
+        room = np.clip(1 - (1 - chance) / choice, 0, 1)
         hopes.append((chance * -np.expm1(none_of[other[rows]] * room)) @ null.n_sizes_)
     return np.concatenate(hopes) * n_group[other] / np.maximum(alone[other], 1e-300)

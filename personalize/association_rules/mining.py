@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import chain
 from typing import Any
 
@@ -82,7 +82,8 @@ def frequent_itemsets(
 
     Parameters
     ----------
-    baskets : one row a product in an order: order_id, product_id; repeated rows count once.
+    baskets : one row a product in an order: order_id, product_id; repeated rows count once. A product_id of type
+        category takes least memory and time.
     min_count : baskets, 1 or more (see `support_count` for a share).
     max_size : most products in a set; None for no limit.
     max_sets : most itemsets to hold in memory.
@@ -133,25 +134,35 @@ def mine(
     """The frequent itemsets as arrays, for further computation; parameters as in `frequent_itemsets`."""
     from personalize.association_rules import kernels
 
-    wrong = [_whole("min_count", min_count)] + ([_whole("max_size", max_size)] if max_size is not None else [])
-    if wrong := [problem for problem in wrong if problem]:
-        raise TableError.of("frequent itemsets cannot be mined:", wrong)
+    check_limits(min_count, max_size)
     data = encode(baskets)
     codes = np.argsort(-data.item_counts, kind="stable")
     codes = codes[data.item_counts[codes] >= min_count]
     found = kernels.Found(
-        *(np.empty(max_sets, np.int32) for _ in range(3)),
+        np.empty((max_sets, 3), np.int64),
         np.zeros(data.n + 2, np.int64),
         np.array([0, 0, min_count, max_sets, max_size or len(codes) + 1, 0], np.int64),
     )
     kernels.mine(data.ranked(codes), found)
     if (fits := int(found.state[2])) > min_count:
-        raise TableError(
-            f"more than {max_sets:,} itemsets are in at least {min_count:,} of the {data.n:,} baskets, too many to "
-            f"hold: use min_count={fits:,} or more (support {fits / data.n:.2g}), or a smaller max_size"
-        )
+        raise too_many(max_sets, min_count=min_count, n=data.n, fits=fits)
     pairs = len(codes) * (len(codes) - 1) if max_size != 1 else 0
     return Itemsets(data, tuple(_levels(found, codes)), pairs + int(found.state[5]))
+
+
+def check_limits(min_count: Any, max_size: Any) -> None:
+    """Raise TableError for a threshold or a largest size that is none."""
+    wrong = [_whole("min_count", min_count)] + ([_whole("max_size", max_size)] if max_size is not None else [])
+    if wrong := [problem for problem in wrong if problem]:
+        raise TableError.of("frequent itemsets cannot be mined:", wrong)
+
+
+def too_many(max_sets: int, *, min_count: int, n: int, fits: int) -> TableError:
+    """The error for more itemsets than memory is meant to hold; `fits` is the smallest threshold that gives fewer."""
+    return TableError(
+        f"more than {max_sets:,} itemsets are in at least {min_count:,} of the {n:,} baskets, too many to "
+        f"hold: use min_count={fits:,} or more (support {fits / n:.2g}), or a smaller max_size"
+    )
 
 
 def _whole(name: str, value: Any) -> str:
@@ -166,20 +177,20 @@ def _levels(found: Any, codes: np.ndarray) -> Iterator[Level]:
     """The tree of itemsets unrolled size by size, items and rows sorted."""
     from personalize.association_rules import kernels
 
-    stored = int(found.state[0])
-    parent, item, n = found.parent[:stored], codes[found.item[:stored]], found.n[:stored].astype(np.int64)
+    parent, item, n = found.sets[: int(found.state[0])].T.copy()
+    stored, item = len(n), codes[item]
     depth, place, items = kernels.depths(parent), np.zeros(stored, np.int64), np.empty((1, 0), np.int64)
     for size in range(1, depth.max(initial=0) + 1):
         rows = np.flatnonzero(depth == size)
         items = kernels.with_one_more(items, place[parent[rows]] if size > 1 else place[rows], item[rows])
-        order = _lexical(items, width=int(codes.max()) + 1)
+        order = lexical(items, width=int(codes.max()) + 1)
         place[rows] = np.arange(len(rows))
-        yield Level(items[order], n[rows[order]])
+        yield Level(items.take(order, axis=0), n[rows[order]])
 
 
-def _lexical(items: np.ndarray, *, width: int) -> np.ndarray:
+def lexical(items: np.ndarray, *, width: int) -> np.ndarray:
     """The lexical order of rows of codes below `width`: as many columns as fit make one number to sort by."""
     fit = max(1, int(62 / np.log2(width + 1)))
-    powers = width ** np.arange(fit)[::-1]
-    keys = [part @ powers[-part.shape[1] :] for part in np.split(items, range(fit, items.shape[1], fit), axis=1)]
+    parts = np.split(items.T, range(fit, items.shape[1], fit))
+    keys = [reduce(lambda key, column: key * width + column, part) for part in parts]
     return np.argsort(keys[0]) if len(keys) == 1 else np.lexsort(keys[::-1])

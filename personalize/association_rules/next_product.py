@@ -20,6 +20,7 @@ class NextProduct:
     Parameters
     ----------
     min_count : baskets a pair must be in.
+    most : products to know, those in the most baskets; each attribute of pairs takes 4 most^2 bytes.
 
     Attributes
     ----------
@@ -40,13 +41,15 @@ class NextProduct:
     0        tea     jam         1.0
     """
 
-    def __init__(self, min_count: int = 10) -> None:
+    def __init__(self, min_count: int = 10, *, most: int = 4_000) -> None:
         self.min_count = min_count
+        self.most = most
 
     def fit(self, baskets: pd.DataFrame) -> "NextProduct":
         """Learn the pairs of these baskets (order_id, product_id)."""
         data = encode(baskets)
-        codes = np.flatnonzero(data.item_counts >= self.min_count)
+        first = np.argsort(-data.item_counts, kind="stable")[: self.most]
+        codes = np.sort(first[data.item_counts[first] >= self.min_count])
         if len(codes) == 0:
             raise TableError(f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count")
         n = together(data, codes).astype(np.float32)

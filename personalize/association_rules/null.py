@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from personalize.association_rules.encoding import Baskets, encode, remember
 
-CHUNK = 4096
+CHUNK = 512
 HALVES = np.array([1.0, 0.5, 0.1])
 
 
@@ -180,8 +180,10 @@ def shuffled(baskets: pd.DataFrame, *, seed: int, sweeps: int = 3) -> pd.DataFra
     for _ in range(sweeps if len(items) > 1 else 0):
         tallies.swap(starts, items, basket, random)
     width = max(1, len(data.labels))
-    items = np.sort(data.basket * width + items) - data.basket * width
+    items = (np.sort(data.basket * width + items) - data.basket * width).astype(np.int32)
     labels = pd.Series(data.labels).astype(baskets["product_id"].dtype)
     frame = pd.DataFrame({"order_id": data.order_ids[data.basket], "product_id": labels.array.take(items)})
     frame = frame if data.customers is None else frame.assign(customer_id=data.customers[data.basket])
-    return remember(frame, replace(data, items=items))
+    swapped = replace(data, items=items)
+    swapped.__dict__["_null"] = null_of(data)  # the margins are the same
+    return remember(frame, swapped)

@@ -1,6 +1,6 @@
 """Rules "who buys these also buys that": textbook measures, and what is left once basket size is known."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,7 +8,7 @@ import pandas as pd
 
 from personalize.association_rules.counting import clustered, group_counts
 from personalize.association_rules.judging import Q, benjamini_hochberg, classic, judged
-from personalize.association_rules.mining import MAX_SETS, Itemsets, mine, tuples
+from personalize.association_rules.mining import MAX_SETS, Itemsets, mine
 from personalize.association_rules.null import null_of
 from personalize.association_rules.productive import against_shorter
 from personalize.tables import TableError
@@ -18,7 +18,6 @@ NUMBERS = [
     "conviction", "expected", "extra", "adjusted_lift", "adjusted_low", "adjusted_high", "p_value", "p_adjusted",
     "accepted", "productive",
 ]  # fmt: skip
-ORDER = ["extra", "set", "column"]
 
 
 def rules(
@@ -81,8 +80,8 @@ def rules(
     """
     found = mine(baskets, min_count=min_count, max_size=max_size, max_sets=MAX_SETS)
     table = _tested(found, textbook(found))
-    chosen = table[passes(table, min_confidence, theta) & _wanted(found, table, consequents)]
-    return with_names(found, chosen.sort_values(ORDER, ascending=[False, True, True]), NUMBERS)
+    chosen = passes(table, min_confidence, theta) & _wanted(found, table, consequents)
+    return with_names(found, table if chosen.all() else table[chosen], NUMBERS)
 
 
 def textbook(found: Itemsets) -> pd.DataFrame:
@@ -90,8 +89,8 @@ def textbook(found: Itemsets) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a rule: set, column, from, to (places: its itemset, the consequent in it, the itemsets of the
-    antecedent and of the consequent), n, n_antecedent, n_consequent, support, confidence, lift, leverage, conviction.
+    DataFrame, one row a rule: set, from, to (places of its itemset, its antecedent and its consequent), n,
+    n_antecedent, n_consequent, support, confidence, lift, leverage, conviction.
     """
     table, counts = _pieces(found), found.counts
     n, first, second = (counts[table[name].to_numpy()] for name in ("set", "from", "to"))
@@ -104,26 +103,27 @@ def _pieces(found: Itemsets) -> pd.DataFrame:
     single = np.full(len(found.baskets.labels), -1)
     if found.levels:
         single[found.levels[0].items[:, 0]] = np.arange(starts[1])
-    rows = [np.empty((4, 0), int)]
+    rows = [np.empty((3, 0), int)]
     for k in range(1, len(found.levels)):
         items = found.levels[k].items
-        sets, columns = np.divmod(np.arange(items.size), k + 1)
-        rows.append(
-            np.stack([starts[k] + sets, columns, starts[k - 1] + found.subsets[k].ravel(), single[items].ravel()])
-        )
-    return pd.DataFrame(np.concatenate(rows, axis=1).T, columns=["set", "column", "from", "to"])
+        sets = starts[k] + np.repeat(np.arange(len(items)), k + 1)
+        rows.append(np.stack([sets, starts[k - 1] + found.subsets[k].ravel(), single[items].ravel()]))
+    places = np.concatenate(rows, axis=1)
+    return pd.DataFrame(dict(zip(("set", "from", "to"), places, strict=True)), copy=False)
 
 
 def _tested(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
-    """The rules with all their numbers."""
+    """The rules with all their numbers, most extra baskets first."""
     null = null_of(found.baskets)
     hopes = np.concatenate([np.empty(0), *(null.expected(level.items) for level in found.levels)])
-    places = [table[name].to_numpy() for name in ("set", "from", "to")]
-    chance = np.minimum(hopes[places[0]] / hopes[places[1]], 1.0)
+    chance = np.minimum(hopes[table["set"]] / hopes[table["from"]], 1.0)
+    order = np.argsort(table["n_antecedent"].to_numpy() * chance - table["n"].to_numpy(), kind="stable")
+    table = table.take(order)
     groups = group_counts(found.baskets, [level.items for level in found.levels])
+    places = [table[name].to_numpy() for name in ("set", "from", "to")]
     errors = None if groups is None else clustered(groups, places, found.baskets)
-    table = judged(table, chance, errors, looked_at=found.looked_at)
-    p = np.maximum(table["p_value"].to_numpy(), against_shorter(found, hopes))
+    table = judged(table, chance[order], errors, looked_at=found.looked_at)
+    p = np.maximum(table["p_value"].to_numpy(), against_shorter(found, hopes)[order])
     return table.assign(productive=benjamini_hochberg(p, tests=found.looked_at) <= Q)
 
 
@@ -142,28 +142,10 @@ def _wanted(found: Itemsets, table: pd.DataFrame, consequents: Sequence[Any] | N
 
 
 def with_names(found: Itemsets, table: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
-    """The rules with labels in place of numbers, and the columns asked for."""
-    table = table.reset_index(drop=True)
-    starts = np.cumsum([0, *(len(level.n) for level in found.levels)])
-    antecedent, consequent = (np.empty(len(table), object) for _ in range(2))
-    for k in range(1, len(found.levels)):
-        rows = np.flatnonzero((table["set"] >= starts[k]) & (table["set"] < starts[k + 1]))
-        items, column = (
-            found.levels[k].items[table["set"].to_numpy()[rows] - starts[k]],
-            table["column"].to_numpy()[rows],
-        )
-        others = items[np.arange(k + 1) != column[:, None]].reshape(-1, k)
-        _fill(antecedent, rows, tuples(found.baskets.labels, others))
-        _fill(consequent, rows, tuples(found.baskets.labels, items[np.arange(len(rows)), column][:, None]))
-    names = pd.DataFrame(
-        {"antecedent": pd.Series(antecedent, dtype=object), "consequent": pd.Series(consequent, dtype=object)}
-    )
-    return pd.concat([names, table[numbers]], axis=1)
-
-
-def _fill(names: np.ndarray, rows: np.ndarray, values: Iterator[tuple]) -> None:
-    for row, value in zip(rows.tolist(), values, strict=True):
-        names[row] = value
+    """The rules with labels in place of numbers and the columns asked for; equal sides are one tuple."""
+    names = np.fromiter(found.names(), dtype=object, count=len(found.counts))
+    sides = {"antecedent": names[table["from"].to_numpy()], "consequent": names[table["to"].to_numpy()]}
+    return pd.DataFrame(sides | {name: table[name].to_numpy() for name in numbers}, copy=False)
 
 
 def passes(rules: pd.DataFrame, min_confidence: float, theta: float) -> pd.Series:
@@ -179,7 +161,7 @@ def lengths(sets: pd.Series) -> np.ndarray:
 def pairs(rules: pd.DataFrame) -> pd.DataFrame:
     """The rules with one product on each side, each pair once: the direction of higher confidence."""
     single = rules[lengths(rules["antecedent"]) == 1]
-    first, second = (single[side].str[0].to_list() for side in ("antecedent", "consequent"))
+    first, second = ([items[0] for items in single[side]] for side in ("antecedent", "consequent"))
     codes = pd.factorize(pd.Series(first + second, dtype=object))[0].reshape(2, -1)
     pair = codes.min(axis=0) * (codes.max(initial=0) + 1) + codes.max(axis=0, initial=0)
     best = single.assign(pair=pair).sort_values("confidence", ascending=False, kind="stable").drop_duplicates("pair")

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from personalize.association_rules.kernels import ones
+from personalize.association_rules.kernels import ones, same_start
 from personalize.compiled import compiled
 
 
@@ -19,28 +19,33 @@ def bit_rows(starts, items, rank, slot, rows):
 
 @compiled
 def count_groups(rows, sets, ends, counts):
-    """Fill counts[s, g]: the baskets that hold all items of sets[s] (their rows), in the words of group g."""
-    both = np.empty(rows.shape[1], np.uint64)
-    for s in range(sets.shape[0]):
-        both[:] = rows[sets[s, 0]]
-        for k in range(1, sets.shape[1]):
-            row = rows[sets[s, k]]
-            for w in range(len(both)):
-                both[w] &= row[w]
+    """Fill counts[s, g]: the baskets that hold all items of sets[s] (their rows), in the words of group g.
+
+    What sets have in common but for their last item is found once for those that follow each other.
+    """
+    both, last = np.empty(rows.shape[1], np.uint64), sets.shape[1] - 1
+    for s in range(len(sets)):
+        if s == 0 or not same_start(sets[s], sets[s - 1], last):
+            both[:] = rows[sets[s, 0]]
+            for k in range(1, last):
+                row = rows[sets[s, k]]
+                for w in range(len(both)):
+                    both[w] &= row[w]
+        row = rows[sets[s, last]]
         for g in range(len(ends) - 1):
             n = np.uint64(0)
             for w in range(ends[g], ends[g + 1]):
-                n += ones(both[w])
+                n += ones(both[w] & row[w])
             counts[s, g] = n
 
 
 @compiled
 def _has(items, start, end, item):
-    """Is the item in this stretch of lines?"""
-    for p in range(start, end):  # noqa: SIM110 (numba compiles the loop, not any())
-        if items[p] == item:
-            return True
-    return False
+    """Is the item in this stretch of lines? Looks at all of them: many at once is quicker than stopping early."""
+    found = False
+    for p in range(start, end):
+        found |= items[p] == item
+    return found
 
 
 @compiled

@@ -16,7 +16,8 @@ from personalize.plots import style
 from personalize.plots.agreement import agreement
 from personalize.plots.fonts import font_hint
 from personalize.plots.network import network
-from personalize.plots.style import INK, PALE, PALETTE, PAPER, Labels, figure, number, png, short, styled
+from personalize.plots.picture import png
+from personalize.plots.style import INK, PALE, PALETTE, PAPER, Labels, figure, number, short, styled
 from personalize.tables import TableError
 
 __all__ = [
@@ -283,8 +284,9 @@ def _limits(values: np.ndarray, diverging: bool | float) -> tuple[float, float]:
 
 
 def _write_cells(ax: Axes, image: Any, values: np.ndarray, fmt: str) -> None:
+    light = image.to_rgba(values)[..., :3].sum(axis=-1)
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
-            ink = PAPER if sum(image.to_rgba(value)[:3]) < 1.5 else INK
+            ink = PAPER if light[row, column] < 1.5 else INK
             said = ax.text(column + 0.5, row + 0.5, fmt.format(value), ha="center", va="center", size=8.5, color=ink)
             said.set_in_layout(False)  # inside the cell: nothing to make room for

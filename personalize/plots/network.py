@@ -1,6 +1,7 @@
 """A network: names joined by lines, each group of joined names laid out on its own."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any, Unpack
 
 import numpy as np
@@ -34,8 +35,12 @@ def network(
 
     Notes
     -----
-    Each connected part is laid out by its shortest paths (Kamada and Kawai 1989, from a circle: nothing is random),
-    and the parts are set side by side, the largest first.
+    Each connected part is laid out so that distances come close to shortest paths (Kamada and Kawai 1989, solved by
+    stress majorization from a circle: nothing is random); the parts are set side by side, the largest first.
+
+    References
+    ----------
+    Gansner, Koren, North (2004), Graph drawing by stress majorization, GD 2004, LNCS 3383.
     """
     style.require(table, "network", numbers=(width, color), others=(source, target))
     if len(table) == 0:
@@ -60,30 +65,54 @@ def network(
 
 def _places(sources: Sequence[Any], targets: Sequence[Any]) -> dict[Any, tuple[float, float]]:
     """Where each name stands: its part of the network laid out alone, the parts in rows."""
-    import networkx as nx
-
-    graph = nx.Graph(list(zip(sources, targets, strict=True)))
-    order = {name: k for k, name in enumerate(graph)}
-    parts = sorted(nx.connected_components(graph), key=lambda names: (-len(names), min(order[n] for n in names)))
+    names, far = _steps(sources, targets)
+    parts = sorted({tuple(np.flatnonzero(row)) for row in np.isfinite(far)}, key=lambda part: (-len(part), part))
     rooms = [len(part) ** 0.6 + 0.8 for part in parts]
     across = max(WIDE * np.sqrt(sum(room**2 for room in rooms)) * 0.8, rooms[0] * WIDE)
     place, x, y, row = {}, 0.0, 0.0, 0.0
     for part, room in zip(parts, rooms, strict=True):
         if x > 0 and x + room * WIDE > across * 1.02:
             x, y, row = 0.0, y - row, 0.0
-        for name, (right, up) in _laid_out(graph.subgraph(sorted(part, key=order.get))).items():
-            place[name] = (x + room * WIDE * (0.5 + right), y - room * (0.5 - up))
+        for k, (right, up) in zip(part, _laid_out(far[np.ix_(part, part)]).tolist(), strict=True):
+            place[names[k]] = (x + room * WIDE * (0.5 + right), y - room * (0.5 - up))
         x, row = x + room * WIDE, max(row, room)
     return place
 
 
-def _laid_out(part: Any) -> dict[Any, tuple[float, float]]:
-    """One part between -0.36 and 0.36 both ways; two names stand one above the other."""
-    import networkx as nx
+def _steps(sources: Sequence[Any], targets: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
+    """The names, and how many lines the shortest way between each two has (Floyd); inf where there is none."""
+    code = {name: k for k, name in enumerate(dict.fromkeys(chain(*zip(sources, targets, strict=True))))}
+    ends = [[code[name] for name in side] for side in (sources, targets)]
+    far = np.full((len(code), len(code)), np.inf)
+    far[ends, ends[::-1]] = 1
+    np.fill_diagonal(far, 0)
+    for k in range(len(code)):
+        np.minimum(far, far[:, k, None] + far[k], out=far)
+    return list(code), far
 
-    if len(part) == 2:
-        return dict(zip(part, ((0.0, 0.14), (0.0, -0.14)), strict=True))
-    return nx.kamada_kawai_layout(part, scale=0.36)
+
+def _laid_out(far: np.ndarray) -> np.ndarray:
+    """One part within 0.36 of its middle, by stress majorization; two names stand one above the other."""
+    if len(far) == 2:
+        return np.array([[0.0, 0.14], [0.0, -0.14]])
+    same = np.eye(len(far))
+    weight = (far + same) ** -2.0 - same
+    pull = np.linalg.pinv(np.diag(weight.sum(axis=1)) - weight)
+    angle = 2 * np.pi * np.arange(len(far)) / len(far)
+    place = np.column_stack([np.cos(angle), np.sin(angle)])
+    for _ in range(300):
+        push = weight * far / (np.hypot(*(place[:, None] - place).transpose(2, 0, 1)) + same)
+        place = pull @ (place * push.sum(axis=1)[:, None] - push @ place)
+    return _turned(place - place.mean(axis=0))
+
+
+def _turned(place: np.ndarray) -> np.ndarray:
+    """The points turned so that no two names come close; a name takes as much room as four times its height across."""
+    turns = np.exp(1j * np.pi * np.arange(36) / 36)[:, None] * (place @ [1, 1j])
+    ways = np.stack([turns.real, turns.imag], axis=2)
+    ways *= np.array([0.36, 0.3]) / np.maximum(np.abs(ways).max(axis=(1, 2), keepdims=True), 1e-9)
+    gaps = np.abs(ways[:, :, None] - ways[:, None]) / [4, 1]
+    return ways[np.argmax(np.where(np.eye(len(place)), np.inf, gaps.max(axis=3)).min(axis=(1, 2)))]
 
 
 def _shade(values: pd.Series) -> dict[str, Any]:

@@ -1,11 +1,9 @@
-"""The visual language: colours, type, axes and words that every chart shares, and the picture as bytes.
+"""The visual language: colours, type, axes and words that every chart shares.
 
 Nothing is set globally: `styled` applies the style to one figure at a time. Colours are safe for colour-blind
 readers (Okabe and Ito); charts sit on paper white so that they read on light and dark pages alike.
 """
 
-import io
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, wraps
 from typing import Any, TypedDict
@@ -15,15 +13,11 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.text import Text
 from matplotlib.ticker import Formatter, MaxNLocator, PercentFormatter
-from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from personalize.tables import TableError
 
@@ -32,7 +26,7 @@ PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#5
 SEQUENTIAL = ("#f3f7fb", "#9cc4e0", "#3f8dc0", "#0b4f80")
 DIVERGING = ("#b34700", "#f0b98d", "#f7f7f5", "#8fc1de", "#00568c")
 WIDTH, DPI, BAR = 7.2, 150, 0.30  # inches, dots an inch, inches a bar
-COMPRESSION = 4  # of 9: more takes longer and gains little
+EDGE = 0.09  # inches between the words and the edge of the picture
 FONT = "DejaVu Sans"  # comes with matplotlib: the same everywhere
 CJK = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "SimHei")
 STYLE = {
@@ -49,6 +43,7 @@ STYLE = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
+    "axes.titley": 1.0,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
@@ -57,6 +52,8 @@ STYLE = {
     "grid.linewidth": 0.8,
     "xtick.color": SOFT,
     "ytick.color": SOFT,
+    "xtick.bottom": False,
+    "ytick.left": False,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.minor.size": 0,
@@ -64,6 +61,7 @@ STYLE = {
     "lines.linewidth": 2,
     "lines.solid_capstyle": "round",
     "legend.frameon": False,
+    "text.hinting": "no_hinting",
 }
 
 
@@ -107,53 +105,8 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: flo
     (2,)
     """
     size = (width, height or rows * (3.4 if rows == 1 else 3.0))
-    fig = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.09, h_pad=0.09, wspace=0.05, hspace=0.06))
+    fig = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=EDGE, h_pad=EDGE, wspace=0.05, hspace=0.06))
     return fig, fig.subplots(rows, columns)
-
-
-@styled
-def png(ax: Axes | Figure) -> bytes:
-    """The picture as PNG bytes: the same bytes for the same numbers (no clock, no software name in them).
-
-    Chinese, Japanese and Korean text is set in the first such font of the machine, where there is one. The names and
-    labels in the picture are kept in the file as text, too ("Description"), where they can be searched.
-    """
-    fig = ax if isinstance(ax, Figure) else ax.figure
-    fig.set_dpi(DPI)
-    fig.set_facecolor(PAPER)
-    canvas, about, buffer = FigureCanvasAgg(fig), PngInfo(), io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        words = _laid_out(fig)
-        canvas.draw()
-    about.add_itxt("Description", "\n".join(dict.fromkeys(text.get_text() for text in words)))
-    picture = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
-    picture.save(buffer, "png", dpi=(DPI, DPI), compress_level=COMPRESSION, pnginfo=about)
-    return buffer.getvalue()
-
-
-def _laid_out(fig: Figure) -> list[Text]:
-    """The words of a figure, each with the room it needs: laid out once, as again would move things by a hair."""
-    layout = fig.get_layout_engine()
-    if layout is not None:
-        layout.execute(fig)
-    words = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text()]
-    if chinese := [text for text in words if any(ord(character) > 0x2E7F for character in text.get_text())]:
-        for text in chinese:
-            text.set_fontfamily([FONT, *_cjk_family()])
-        if layout is not None:
-            layout.execute(fig)
-    if layout is not None and sum(bool(ax.get_title("left")) for ax in fig.axes) == 1:
-        _title_at_the_edge(fig)
-    fig.set_layout_engine("none")
-    return words
-
-
-def _title_at_the_edge(fig: Figure) -> None:
-    """Let the title start where the figure does, over the names of the rows: it has more room there."""
-    ax = next(ax for ax in fig.axes if ax.get_title("left"))
-    place, edge = ax.get_position(), 0.09 / fig.get_figwidth()
-    ax.set_title(ax.get_title("left"), loc="left", x=(edge - place.x0) / place.width)
 
 
 def number(value: float, fmt: str | None = None) -> str:
