@@ -12,6 +12,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -20,10 +21,11 @@ import papermill
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nbclient.exceptions import DeadKernelError
 
 from personalize import report
 from personalize.report import keys, page, refresh, warm
-from personalize.report.execute import SAME_EVERYWHERE, execute
+from personalize.report.execute import SAME_EVERYWHERE, Turn, execute
 from personalize.report.listing import markdown
 from personalize.report.normalise import normalised
 from personalize.report.parameters import KINDS, Notebook, Parameter, cast, choose, declared, notebooks, resolve
@@ -563,6 +565,37 @@ def test_a_warm_kernel_is_a_copy_and_shows_what_a_cold_one_shows_plots_included(
     assert warmed == cold and warmed[1] is None
     assert "image/png" in str(warmed[0].cells[3].outputs)
     assert "personalize.report.warm" in str(whose.cells[1].outputs)
+
+
+def test_kernels_that_are_ready_wait_for_their_turn_to_compute(tmp_path, notebook_file):
+    def begun(name):
+        seen.append(name)
+        assert len(at_work := [n for n in seen if n not in ended]) == 1, at_work
+
+    async def all_of_them():
+        return await asyncio.gather(*(one(name) for name in "abc"))
+
+    async def one(name):
+        turn = Turn(places, lambda: begun(name))
+        turn.end, real = lambda: (ended.add(name), real()), turn.end
+        path = notebook_file(tmp_path / f"{name}.ipynb", [PARAMETERS, "1 + 1"])
+        return await execute(path, {}, cwd=tmp_path, turn=turn)
+
+    places, seen, ended = threading.Semaphore(1), [], set()
+    assert [failure for _, failure in asyncio.run(all_of_them())] == [None] * 3
+    assert sorted(seen) == ["a", "b", "c"] == sorted(ended)
+
+
+def test_a_turn_that_was_ended_before_it_came_takes_no_place():
+    places, begun = threading.Semaphore(1), []
+    first, second = (Turn(places, lambda: begun.append(1)) for _ in range(2))
+    first.take()
+    second.end()
+    first.end()
+    first.end()
+    with pytest.raises(DeadKernelError):
+        second.take()
+    assert begun == [1] and places.acquire(blocking=False) and not places.acquire(blocking=False)
 
 
 def test_without_a_nursery_at_work_a_kernel_starts_cold(tmp_path, notebook_file):

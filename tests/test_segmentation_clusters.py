@@ -183,6 +183,21 @@ def test_starts_are_as_good_as_scikit_learns(journey) -> None:
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.01)
 
 
+@given(st.integers(1, 60), st.integers(1, 6), st.integers(0, 2**31), st.sampled_from([1, 3, 1000]))
+def test_points_that_are_not_looked_at_again_are_those_that_stay(n, k, seed, grid) -> None:
+    rng = np.random.default_rng(seed)
+    z, weight = rng.integers(0, grid, (n, 2)) / 8, rng.integers(1, 4, n).astype(float)
+    start = z[rng.integers(0, n, k)]
+    centers = start.copy()
+    for _ in range(100):  # plain Lloyd: every point is looked at every time
+        label = nearest(z, centers)
+        for j in np.unique(label):
+            centers[j] = np.average(z[label == j], axis=0, weights=weight[label == j])
+    found, inertia = kernels.lloyd(np.ascontiguousarray(z.T), weight, start, 0.0, 100)
+    assert found == pytest.approx(centers, abs=1e-9)
+    assert inertia == pytest.approx((weight * ((z - centers[nearest(z, centers)]) ** 2).sum(axis=1)).sum(), abs=1e-9)
+
+
 def test_a_centre_that_nobody_is_near_stays_where_it_is() -> None:
     columns = np.array([[0.0, 0.1, 5.0, 5.1]])
     found, inertia = kernels.lloyd(columns, np.ones(4), np.array([[0.0], [5.0], [99.0]]), 0.0, 50)

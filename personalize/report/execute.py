@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
 from contextvars import Context
 from dataclasses import dataclass
@@ -43,8 +44,43 @@ class Failure:
         return f"in {place}:\n    {self.code}\n  {self.error}"
 
 
+class Turn:
+    """A notebook's turn to compute: its kernel may start before, so that no time is lost between two notebooks.
+
+    Parameters
+    ----------
+    places : as many as notebooks may compute at a time
+    begun : called when it is this one's turn
+    """
+
+    def __init__(self, places: threading.Semaphore, begun: Callable[[], Any]) -> None:
+        self._places, self._begun, self._mine, self._over = places, begun, False, False
+
+    def take(self, **_: Any) -> None:
+        """Wait for the turn; DeadKernelError where it has been ended meanwhile."""
+        self._places.acquire()
+        if self._over:
+            self._places.release()
+            raise DeadKernelError("stopped before its turn")
+        self._mine = True
+        self._begun()
+
+    def end(self) -> None:
+        """Let another one compute."""
+        self._over = True
+        if self._mine:
+            self._mine = False
+            self._places.release()
+
+
 async def execute(
-    path: Path, values: dict[str, Any], *, cwd: Path, tables: Path | None = None, nursery: Path | None = None
+    path: Path,
+    values: dict[str, Any],
+    *,
+    cwd: Path,
+    tables: Path | None = None,
+    nursery: Path | None = None,
+    turn: Turn | None = None,
 ) -> tuple[NotebookNode, Failure | None]:
     """The notebook, executed by papermill and normalised, and where it failed, if it did; what follows is cut off.
 
@@ -55,17 +91,21 @@ async def execute(
     cwd : working folder of the kernel, against which a relative source path is read
     tables : folder for the tables that `show.export` writes; None to write none
     nursery : socket of a nursery of warm kernels (see `warm`); None to start cold
+    turn : to wait for when the kernel is ready, ended when the last cell is done; None not to wait
     """
+    turn = turn or Turn(threading.Semaphore(), lambda: None)
     with tempfile.TemporaryDirectory(prefix="pz-") as scratch:
         env = {k: v for k, v in os.environ.items() if k != "PERSONALIZE_TABLES"} | SAME_EVERYWHERE
         env |= {"IPYTHONDIR": scratch} | ({"PERSONALIZE_TABLES": str(tables)} if tables else {})
-        manager = _manager(Path(scratch), nursery, cwd=cwd, env=env)
+        manager = _manager(Path(scratch), nursery, cwd=cwd, env=env, turn=turn)
         try:
-            work = partial(_papermill, path, values, Path(scratch) / "executed.ipynb", manager)
+            work = partial(_papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn)
             nb = await asyncio.get_running_loop().run_in_executor(None, Context().run, _with_own_loop, work)
         except asyncio.CancelledError:
             manager.kill()
             raise
+        finally:
+            turn.end()
     failure = _failure(nb)
     without_folder(nb, str(values.get("source", "")))
     return normalised(nb), failure
@@ -80,7 +120,9 @@ def _with_own_loop(work: Callable[[], NotebookNode]) -> NotebookNode:
         asyncio.set_event_loop(None)
 
 
-def _papermill(path: Path, values: dict[str, Any], out: Path, manager: type[AsyncKernelManager]) -> NotebookNode:
+def _papermill(
+    path: Path, values: dict[str, Any], out: Path, manager: type[AsyncKernelManager], turn: Turn
+) -> NotebookNode:
     """The executed notebook, whole or up to the cell that failed."""
     papermill.engines.papermill_engines.register(_Engine.__name__, _Engine)
     try:
@@ -95,6 +137,7 @@ def _papermill(path: Path, values: dict[str, Any], out: Path, manager: type[Asyn
             execution_timeout=LONGEST_CELL,
             iopub_timeout=LONGEST_START,
             kernel_manager_class=manager,
+            on_notebook_start=turn.take,
             record_timing=False,
             store_widget_state=False,
             shutdown_kernel="immediate",
@@ -121,7 +164,9 @@ class _Engine(papermill.engines.NBClientEngine):
         return nb_man.nb
 
 
-def _manager(scratch: Path, nursery: Path | None, *, cwd: Path, env: dict[str, str]) -> type[AsyncKernelManager]:
+def _manager(
+    scratch: Path, nursery: Path | None, *, cwd: Path, env: dict[str, str], turn: Turn
+) -> type[AsyncKernelManager]:
     """A manager that starts this very Python, and talks to it through files where the system can."""
     cold = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     warm = [sys.executable, "-S", "-E", str(CLIENT), str(nursery), "{connection_file}"]
@@ -138,6 +183,11 @@ def _manager(scratch: Path, nursery: Path | None, *, cwd: Path, env: dict[str, s
         async def start_kernel(self, **kwargs: Any) -> None:
             """Start the kernel in its folder and environment."""
             await super().start_kernel(**kwargs, cwd=str(cwd), env=env, stderr=subprocess.DEVNULL)
+
+        async def shutdown_kernel(self, **kwargs: Any) -> None:
+            """End the kernel; the next notebook need not wait for that."""
+            turn.end()
+            await super().shutdown_kernel(**kwargs)
 
         @staticmethod
         def kill() -> None:

@@ -1,8 +1,9 @@
 """Notebooks executed beside each other, each result checked, rendered and put in place as soon as it is there."""
 
 import asyncio
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from personalize.report import keys, page
-from personalize.report.execute import Failure, execute
+from personalize.report.execute import Failure, Turn, execute
 from personalize.report.masking import masked
 from personalize.report.outcome import Outcome
 from personalize.report.parameters import Notebook
@@ -44,24 +45,41 @@ class Maker:
         self.run, self.scratch, self.reasons = run, scratch, reasons
         self.previous, self.nursery, self.home = previous, nursery, Path.cwd()
         self.total = 0
+        self.begun = 0
         self.finished = 0
 
     async def all(self, due: list[Notebook], jobs: int) -> list[Outcome]:
-        """One outcome a notebook, in the order given, which is that of their start; `jobs` run at a time."""
-        slots = asyncio.Semaphore(jobs)
-        self.total = len(due)
-        return list(await asyncio.gather(*(self._one(notebook, slots) for notebook in due)))
+        """One outcome a notebook, in the order given, which is that of their start; `jobs` compute at a time.
 
-    async def _one(self, notebook: Notebook, slots: asyncio.Semaphore) -> Outcome:
-        name, made = notebook.name, self.scratch / notebook.name
+        When so many compute, the kernel of the next one makes ready beside them.
+        """
+        self.total, loop = len(due), asyncio.get_running_loop()
+        kernels, places = asyncio.Semaphore(jobs), threading.Semaphore(jobs)
+
+        def computes() -> None:
+            self.begun += 1
+            if self.begun >= jobs:
+                kernels.release()
+
+        async def one(notebook: Notebook) -> Outcome:
+            await kernels.acquire()
+            return await self._one(notebook, places, lambda: loop.call_soon_threadsafe(computes))
+
+        return list(await asyncio.gather(*map(one, due)))
+
+    async def _one(self, notebook: Notebook, places: threading.Semaphore, computes: Callable[[], Any]) -> Outcome:
+        name, made, began = notebook.name, self.scratch / notebook.name, time.monotonic()
         tables = made / "tables"
         tables.mkdir(parents=True)
-        async with slots:
+
+        def begun() -> None:
+            nonlocal began
             began = time.monotonic()
             self.run._tell(f"{name}: running ({self.reasons[name]})")
-            nb, failure = await execute(
-                notebook.path, self.run.changed(notebook), cwd=self.home, tables=tables, nursery=self.nursery
-            )
+            computes()
+
+        given, turn = self.run.changed(notebook), Turn(places, begun)
+        nb, failure = await execute(notebook.path, given, cwd=self.home, tables=tables, nursery=self.nursery, turn=turn)
         failure = failure or self._taken(name, tables)
         if failure:
             failure = masked(nb, failure, self.run.source)

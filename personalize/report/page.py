@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,7 @@ from personalize.report.parameters import Notebook, Parameter
 from personalize.report.ranges import Range, is_day, meaning
 
 TEMPLATES = Path(__file__).parent / "templates"
+_ONE_AT_A_TIME = threading.Lock()
 DOTS_A_PIXEL = 150 / 96  # of plots.png on a screen
 
 
@@ -57,7 +59,6 @@ class Page:
 
 def render(nb: NotebookNode, page: Page) -> str:
     """The page of an executed notebook."""
-    exporter = _Exporter()
     shown = NotebookNode({**nb, "cells": [cell for cell in nb.cells if not _hidden(cell)]})
     names = [name for name, _ in page.others]
     at = names.index(f"{page.notebook.name}.html") if f"{page.notebook.name}.html" in names else 0
@@ -72,8 +73,12 @@ def render(nb: NotebookNode, page: Page) -> str:
         "facts": facts(nb),
         "frame": frame(),
     }
-    body, _ = exporter.from_notebook_node(shown, resources)
-    contents = "".join(f'<li class="l{level}"><a href="#{slug}">{text}</a></li>' for level, slug, text in exporter.toc)
+    with _ONE_AT_A_TIME:
+        exporter = _exporter()
+        exporter.toc.clear()
+        body, _ = exporter.from_notebook_node(shown, resources)
+        toc = [*exporter.toc]
+    contents = "".join(f'<li class="l{level}"><a href="#{slug}">{text}</a></li>' for level, slug, text in toc)
     return re.sub(r"\n\s*\n+", "\n", body).replace("<!--contents-->", contents, 1)
 
 
@@ -156,13 +161,19 @@ class _Exporter(TemplateExporter):
 
     def default_filters(self) -> Any:
         yield from super().default_filters()
-        renderer = _Renderer(self.toc)
-        yield "markdown2html", lambda text: markupsafe.Markup(MarkdownWithMath(renderer=renderer).render(text))
+        markdown = MarkdownWithMath(renderer=_Renderer(self.toc))
+        yield "markdown2html", lambda text: markupsafe.Markup(markdown.render(text))
         yield "highlight_code", _code
         yield "prose", lambda text: markupsafe.Markup(prose(text))
         yield "facts", lambda output: output.get("metadata", {}).get("personalize", {})
         yield "picture", lambda output: _picture(output, wide=True)
         yield "number", lambda value: f"{value:,}"
+
+
+@cache
+def _exporter() -> _Exporter:
+    """The exporter of all pages: its templates are compiled once. One thread at a time may use it."""
+    return _Exporter()
 
 
 def _code(source: str, metadata: Any = None) -> str:

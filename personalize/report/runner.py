@@ -42,6 +42,8 @@ class Run:
             return self._make(jobs, force, previous)
 
     def _make(self, jobs: int, force: bool, previous: Mapping[str, Any] | None) -> RunResult:
+        if force or any(n.name not in self.store.reports for n in self.chosen):  # it is known that something will run
+            self._prewarm(self.chosen)
         self.check(jobs)
         with self.store.alone():
             self.store.__init__(self.store.folder)  # what another run wrote while this one waited
@@ -150,13 +152,17 @@ class Run:
             return _in_thread(at_work.all(self._longest_first(due), jobs))
 
     def _ready(self, due: list[Notebook] | None = None) -> Any:
-        """Start what makes kernels, where there are several to come, and load what runs and renders notebooks."""
-        if len(self.chosen if due is None else due) > 1:
-            self._nursery.start()
+        """Start what makes kernels, and load what runs and renders notebooks."""
+        self._prewarm(self.chosen if due is None else due)
         with absent("rfc3987_syntax"):  # jsonschema would compile a grammar of web addresses with it: a second
             from personalize.report.making import Maker  # nbconvert and Jupyter: only where something runs
 
         return Maker
+
+    def _prewarm(self, due: list[Notebook]) -> None:
+        """Start what makes kernels, where there are several to come; it imports the libraries beside what follows."""
+        if len(due) > 1:
+            self._nursery.start()
 
     def _longest_first(self, due: list[Notebook]) -> list[Notebook]:
         """In the order of their last run times, those never timed before them: later notebooks tend to be longer."""

@@ -38,7 +38,7 @@ SAME_EVERYWHERE = {
 RESULTS = "get_ipython().run_line_magic('load_ext', 'personalize.show')"  # imported before there was an IPython
 IMPORTS = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "IPython.core.completer",
-    "duckdb", "pyarrow.parquet", "pandas", "personalize.sources",
+    "duckdb", "pyarrow.parquet", "pandas", "personalize.sources", "personalize.compiled",
 )  # fmt: skip
 
 
@@ -125,6 +125,8 @@ def serve(listening: socket.socket) -> None:
     for name in (*IMPORTS, *_topics()):
         with suppress(Exception):  # what cannot be imported here fails in the notebook, where it is told
             importlib.import_module(name)
+    with suppress(Exception):
+        _ready_to_load()
     if _threads():
         return  # a copy of a process with threads is not safe: kernels start cold
     gc.collect()
@@ -134,12 +136,20 @@ def serve(listening: socket.socket) -> None:
     while True:
         ready, _, _ = select.select([listening, sys.stdin], [], [])
         if sys.stdin in ready:
-            return
+            os._exit(0)  # without taking down every library by itself
         asking, _ = listening.accept()
         if os.fork() == 0:
             listening.close()
             _become_kernel(asking)
         asking.close()
+
+
+def _ready_to_load() -> None:
+    """Let numba learn all types and functions it knows, which it does when the first compiled loop is loaded."""
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
 
 
 def _threads() -> list[str]:
