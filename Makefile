@@ -48,7 +48,7 @@ else
 endif
 
 cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine (after make engines; minutes)
-	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py
+	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py tests/test_mllib.py
 	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
 lab: $(READY)  ## explore in JupyterLab
@@ -72,7 +72,7 @@ verify: $(READY)  ## rebuild the reports elsewhere and prove them byte-identical
 	@$(RUN) -m personalize verify $(SOURCE) --jobs $(JOBS) $(ARGS)
 
 bench: $(READY)  ## time against peers, as ratios within one run
-	@$(RUN) -m benchmarks
+	@$(RUN) -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, built reports and caches
 	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .coverage

@@ -28,10 +28,24 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
+os.environ.setdefault("SPARK_CONF_DIR", str(Path(__file__).parent / "spark" / "conf"))
 hypothesis.settings.register_profile("house", deadline=None, derandomize=True)  # no luck, no clock
 hypothesis.settings.load_profile("house")
 _NUMBER = re.compile(r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?")
 RELATIVE, ABSOLUTE = 1e-6, 1e-9
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """The modules that start a Spark go to one process, which starts it once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            scope = super()._split_scope(nodeid)
+            return "spark" if scope.endswith(("test_conformance.py", "test_mllib.py")) else scope
+
+    return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 class Near(str):

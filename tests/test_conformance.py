@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISS
 DAY = pd.Timestamp
 VALUES = {  # what stands for each mark that is no table of a source
     "after": DAY("2023-03-01"), "as_of": DAY("2023-06-01"), "until": DAY("2023-07-20"), "many": 10, "coin": 0.01,
-    "large": 20, **{f"after_{k}": DAY("2023-06-01") - pd.Timedelta(weeks=4 * k) for k in range(1, 7)},
+    "large": 20, "min_count": 3, **{f"after_{k}": DAY("2023-06-01") - pd.Timedelta(weeks=4 * k) for k in range(1, 7)},
 }  # fmt: skip
 WORDS = {"level": "p.subcategory", "is_return": "is_return"}  # parts of SQL
 QUERIES = {
@@ -59,19 +59,21 @@ def shop(tmp_path_factory):
     orders = tables["orders"]
     extra = orders.sample(40, random_state=1).assign(time=lambda t: t.time + pd.Timedelta(minutes=3))
     tables["orders"] = pd.concat([orders, extra, orders.head(30).assign(product_id=None)], ignore_index=True)
-    lines = ["tables:"]
+    lines = []
     for name, table in tables.items():
         file = f"{name}.{'parquet' if name == 'orders' else 'csv'}"
         table.to_parquet(folder / file) if name == "orders" else table.to_csv(folder / file, index=False)
-        lines += [f"  {name}:", f"    path: {file}", "    columns:", *(f"      {c}: {c}" for c in table.columns)]
-    (folder / "tables.txt").write_text("\n".join(lines) + "\n")
+        columns = ", ".join(f"{c}: {c}" for c in table.columns)
+        lines += [f"  {name}: {{path: {file}, columns: {{{columns}}}}}\n"]
+    (folder / "tables.txt").write_text("tables:\n" + "".join(lines))
+    (folder / "orders.txt").write_text("tables:\n" + next(line for line in lines if "orders.parquet" in line))
     return folder
 
 
-def opened(shop, name, engine):
+def opened(shop, name, engine, tables="tables.txt"):
     (shop / f"{name}.yml").write_text(
         f"name: {name}\ncurrency: GBP\ntimezone: {{from: UTC, to: Europe/London}}\nexclude: {{channel: [fax]}}\n"
-        f"engine: {engine}\n{(shop / 'tables.txt').read_text()}"
+        f"engine: {engine}\n{(shop / tables).read_text()}"
     )
     return pz.load(shop / f"{name}.yml")
 
@@ -213,22 +215,44 @@ def test_the_conversion_is_made_once(shop, spark, own_cache):
     assert sorted(path.stat().st_mtime_ns for path in (shop / "rows").rglob("*")) == before
 
 
-def test_a_broken_conversion_leaves_no_table_and_a_rerun_completes(shop, spark, own_cache):
+def test_frames_are_sorted_as_the_embedded_engine_sorts(duck, spark):
+    for end in (
+        "customer_id, order_id, product_id desc",
+        "o.product_id desc, o.order_id nulls last",
+        "1 nulls last, 3, 2",
+    ):
+        text = f"select customer_id, order_id, o.product_id from {{orders}} o where quantity > 0 order by {end}"
+        pd.testing.assert_frame_equal(duck.sql(text), spark.sql(text))
+
+
+def test_a_broken_conversion_leaves_no_table_and_a_rerun_removes_what_a_lost_server_left(
+    shop, spark, own_cache, monkeypatch
+):
+    def load():
+        return opened(shop, "broken", f"{{name: '{WHERE}', folder: '{shop / 'broken'}'}}", "orders.txt")
+
+    def lost(*_):
+        raise TableError("lost")
+
     good = (shop / "orders.parquet").read_bytes()
     frame = pd.read_parquet(shop / "orders.parquet")
-    text = (shop / "spark.yml").read_text()
-    (shop / "broken.yml").write_text(text.replace("name: spark", "name: broken").replace("/rows'", "/broken'"))
     try:
         frame.assign(order_id=1).to_parquet(shop / "orders.parquet")  # one order of all customers
         with pytest.raises(TableError, match="belong to two or more customers"):
-            pz.load(shop / "broken.yml")
-        assert not [path for path in (shop / "broken").rglob("*") if path.is_file()]
+            load()
+        assert not list((shop / "broken").iterdir())
         (shop / "orders.parquet").write_bytes(good[: len(good) // 2])
+        monkeypatch.setattr(type(spark.engine), "remove", lost)
         with pytest.raises(TableError, match="orders.parquet is no readable .parquet file: damaged or cut short"):
-            pz.load(shop / "broken.yml")
+            load()
+        monkeypatch.undo()
     finally:
         (shop / "orders.parquet").write_bytes(good)
-    assert pz.load(shop / "broken.yml").orders.count() == spark.orders.count()
+    (left,) = (shop / "broken").iterdir()
+    (left / "part.parquet").write_bytes(good)
+    assert load().orders.count() == spark.orders.count()
+    (kept,) = (shop / "broken").iterdir()
+    assert kept != left
 
 
 def test_a_wrong_address_is_told_at_once(shop, own_cache):

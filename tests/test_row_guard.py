@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 import matplotlib
+import pandas as pd
 import pytest
 
 import personalize as pz
@@ -135,3 +136,12 @@ def test_a_sample_is_hashed_the_same_way_as_published_md5(sampled):
     kept = sampled("sample: 0.2\n").sql("select distinct customer_id as c from {orders} where customer_id is not null")
     edge = f"{round(0.2 * 16**8):08x}"
     assert set(kept.c) == {k for k in range(400) if hashlib.md5(str(k).encode()).hexdigest() < edge and k % 50}
+
+
+def test_the_next_product_of_a_shop_of_many_products_is_learned_among_the_most_bought():
+    baskets = pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 3, 3, 4], "product_id": list("abcabacb")})
+    whole, few = (pz.association_rules.NextProduct(min_count=1, most=most).fit(baskets) for most in (4_000, 2))
+    assert few.labels_.tolist() == ["a", "b"]
+    known = pd.Index(whole.labels_).get_indexer(few.labels_)
+    assert (few.confidence_ == whole.confidence_[known][:, known]).all()
+    assert (few.lift_ == whole.lift_[known][:, known]).all()

@@ -88,8 +88,10 @@ def _free_port() -> int:
 @contextmanager
 def _running(command: list, log: Path, *, home: Path, memory: str) -> Iterator[subprocess.Popen]:
     settings = {
-        **os.environ, "SPARK_HOME": str(home), "SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable,
+        **{key: value for key, value in os.environ.items() if key != "SPARK_CONF_DIR"},  # that of small tests
+        "SPARK_HOME": str(home), "SPARK_LOCAL_IP": LOOPBACK, "PYSPARK_PYTHON": sys.executable,
         "SPARK_DAEMON_MEMORY": memory, "SPARK_LOCAL_DIRS": str(log.parent / "local"),
+        "SPARK_DAEMON_JAVA_OPTS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",  # of master and workers: a light start
     }  # fmt: skip
     with log.open("w") as out:
         process = subprocess.Popen(
