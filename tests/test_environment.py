@@ -13,7 +13,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"python-duckdb": "duckdb"}
-IMPORT_NAMES = {"PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+IMPORT_NAMES = {"xdist": "pytest-xdist", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def _declared(*extras: str) -> dict[str, Requirement]:

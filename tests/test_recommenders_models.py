@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
 from threadpoolctl import threadpool_limits
 
 import personalize as pz
@@ -206,6 +207,17 @@ def test_the_reason_of_an_item_model_is_the_purchase_that_weighs_most():
 # --- content -----------------------------------------------------------------------------------------------
 
 
+def test_the_vectors_of_texts_are_those_of_scikit_learn():
+    text = ["milk whole milk", "milk skimmed", "black tea", "green tea", "milk tea", "山泉 tea", ""]
+    products = pd.DataFrame({"product_id": range(7), "text": text})
+    model = Content(min_products=2).fit(shop([(1, 0, 1), (1, 2, 1)], products=products), as_of="2024-01-01")
+    theirs = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2)
+    expected = theirs.fit_transform(model.history_.described.text.drop_duplicates())
+    assert model.vectors_.toarray() == pytest.approx(expected.toarray())
+    assert model.words_.tolist() == theirs.get_feature_names_out().tolist()
+    assert {"milk", "tea"} < set(model.words_)
+
+
 def test_words_of_english_and_chinese_texts():
     assert words("Café-Crème 250ML") == ["café", "crème", "ml", "café crème", "crème ml"]
     assert words("好") == ["好"]
@@ -317,16 +329,37 @@ def test_the_compiled_neighbours_and_their_blend_are_the_plain_sums():
     assert sparse.csr_array((data, col, indptr), shape=(40, 300)).toarray() == pytest.approx(np.array(plain))
 
 
-def test_the_compiled_best_keeps_the_k_highest_and_their_ties_of_what_may_be_named():
-    scores = arrays(sparse.csr_array(np.array([[5.0, 4, 4, 3, -1], [1, 0, 2, 9, 0]])))
-    allowed = np.array([True, True, True, False, True])
-    bought = np.array([0, 1]), np.array([1, 2]), np.array([0, 2], np.int32), np.array([True, True])
-    place, col, _ = kernels.best(scores, allowed, bought, 0, 2)
-    assert list(zip(place, col, strict=True)) == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]
-    place, col, _ = kernels.best(scores, allowed, bought, 1, 1)
-    assert list(zip(place, col, strict=True)) == [(0, 1), (0, 2), (1, 0)], "not what was bought"
-    place, col, _ = kernels.best(scores, allowed, bought, 2, 9)
-    assert list(zip(place, col, strict=True)) == [(0, 0), (1, 2)], "only what was bought"
+def test_the_compiled_best_orders_what_may_be_named_and_fills_what_is_left():
+    scores = arrays(sparse.csr_array(np.array([[5.0, 4, 4, 3, -1], [1, 0, 2, 9, 0]])), np.float32)
+    since = np.array([30, 7], np.int32)
+    bought = np.array([0, 1]), np.array([1, 2]), np.array([0, 2], np.int32), np.array([True, True]), since
+    standing, nothing = np.array([0, 3, 1, 2, 4]), np.zeros(0, int)
+    products = np.array([True, True, True, False, True]), standing, nothing
+
+    def named(repeat, k, filling=nothing):
+        place, col, score, pair = kernels.best(scores, bought, (*products[:2], filling), repeat, k)
+        return list(zip(place.tolist(), col.tolist(), score.tolist(), pair.tolist(), strict=True))
+
+    assert named(0, 2) == [(0, 0, 5, 0), (0, 2, 4, -1), (1, 2, 2, 1), (1, 0, 1, -1)], (
+        "of equals the one with more buyers"
+    )
+    assert named(1, 1) == [(0, 2, 4, -1), (1, 0, 1, -1)], "not what was bought"
+    assert named(2, 9) == [(0, 0, 5, 0), (1, 2, 2, 1)], "only what was bought"
+    assert named(1, 3, np.array([4, 2]))[3:] == [(1, 0, 1, -1), (1, 4, 0, -1)], "filled, but not by what was bought"
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=400), st.integers(1, 30))
+@settings(max_examples=25, deadline=None)
+def test_the_compiled_best_equals_a_full_sort_whatever_the_ties(values, k):
+    value, n = np.array(values, np.float32), len(values)
+    nobody = np.zeros(1, int)
+    bought = nobody, nobody, np.zeros(1, np.int32), np.zeros(1, bool), np.zeros(1, np.int32)
+    standing = np.random.default_rng(n).permutation(n)
+    scores = np.array([0, n]), np.arange(n, dtype=np.int32), value
+    _, col, score, _ = kernels.best(scores, bought, (np.ones(n, bool), standing, np.zeros(0, int)), 0, k)
+    expected = np.lexsort([standing, -value])[: min(k, int((value > 0).sum()))]
+    assert col.tolist() == expected.tolist()
+    assert score.tolist() == value[expected].tolist()
 
 
 def test_warming_up_loads_what_the_models_call():

@@ -248,14 +248,15 @@ def test_slates_hold_what_was_bought_and_what_was_not_each_ranked_from_one(table
 
 
 def test_the_products_named_most_are_counted_named_and_large_enough(tables, both):
-    table = most_named(both, tables, slate="buy again", top=5, min_cell=10)
+    history = History.load(tables, as_of="2024-03-31")
+    table = most_named(both, history, slate="buy again", top=5, min_cell=10)
     assert len(table) == 5
     assert table.customers.is_monotonic_decreasing
     assert table["product"].str.startswith("Thing ").all()
     top = both[both.slate == "buy again"].product_id.value_counts()
     assert table.customers.iloc[0] == top.iloc[0]
     assert table.share.iloc[0] == pytest.approx(top.iloc[0] / both.customer_id.nunique())
-    assert most_named(both, tables, slate="buy again", min_cell=1000).empty
+    assert most_named(both, history, slate="buy again", min_cell=1000).empty
 
 
 def test_familiar_means_bought_from_the_narrowest_group_before():

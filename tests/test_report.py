@@ -227,6 +227,22 @@ def test_data_that_take_long_to_read_are_time_in_which_the_kernels_get_ready(mad
     assert started
 
 
+def test_where_something_must_run_the_kernels_get_ready_before_the_data_are_looked_at(made, tmp_path, monkeypatch):
+    from personalize.report import runner
+
+    def refused(source):
+        raise TableError("enough seen")
+
+    started = []
+    monkeypatch.setattr(runner.sources, "prepare", refused)
+    monkeypatch.setattr(runner.Nursery, "start", lambda self: started.append(self))
+    for out, force, expected in ((made.out.parent, False, 0), (made.out.parent, True, 1), (tmp_path, False, 2)):
+        run = runner.Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", out, print)
+        with pytest.raises(TableError, match="enough seen"):
+            run.make(jobs=1, force=force)
+        assert len(started) == expected
+
+
 def test_a_module_is_absent_only_for_the_imports_of_the_block(monkeypatch):
     monkeypatch.delitem(sys.modules, "wave", raising=False)
     with pytest.raises(ImportError), warm.absent("wave"):

@@ -34,7 +34,7 @@ def baskets(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
     ------
     TableError : when the products table, or the column, is missing.
     """
-    found, names = _by_number("rules_baskets", tables, level)
+    found, names = _by_number("rules_baskets", tables, level, max_rows=50_000_000)
     if names is None:
         return found
     return found.assign(product_id=pd.Categorical.from_codes(found["product_id"], categories=names))
@@ -80,14 +80,14 @@ def _attributes(tables: Tables) -> list[str]:
     return [name for name in tables.products.columns if name != "product_id"] if "products" in tables else []
 
 
-def _by_number(query: str, tables: Tables, level: str) -> tuple[pd.DataFrame, pd.Series | None]:
+def _by_number(query: str, tables: Tables, level: str, **limit: int) -> tuple[pd.DataFrame, pd.Series | None]:
     """The rows of a query, groups as places among their names, and the names; products as they are, and None."""
     text = _sql(query, tables, level)
     if _is_product(level):
-        return tables.sql(text, max_rows=50_000_000), None
+        return tables.sql(text, **limit), None
     numbered = NUMBERED.replace("{level}", level)
     names = tables.sql(f"select distinct {level}, name from {numbered} p order by {level}")["name"]
-    found = tables.sql(text.replace("{products}", numbered), max_rows=50_000_000)
+    found = tables.sql(text.replace("{products}", numbered), **limit)
     return found.assign(product_id=found["product_id"].to_numpy(np.int64) - 1), names
 
 

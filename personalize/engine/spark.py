@@ -268,9 +268,12 @@ def _far(address: str) -> Any:
 def _near(address: str, memory: str) -> Any:
     """A session of a driver in this process, with nothing on the screen."""
     try:
+        import pyspark.core.context  # noqa: F401, which the light client lacks: without it pyspark would end Python
         from pyspark.sql import SparkSession
     except ImportError:
-        raise TableError(f"engine {address}: install Spark with pip install 'pyspark[connect]'") from None
+        raise TableError(
+            f"engine {address}: install Spark with pip install 'pyspark[connect]' (pip uninstall pyspark-client before)"
+        ) from None
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise TableError(f"engine {address}: Spark needs Java 17 (on Debian: apt-get install openjdk-17-jre-headless)")
     size = re.sub(r"\s|i?[bB]$", "", memory).lower()

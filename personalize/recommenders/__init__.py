@@ -11,7 +11,8 @@ from personalize.recommenders.als import ALS
 from personalize.recommenders.base import Recommender
 from personalize.recommenders.behaviour import TIFU, MostPopular, PersonalFrequency, UserKNN
 from personalize.recommenders.content import Content
-from personalize.recommenders.history import History, names
+from personalize.recommenders.descriptions import names
+from personalize.recommenders.history import History
 from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
 from personalize.recommenders.items import EASE, ItemKNN
 from personalize.recommenders.pitfalls import random_split, sampled_ranks

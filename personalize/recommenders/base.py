@@ -5,7 +5,7 @@ Everything else is done here, once: which products may be named, ties, what fill
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -14,7 +14,7 @@ import pandas as pd
 from scipy import sparse
 from sklearn.base import BaseEstimator
 
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.tables import TableError, Tables
 
 __all__ = ["Recommender", "Wanted"]
@@ -155,71 +155,35 @@ class Recommender(BaseEstimator, ABC):
         return allowed
 
     def _block(self, want: Wanted, start: int) -> tuple[np.ndarray, ...]:
-        place, col, score = self.best(want)
-        if want.repeat != "due":
-            place, col, score = self._fill(want, place, col, score)
-        row = want.row[place]
-        return place + start, _run_numbers(place), score, row, col, self.history_.find(row, col)
+        place, col, score, pair = self.best(want, fill=want.repeat != "due")
+        score[score == 0] = self._fill_score(col[score == 0])
+        return place + start, _run_numbers(place), score, want.row[place], col, pair
 
-    def best(self, want: Wanted) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Place in the block, product number and score of each customer's best products, in final order."""
-        return _best(sparse.csr_array(self._score(want)), want, self.history_)
+    def best(self, want: Wanted, *, fill: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Each customer's best products in final order: place in the block, product number, score and pair; on request
+        filled, with a score of 0, by what sells best."""
+        from personalize.recommenders import kernels
 
-    def eligible(self, want: Wanted) -> sparse.csr_array:
-        """Scores above 0 of the products that may be named: customers of the block x products."""
-        scores = sparse.csr_array(self._score(want))
-        keep = (scores.data > 0) & want.allowed[scores.indices]
-        if want.repeat != "allow":
-            keep &= self._marked(scores, want) == (want.repeat == "due")
-        return kept(scores, keep)
-
-    def _marked(self, scores: sparse.csr_array, want: Wanted) -> np.ndarray:
-        """One flag a score: did the customer buy it (for "due": and is it time for the next)?"""
-        history, flags = self.history_, np.zeros(scores.nnz, dtype=bool)
-        due = history.due if want.repeat == "due" else np.ones(len(history.col), dtype=bool)
-        mark = np.zeros(len(history.products), dtype=bool)
-        for row, a, b in zip(want.row, scores.indptr[:-1], scores.indptr[1:], strict=True):
-            pairs = history.pairs_of(row)
-            mark[history.col[pairs]] = due[pairs]
-            flags[a:b] = mark[scores.indices[a:b]]
-            mark[history.col[pairs]] = False
-        return flags
-
-    def _fill(self, want: Wanted, place: np.ndarray, col: np.ndarray, score: np.ndarray) -> tuple:
-        """The lists with their free places filled by what sells best."""
-        best = self.history_.by_popularity
-        best, taken = best[want.allowed[best]], np.zeros(len(self.history_.products), dtype=bool)
-        places, cols = [place], [col]
-        bounds = np.searchsorted(place, np.arange(len(want.row) + 1))
-        for i in np.flatnonzero(np.diff(bounds) < want.k):
-            out = col[bounds[i] : bounds[i + 1]]
-            if want.repeat == "new":
-                out = np.r_[out, self.history_.col[self.history_.pairs_of(want.row[i])]]
-            taken[out] = True
-            free = best[: want.k + len(out)]
-            cols.append(free[~taken[free]][: want.k - (bounds[i + 1] - bounds[i])])
-            places.append(np.full(len(cols[-1]), i))
-            taken[out] = False
-        place, filled = np.concatenate(places), np.concatenate(cols)
-        score = np.r_[score, self._fill_score(filled[len(col) :])]
-        order = np.argsort(place, kind="stable")
-        return place[order], filled[order].astype(int), score[order]
+        history, scores = self.history_, sparse.csr_array(self._score(want))
+        popular = history.by_popularity[want.allowed[history.by_popularity] & fill]
+        products = want.allowed, history.standing, popular
+        return kernels.best(
+            arrays(scores, np.float32), history.bought(want.row), products, _REPEATS.index(want.repeat), want.k
+        )
 
     def _fill_score(self, col: np.ndarray) -> np.ndarray:
         return np.zeros(len(col))
 
-    def _reasons(self, lists: pd.DataFrame) -> list[str]:
-        history = self.history_
-        words = [""] * len(lists)
-        bought = np.flatnonzero(lists._pair >= 0)
-        for i, text in zip(bought, _habits(history, lists._pair.to_numpy()[bought]), strict=True):
-            words[i] = text
-        new = np.flatnonzero(lists._pair < 0)
-        own = new[lists.score.to_numpy()[new] > 0]
-        for i, text in zip(own, self._explain(lists._row.to_numpy()[own], lists._col.to_numpy()[own]), strict=True):
-            words[i] = text
-        share = 100 * history.buyers / len(history.customers)
-        return [words[i] or f"popular: bought by {share[col]:.1f}% of customers" for i, col in enumerate(lists._col)]
+    def _reasons(self, lists: pd.DataFrame) -> np.ndarray:
+        history, row, col, pair = self.history_, *(lists[name].to_numpy() for name in ("_row", "_col", "_pair"))
+        words = np.full(len(lists), "", dtype=object)
+        words[pair >= 0] = _habits(history, pair[pair >= 0])
+        own = (pair < 0) & (lists.score.to_numpy() > 0)
+        words[own] = list(self._explain(row[own], col[own]))
+        rest = words == ""
+        share = 100 * history.buyers[col[rest]] / history.people
+        words[rest] = [f"popular: bought by {percent:.1f}% of customers" for percent in share.tolist()]
+        return words
 
     def _check(self) -> None:
         """Raise TableError for parameters out of range."""
@@ -232,26 +196,15 @@ class Recommender(BaseEstimator, ABC):
     def _score(self, want: Wanted) -> Any:
         """Customers of the block x products; a score of 0 or less means nothing to say."""
 
-    def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterator[str]:
+    def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterable[str]:
         """Why these products, new to these customers, were named; "" leaves it to popularity."""
-        return iter([""] * len(row))
+        return [""] * len(row)
 
 
-def _best(scores: sparse.csr_array, want: Wanted, history: History) -> tuple:
-    from personalize.recommenders import kernels
-
-    bought = history.bought(want.row, due=want.repeat == "due")
-    place, col, data = kernels.best(arrays(scores), want.allowed, bought, _REPEATS.index(want.repeat), want.k)
-    pair = history.find(want.row[place], col)
-    idle = np.where(pair >= 0, history.last[pair], np.iinfo(np.int32).max)
-    order = np.lexsort([col, -history.buyers[col], idle, -data, place])
-    order = order[_run_numbers(place[order]) <= want.k]
-    return place[order].astype(int), col[order].astype(int), data[order].astype(float)
-
-
-def arrays(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(matrix: sparse.csr_array, kind: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The matrix as the kernels take it."""
-    return matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32, copy=False), matrix.data
+    indices = matrix.indices.astype(np.int32, copy=False)
+    return matrix.indptr.astype(np.int64, copy=False), indices, matrix.data.astype(kind, copy=False)
 
 
 def at_least(values: np.ndarray, k: int) -> np.ndarray:
@@ -271,24 +224,25 @@ def _run_numbers(group: np.ndarray) -> np.ndarray:
 
 def kept(scores: sparse.csr_array, keep: np.ndarray) -> sparse.csr_array:
     """The matrix without the entries that are not flagged."""
-    indptr = np.r_[0, np.cumsum(keep)][scores.indptr]
-    return sparse.csr_array((scores.data[keep], scores.indices[keep], indptr), shape=scores.shape)
+    return csr(scores.data[keep], scores.indices[keep], np.r_[0, np.cumsum(keep)][scores.indptr], scores.shape)
 
 
-def _habits(history: History, pair: np.ndarray) -> Iterator[str]:
+def _habits(history: History, pair: np.ndarray) -> list[str]:
     """How often, how long ago and how regularly each pair was bought, in words."""
-    span = history.first[pair] - history.last[pair]
-    for orders, last, days in zip(history.orders[pair], history.last[pair], span, strict=True):
-        if orders == 1:
-            yield f"bought once, {_ago(last)}"
-        elif days == 0:
-            yield f"bought {orders} times, {_ago(last)}"
-        else:
-            yield f"bought {orders} times, last {_ago(last)}, usual gap {_length(days / (orders - 1))}"
+    orders, last, span = history.orders[pair], history.last[pair], (history.first - history.last)[pair]
+    ago = np.where(last == 0, "today", _lengths(last) + " ago")
+    gap = _lengths(span / np.maximum(orders - 1, 1))
+    return [
+        f"bought {n} times, last {when}, usual gap {days}" if regular else
+        f"bought {n} times, {when}" if n > 1 else f"bought once, {when}"
+        for n, when, days, regular in zip(orders.tolist(), ago, gap, (span > 0).tolist(), strict=True)
+    ]  # fmt: skip
 
 
-def _ago(days: float) -> str:
-    return "today" if days == 0 else f"{_length(days)} ago"
+def _lengths(days: np.ndarray) -> np.ndarray:
+    """The words of `_length` for each number of days."""
+    values, place = np.unique(days, return_inverse=True)
+    return np.array([_length(value) for value in values.tolist()], dtype=object)[place]
 
 
 def _length(days: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from personalize.recommenders.base import Recommender, Wanted, arrays, at_least, kept
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.tables import TableError
 
 __all__ = ["TIFU", "MostPopular", "PersonalFrequency", "UserKNN"]
@@ -27,7 +27,7 @@ class MostPopular(Recommender):
     """
 
     def _learn(self, history: History) -> None:
-        self.share_ = history.buyers / len(history.customers)
+        self.share_ = history.buyers / history.people
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         if want.repeat != "due":
@@ -154,7 +154,7 @@ class UserKNN(Recommender):
         width, share = len(self.history_.products), (1 - own) / self._asked
         matrices = arrays(self.frequency_), arrays(self.favourites_)
         indptr, col, data = kernels.blend(row, self._near(row), (own, share), matrices, width)
-        return sparse.csr_array((data, col, indptr), shape=(len(row), width))
+        return csr(data, col, indptr, (len(row), width))
 
     def _near(self, row: np.ndarray) -> np.ndarray:
         """Numbers of the most similar others of each customer, below 0 where there are none."""
@@ -220,7 +220,8 @@ def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
     """Rows scaled to length 1; an empty row stays empty."""
     squares = sparse.csr_array((matrix.data**2, matrix.indices, matrix.indptr), shape=matrix.shape)
     length = np.sqrt(squares.sum(axis=1))
-    return sparse.csr_array(sparse.diags_array(1 / np.where(length > 0, length, 1)) @ matrix)
+    share = np.repeat(1 / np.where(length > 0, length, 1), np.diff(matrix.indptr))
+    return sparse.csr_array((share * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _split(matrix: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array]:

@@ -4,15 +4,15 @@ Text is the only thing that speaks for a product nobody bought yet.
 """
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
 
 from personalize.recommenders.base import Recommender, Wanted, arrays
 from personalize.recommenders.behaviour import check, unit_rows
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.tables import TableError
 
 __all__ = ["Content", "words"]
@@ -75,15 +75,13 @@ class Content(Recommender):
         check(self, half_life_weeks=fine, min_products=self.min_products >= 1)
 
     def _learn(self, history: History) -> None:
-        self.group_, texts = pd.factorize(history.text)
-        try:
-            self.vectorizer_ = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=self.min_products)
-            self.vectors_ = sparse.csr_array(self.vectorizer_.fit_transform(texts))
-        except ValueError:
+        self.group_, texts = pd.factorize(history.described.text)
+        self.words_, self.vectors_ = _tf_idf(texts, self.min_products)
+        if not len(self.words_):
             raise TableError(
                 f"no word occurs in {self.min_products} of the {len(texts):,} different product texts: "
                 "give the products longer texts, or lower min_products"
-            ) from None
+            )
         self._by_word = self.vectors_.T.tocsr()
         self._bought = history.matrix()
         weight = history.matrix(history.decayed(self.half_life_weeks))
@@ -108,13 +106,13 @@ class Content(Recommender):
         from personalize.recommenders import kernels
 
         free = belongs.sum(axis=0).astype(np.int64)
-        start, end, col, _ = self.history_.bought(want.row)
+        start, end, col, *_ = self.history_.bought(want.row)
         if want.repeat != "new":
             end = start
         bought = start, end, col, want.allowed[col], self.group_.astype(np.int64)
         matrices = arrays(self.profiles_), arrays(self._by_word)
         found = kernels.likest(want.row, matrices, bought, free, want.k)
-        return sparse.csr_array((found[2], found[1], found[0]), shape=(len(want.row), len(free)))
+        return csr(found[2], found[1], found[0], (len(want.row), len(free)))
 
     def _near(self, row: np.ndarray) -> sparse.csr_array:
         """The cosine of each customer with what the customer bought."""
@@ -127,5 +125,20 @@ class Content(Recommender):
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         """The word that the product shares most with the customer's purchases."""
         part = sparse.csr_array(self.profiles_[row].multiply(self.vectors_[self.group_[col]]))
-        word = self.vectorizer_.get_feature_names_out()[np.asarray(part.argmax(axis=1)).ravel()]
+        word = self.words_[np.asarray(part.argmax(axis=1)).ravel()]
         return [f"resembles earlier purchases: {text}" for text in word]
+
+
+def _tf_idf(texts: Iterable[str], fewest: int) -> tuple[np.ndarray, sparse.csr_array]:
+    """The words of at least so many texts, sorted, and texts x words: (1 + log count) * (1 + log((1 + n) / (1 + texts
+    with the word))), each text scaled to length 1."""
+    said = [words(text) for text in texts]
+    text = np.repeat(np.arange(len(said)), [len(each) for each in said])
+    word, known = pd.factorize(np.array([word for each in said for word in each], dtype=object), sort=True)
+    counts = sparse.coo_array((np.ones(len(word)), (text, word)), shape=(len(said), len(known))).tocsr()
+    spread = np.bincount(counts.indices, minlength=len(known))
+    often = np.flatnonzero(spread >= fewest)
+    counts = counts[:, often]
+    rare = 1 + np.log((1 + len(said)) / (1 + spread[often]))
+    counts.data = (1 + np.log(counts.data)) * rare[counts.indices]
+    return np.asarray(known)[often], unit_rows(counts)

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from personalize.recommenders.descriptions import Descriptions
 from personalize.tables import TableError, Tables
 
-__all__ = ["History", "names"]
-
-_TEXTS = ("department", "category", "subcategory", "brand", "name", "text")
+__all__ = ["History"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,12 +67,9 @@ class History:
         """The same from tables that already end at `as_of`, though the last order may lie before it."""
         visits = known.query("recommender_visits", max_rows=max_rows)
         if visits.empty:
-            raise TableError(
-                f"no purchase of a known customer up to {as_of:%Y-%m-%d}: recommendations need customer_id "
-                "and a quantity above 0 on some order lines"
-            )
+            raise nothing_bought(as_of)
         row, customers = pd.factorize(visits.customer_id, sort=True)
-        products = _catalogue(known, visits.product_id)
+        products = catalogue(known, visits.product_id)
         col = products.get_indexer(visits.product_id)
         start = np.flatnonzero(np.r_[True, (np.diff(row) != 0) | (np.diff(col) != 0)])
         age = (as_of - visits.day).dt.days.to_numpy(np.int32)
@@ -118,7 +114,7 @@ class History:
     def without(self, hidden: np.ndarray) -> "History":
         """The same days without some pairs, one flag a pair: for demonstrations, since no day is like that."""
         gone = np.repeat(hidden, self.orders)
-        return self._kept(~gone, self.as_of, self.tables, {})
+        return self._kept(~gone, self.as_of, self.tables, {("described",): self.described})
 
     def bought_after(self, day: Any, until: Any) -> pd.DataFrame:
         """What was bought after one day, up to and including another: customer_id, product_id, ordered by both."""
@@ -147,11 +143,10 @@ class History:
         """The pairs of one customer number; none for -1."""
         return slice(self._indptr[row], self._indptr[row + 1]) if row >= 0 else slice(0, 0)
 
-    def bought(self, row: np.ndarray, *, due: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Where the pairs of each customer number begin and end, and of all pairs the product and a flag: is it due?"""
+    def bought(self, row: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Where the pairs of each customer number begin and end, and of all pairs `col`, `due` and `last`."""
         known = row >= 0
-        flags = self.due if due else np.ones(len(self.col), dtype=bool)
-        return self._indptr[row] * known, self._indptr[row + 1] * known, self.col, flags
+        return self._indptr[row] * known, self._indptr[row + 1] * known, self.col, self.due, self.last
 
     @cached_property
     def due(self) -> np.ndarray:
@@ -171,13 +166,18 @@ class History:
     @cached_property
     def _days(self) -> np.ndarray:
         """Every customer's days of shopping, as ascending customer number * span + age."""
-        return np.unique(np.repeat(self.row, self.orders).astype(np.int64) * self.span + self._age)
+        days = np.sort(np.repeat(self.row.astype(np.int64) * self.span, self.orders) + self._age)
+        return days[np.diff(days, prepend=-1) > 0]
+
+    @cached_property
+    def _first_day(self) -> np.ndarray:
+        """Where the days of each customer begin."""
+        return np.searchsorted(self._days, np.arange(len(self.customers)) * self.span)
 
     def trips(self, row: np.ndarray, days: Any) -> np.ndarray:
         """Days on which each customer number bought anything, within so many days before `as_of`."""
-        start = np.asarray(row, dtype=np.int64) * self.span
-        end = start + np.minimum(days, self.span - 1)
-        return np.searchsorted(self._days, end, side="right") - np.searchsorted(self._days, start)
+        end = np.asarray(row, dtype=np.int64) * self.span + np.minimum(days, self.span - 1)
+        return np.where(row < 0, 0, np.searchsorted(self._days, end, side="right") - self._first_day[row])
 
     @cached_property
     def buyers(self) -> np.ndarray:
@@ -185,39 +185,46 @@ class History:
         return np.bincount(self.col, minlength=len(self.products))
 
     @cached_property
+    def people(self) -> int:
+        """Number of customers among whom the buyers are counted."""
+        return len(self.customers)
+
+    @cached_property
     def by_popularity(self) -> np.ndarray:
         """Products ever sold, most buyers first, then by id."""
-        order = np.argsort(-self.buyers, kind="stable")
-        return order[: int((self.buyers > 0).sum())]
+        return np.argsort(-self.buyers, kind="stable")[: np.count_nonzero(self.buyers)]
 
     @cached_property
+    def standing(self) -> np.ndarray:
+        """The place of each product by number of buyers, then by id, from 0."""
+        place = np.empty(len(self.products), dtype=np.int64)
+        place[np.argsort(-self.buyers, kind="stable")] = np.arange(len(self.products))
+        return place
+
+    @property
+    def described(self) -> Descriptions:
+        """What the source says about the products; read once for all histories cut from one."""
+        return self.once(("described",), lambda: Descriptions(self.tables, self.products))
+
+    @property
     def names(self) -> np.ndarray:
         """What people call each product; its id where the source has no name."""
-        return self.once(("names",), lambda: names(self.tables, self.products))
+        return self.described.names
 
-    @cached_property
-    def text(self) -> pd.Series:
-        """All that is written about each product, in one text of words in lower case, "" where there is nothing.
-
-        Digits and signs are dropped, so that products which differ only in a number share their text.
-
-        Raises
-        ------
-        TableError : when the source has no products table, or none of its text columns.
-        """
-        return self.once(("text",), lambda: _text(self.tables, self.products))
-
-    @cached_property
+    @property
     def kind(self) -> np.ndarray | None:
         """A number for the narrowest group of each product, -1 where it is not known; None where no group is known."""
-        return self.once(("kind",), lambda: _kinds(self.tables, self.products))
+        return self.described.kind
 
     @cached_property
     def by_kind(self) -> sparse.csr_array:
         """Customers x groups: orders that count half after 26 weeks; an empty last row, unknown groups left out."""
-        known = self.kind[self.col] >= 0
-        place, values = (self.row[known], self.kind[self.col[known]]), self.decayed(26)[known]
-        return sparse.coo_array((values, place), shape=(self.shape[0], int(self.kind.max()) + 1)).tocsr()
+        kind = self.kind[self.col]
+        known = kind >= 0
+        start, shape = np.r_[0, np.cumsum(known)][self._indptr], (self.shape[0], int(self.kind.max()) + 1)
+        groups = csr(self.decayed(26)[known], kind[known], start, shape)
+        groups.sum_duplicates()
+        return groups
 
     def familiar(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """One flag a (customer, product): had the customer bought from the product's narrowest group?"""
@@ -232,7 +239,7 @@ class History:
         values : array of one number a pair, in the order of `row` and `col`
         """
         data = np.ones(len(self.col)) if values is None else np.asarray(values, dtype=float)
-        return sparse.csr_array((data, self.col, self._indptr), shape=self.shape)
+        return csr(data, self.col, self._indptr, self.shape)
 
     def decayed(self, half_life_weeks: float | None) -> np.ndarray:
         """Orders of each pair, each counting half as much for every `half_life_weeks` it lies back.
@@ -270,49 +277,22 @@ class History:
         return _numbers(self.products, products, "product_id")
 
 
-def names(tables: Tables, products: Any) -> np.ndarray:
-    """What people call each product id; the id itself where the source has no name for it."""
-    wanted = pd.Index(products)
-    found = pd.Series(wanted.astype(str), index=wanted, dtype=object)
-    if "products" in tables and "name" in tables.products.columns:
-        given = tables.products.to_pandas(["product_id", "name"])
-        given = given[given.product_id.isin(wanted)].dropna().drop_duplicates("product_id")
-        found = given.set_index("product_id").name.astype(object).reindex(wanted).fillna(found)
-    return found.to_numpy(dtype=object)
+def csr(data: np.ndarray, col: np.ndarray, start: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
+    """The matrix of these rows, with positions of 32 bits where they suffice: scipy would widen all to the widest."""
+    kind = np.int32 if start[-1] < 2**31 else np.int64
+    return sparse.csr_array((data, col.astype(kind, copy=False), start.astype(kind, copy=False)), shape=shape)
 
 
-def _text(tables: Tables, products: pd.Index) -> pd.Series:
-    columns = [name for name in _TEXTS if "products" in tables and name in tables.products.columns]
-    if not columns:
-        raise TableError(
-            f"source '{tables.name}' has no product text: give the table products with product_id and one or "
-            f"more of {', '.join(_TEXTS)}"
-        )
-    known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
-    at, same, said = pd.Index(known.product_id).get_indexer(products), np.zeros(len(products), dtype=int), []
-    for name in columns:
-        code, values = pd.factorize(known[name])
-        plain = pd.Series(values, dtype=str).str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
-        code = np.where(at >= 0, code[at], -1)
-        said.append((np.append(plain.to_numpy(object), ""), code))
-        same = pd.factorize(same * (len(values) + 1) + code)[0]  # equal for products whose columns are all equal
-    _, first, back = np.unique(same, return_index=True, return_inverse=True)
-    parts = zip(*(plain[code[first]] for plain, code in said), strict=True)
-    text = np.array([" ".join(filter(None, part)) for part in parts], dtype=object)
-    return pd.Series(text[back], index=products, dtype=str)
+def nothing_bought(as_of: pd.Timestamp) -> TableError:
+    """The error for a source without a purchase to learn from."""
+    return TableError(
+        f"no purchase of a known customer up to {as_of:%Y-%m-%d}: recommendations need customer_id "
+        "and a quantity above 0 on some order lines"
+    )
 
 
-def _kinds(tables: Tables, products: pd.Index) -> np.ndarray | None:
-    columns = [c for c in ("subcategory", "category") if "products" in tables and c in tables.products.columns]
-    if not columns:
-        return None
-    known = tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
-    group = known[columns[0]].fillna(known[columns[-1]])
-    number = pd.factorize(pd.Series(group.to_numpy(), index=known.product_id).reindex(products))[0]
-    return number if (number >= 0).any() else None
-
-
-def _catalogue(tables: Tables, sold: pd.Series) -> pd.Index:
+def catalogue(tables: Tables, sold: pd.Series) -> pd.Index:
+    """The sorted ids of all products, sold or only listed."""
     products = pd.Index(sold.unique())
     if "products" in tables:
         products = products.union(pd.Index(tables.products.to_pandas(["product_id"]).product_id.unique()))

@@ -10,7 +10,7 @@ from scipy import sparse
 from personalize.evaluate import bootstrap_mean, paired_bootstrap
 from personalize.recommenders.base import Recommender, Repeat, Wanted
 from personalize.recommenders.behaviour import check
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.recommenders.trial import Trial
 from personalize.tables import TableError
 
@@ -69,10 +69,9 @@ class Hybrid(Recommender):
 
 
 def _shares(best: tuple, shape: tuple[int, int]) -> sparse.csr_array:
-    place, col, score = best
-    top = np.zeros(shape[0])
-    np.maximum.at(top, place, score)
-    return sparse.csr_array((score / top[place], (place, col)), shape=shape)
+    place, col, score, _ = best
+    start = np.searchsorted(place, np.arange(shape[0] + 1))
+    return csr(score / score[start[place]], col, start, shape)
 
 
 @dataclass(frozen=True)

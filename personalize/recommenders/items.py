@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from personalize.recommenders.base import Recommender, Wanted, at_least
 from personalize.recommenders.behaviour import check
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.tables import TableError
 
 __all__ = ["EASE", "ItemKNN"]
@@ -33,7 +33,7 @@ class _ItemWeights(Recommender):
     weights_: Any
 
     def _learn(self, history: History) -> None:
-        self.items_ = np.sort(self._choose(history))
+        self.items_ = np.sort(self._choose(history)).astype(np.int32)
         if len(self.items_) < 2:
             raise TableError(
                 f"{type(self).__name__} found {len(self.items_)} product(s) with enough buyers among "
@@ -46,17 +46,10 @@ class _ItemWeights(Recommender):
         self._factor = self.weights_.toarray() if small else self.weights_  # the same sums, in a third of the time
 
     def _score(self, want: Wanted) -> sparse.csr_array:
-        bought, scores = self._bought[want.row], self._known[want.row] @ self._factor
+        scores = self._known[want.row] @ self._factor
         scores = scores.toarray() if sparse.issparse(scores) else scores
-        keep = (scores > 0) & want.allowed[self.items_]
-        if want.repeat == "new":
-            keep[np.repeat(np.arange(len(want.row)), np.diff(bought.indptr)), bought.indices] = False
-        if want.repeat != "due":
-            keep &= at_least(np.where(keep, scores, 0), want.k)
-        place, col = np.nonzero(keep)
-        indptr = np.r_[0, np.cumsum(keep.sum(axis=1))]
-        shape = len(want.row), len(self.history_.products)
-        return sparse.csr_array((scores[place, col], self.items_[col], indptr), shape=shape)
+        each, shape = len(self.items_), (len(want.row), len(self.history_.products))
+        return csr(scores.ravel(), np.tile(self.items_, shape[0]), each * np.arange(shape[0] + 1), shape)
 
     def similar(self, products: Any, k: int = 10) -> pd.DataFrame:
         """The products nearest to each product.

@@ -12,8 +12,6 @@ from personalize.recommenders.trial import Trial
 
 __all__ = ["random_split", "sampled_ranks"]
 
-_BLOCK = 128  # customers scored at once
-
 
 def random_split(history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0) -> Trial:
     """A trial that leaks: some purchases of every day are hidden, and the others teach what will be asked.
@@ -115,12 +113,13 @@ def _not_bought(history: History, row: np.ndarray, place: np.ndarray, col: np.nd
 
 def _better(model: Recommender, want: Wanted, place: np.ndarray, col: np.ndarray) -> np.ndarray:
     """Is each product but the first of a row ranked before the first? Ties go to the more popular."""
-    buyers, better = model.history_.buyers[col], np.zeros((len(col), col.shape[1] - 1), dtype=bool)
-    for start in range(0, len(want.row), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        part = Wanted(want.row[block], want.customers[block], want.allowed, want.repeat, want.k)
-        here = np.flatnonzero((place >= start) & (place < start + _BLOCK))
-        score = model.eligible(part).toarray().astype(np.float32)[place[here, None] - start, col[here]]
-        tied = (score[:, 1:] == score[:, :1]) & (buyers[here, 1:] > buyers[here, :1])
-        better[here] = (score[:, 1:] > score[:, :1]) | tied
-    return better
+    row, named, value, _ = model.best(want)
+    cuts = np.searchsorted(row, np.arange(len(want.row) + 1))
+    score, line = np.zeros(col.shape), np.zeros(len(want.allowed))
+    for i, here in enumerate(slice(*cut) for cut in zip(cuts[:-1], cuts[1:], strict=True)):
+        line[named[here]] = value[here]
+        score[place == i] = line[col[place == i]]
+        line[named[here]] = 0
+    buyers = model.history_.buyers[col]
+    tied = (score[:, 1:] == score[:, :1]) & (buyers[:, 1:] > buyers[:, :1])
+    return (score[:, 1:] > score[:, :1]) | tied

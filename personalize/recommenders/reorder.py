@@ -4,7 +4,7 @@ It goes back some weeks, describes every candidate by what was known then, looks
 which signs came before a purchase. What it says about tomorrow uses the same signs as known today.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from personalize.recommenders.base import Recommender, Wanted
 from personalize.recommenders.behaviour import TIFU, check
-from personalize.recommenders.history import History
+from personalize.recommenders.history import History, csr
 from personalize.tables import TableError
 
 __all__ = ["Reorder", "Signs"]
@@ -140,7 +140,7 @@ class Reorder(Recommender):
         before = clone(self.first or TIFU()).fit_history(past)
         chosen = np.unique(np.linspace(0, len(past.customers) - 1, self.max_customers).astype(int))
         want = Wanted(chosen, past.customers[chosen], past.buyers > 0, "allow", self.shortlist)
-        place, col, score = before.best(want)
+        place, col, score, _ = before.best(want)
         signs, bought = _inputs(_signs(past), chosen[place], col, score), self._bought(past, chosen[place], col)
         if bought.all() or not bought.any():
             raise TableError(
@@ -161,15 +161,15 @@ class Reorder(Recommender):
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         deep = Wanted(want.row, want.customers, want.allowed, want.repeat, max(self.shortlist, 2 * want.k))
-        place, col, score = self.first_.best(deep)
+        place, col, score, _ = self.first_.best(deep)
         shape = len(want.row), len(self.history_.products)
         if not len(place):
             return sparse.csr_array(shape)
         signs = _inputs(self._signs, want.row[place], col, score)
         chance = self.classifier_.predict_proba(self._scale.transform(signs))[:, 1]
-        return sparse.csr_array((chance, (place, col)), shape=shape)
+        return csr(chance, col, np.searchsorted(place, np.arange(shape[0] + 1)), shape)
 
-    def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterator[str]:
+    def _explain(self, row: np.ndarray, col: np.ndarray) -> Iterable[str]:
         return self.first_._explain(row, col)
 
 

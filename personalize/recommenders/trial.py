@@ -216,7 +216,7 @@ def compare(models: Mapping[str, Recommender], split: Split, *, repeat: Repeat =
     return Trial.load(split, **options).compare(models, repeat=repeat)
 
 
-def _kind(history: History, row: np.ndarray, col: np.ndarray) -> np.ndarray:
+def _kind(history: History, row: np.ndarray, col: np.ndarray) -> pd.Categorical:
     sold = (col >= 0) & (history.buyers[col] > 0)
     again = history.find(row, col) >= 0
-    return np.where(~sold, UNSEEN, np.where(again, AGAIN, NEW))
+    return pd.Categorical.from_codes(np.where(~sold, 2, np.where(again, 0, 1)), [AGAIN, NEW, UNSEEN])

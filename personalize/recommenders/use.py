@@ -8,7 +8,7 @@ import pandas as pd
 
 from personalize.evaluate import Split, time_split
 from personalize.recommenders.base import Recommender
-from personalize.recommenders.history import History, names
+from personalize.recommenders.history import History
 from personalize.tables import TableError, Tables
 
 __all__ = ["Periods", "most_named", "periods", "saleable", "slates"]
@@ -155,16 +155,16 @@ def slates(
     first = first.assign(rank=first.groupby("customer_id").cumcount() + 1)
     second = discover.fit_history(history).recommend(k=k, repeat="new", candidates=candidates)
     both = pd.concat([first, second], ignore_index=True)
-    return both.sort_values(["customer_id", "slate", "rank"], kind="stable", ignore_index=True)
+    return both.iloc[np.argsort(history.number(both.customer_id), kind="stable")].reset_index(drop=True)
 
 
-def most_named(lists: pd.DataFrame, tables: Tables, *, slate: str, top: int = 10, min_cell: int = 10) -> pd.DataFrame:
+def most_named(lists: pd.DataFrame, history: History, *, slate: str, top: int = 10, min_cell: int = 10) -> pd.DataFrame:
     """The products that one slate names most often.
 
     Parameters
     ----------
     lists : from `slates` or `recommend`
-    tables : Tables, for the names
+    history : what the lists were made from, for the names
     slate : "buy again" or "discover"
     top : rows
     min_cell : products named to fewer customers are left out
@@ -180,5 +180,7 @@ def most_named(lists: pd.DataFrame, tables: Tables, *, slate: str, top: int = 10
     middle = chosen[(place == chosen.customers // 2) & (chosen.customers >= min_cell)]
     middle = middle.sort_values(["customers", "product_id"], ascending=[False, True]).head(top)
     share = middle.customers / max(chosen.customer_id.nunique(), 1)
-    named = middle.assign(product=names(tables, middle.product_id), share=share, typical_reason=middle.reason)
+    named = middle.assign(
+        product=history.names[history.product_number(middle.product_id)], share=share, typical_reason=middle.reason
+    )
     return named[["product", "customers", "share", "typical_reason"]].reset_index(drop=True)

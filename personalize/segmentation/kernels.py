@@ -25,8 +25,9 @@ def _distances(columns, first, center, out):
 
 
 @compiled
-def _nearest(columns, first, centers, least, second, own):
-    """The nearest centre of each point of a block, the first one on a tie; squared distances to it and to the next."""
+def _nearest(columns, first, centers, found):
+    """Fill squared distances to the nearest centre (the first one on a tie) and to the next, and which one is it."""
+    least, second, own = found
     distance = np.empty(len(least))
     least[:] = np.inf
     second[:] = np.inf
@@ -41,9 +42,9 @@ def _nearest(columns, first, centers, least, second, own):
 
 
 @compiled
-def _doubtful(columns, first, end, upper, lower, part, place):
+def _doubtful(columns, block, bounds, part, place):
     """Copy the points of a block whose own centre may no longer be the nearest; how many there are, and which."""
-    size = 0
+    (first, end), (upper, lower), size = block, bounds, 0
     for i in range(first, end):
         place[size] = i
         size += upper[i] >= lower[i]
@@ -92,8 +93,8 @@ def lloyd(columns, weight, start, tol, most):
     least, second = np.empty(block), np.empty(block)
     for _ in range(most):
         for first in range(0, n, block):
-            size = _doubtful(columns, first, min(first + block, n), upper, lower, part, place)
-            _nearest(part, 0, centers, least[:size], second[:size], own)
+            size = _doubtful(columns, (first, min(first + block, n)), (upper, lower), part, place)
+            _nearest(part, 0, centers, (least[:size], second[:size], own))
             for at in range(size):
                 i, new = place[at], own[at]
                 old, label[i] = label[i], new
@@ -118,7 +119,7 @@ def _inertia(columns, weight, centers, block):
     least, second, own = np.empty(block), np.empty(block), np.empty(block, np.int64)
     for first in range(0, n, block):
         size = min(block, n - first)
-        _nearest(columns, first, centers, least[:size], second[:size], own)
+        _nearest(columns, first, centers, (least[:size], second[:size], own))
         for i in range(size):
             total += weight[first + i] * least[i]
     return total
