@@ -1,4 +1,5 @@
 import gzip
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -6,7 +7,7 @@ import pytest
 
 import personalize as pz
 from personalize.simulate import large
-from personalize.sources import guess
+from personalize.sources import guess, store
 from personalize.sources.spec import parse, read
 from personalize.tables import TableError
 
@@ -216,6 +217,21 @@ def test_the_conversion_is_made_once_and_again_when_the_data_changes(tmp_path):
     second = pz.sources.prepare(_source(tmp_path, [*ROWS, "3,13,5,2024-01-04,1,1"]))
     assert second.fingerprint != first.fingerprint and second.end == "2024-01-04"
     assert not first.path.exists() and second.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_second_process_that_converts_the_same_never_takes_the_file_from_a_first(tmp_path, monkeypatch):
+    source, there = _source(tmp_path), []
+    made = store.prepare(source)
+    note = made.path.with_name(made.path.name + ".json")
+
+    def replace(old, new, moved=os.replace):
+        there.append(made.path.is_file() and note.is_file())
+        moved(old, new)
+
+    monkeypatch.setattr(store.os, "replace", replace)
+    store._convert(read(source), made.path, note)
+    assert there == [True, True]
+    assert store.prepare(source) == made
 
 
 def test_a_refused_source_leaves_nothing_behind(tmp_path):

@@ -123,7 +123,7 @@ def _convert(spec: SourceSpec, path: Path, note: Path) -> None:
             facts = _fill(engine, spec, Path(folder))
             places = {name: f"data.{name}" for name in stored(engine)}
         made.chmod(0o600)
-        _remove_older(path)
+        _remove_older(path, note)
         os.replace(made, path)
     _write(note, facts | {"places": places})
 
@@ -168,8 +168,10 @@ def _older(path: Path) -> list[Path]:
     return sorted(path.parent.glob(f"{stem[:-16]}{'[0-9a-f]' * 16}.{ending}*"))
 
 
-def _remove_older(path: Path) -> None:
+def _remove_older(path: Path, note: Path) -> None:
     for old in _older(path):
+        if old in (path, note):  # another process has just made the same, and may be about to open it
+            continue
         if old.is_dir():
             shutil.rmtree(old, ignore_errors=True)
         else:
