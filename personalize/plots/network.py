@@ -107,10 +107,11 @@ def _laid_out(far: np.ndarray) -> np.ndarray:
 
 
 def _turned(place: np.ndarray) -> np.ndarray:
-    """The points turned so that no two names come close; a name takes as much room as four times its height across."""
+    """The points turned, and stretched up to twice, so that names stay apart: one is four times as wide as high."""
     turns = np.exp(1j * np.pi * np.arange(36) / 36)[:, None] * (place @ [1, 1j])
     ways = np.stack([turns.real, turns.imag], axis=2)
-    ways *= np.array([0.36, 0.3]) / np.maximum(np.abs(ways).max(axis=(1, 2), keepdims=True), 1e-9)
+    fill = np.array([0.36, 0.3]) / np.maximum(np.abs(ways).max(axis=1, keepdims=True), 1e-9)
+    ways *= np.minimum(fill, 2 * fill.min(axis=2, keepdims=True))
     gaps = np.abs(ways[:, :, None] - ways[:, None]) / [4, 1]
     return ways[np.argmax(np.where(np.eye(len(place)), np.inf, gaps.max(axis=3)).min(axis=(1, 2)))]
 
