@@ -37,12 +37,18 @@ def main() -> int:
     return 0
 
 
+def _python(name: str) -> str | None:
+    """The path of a Python that can be started; version managers put some there that cannot."""
+    found = shutil.which(name)
+    return found if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0 else None
+
+
 def _peer() -> Path | str:
     """The python of the peer's environment, made where it is missing; or why there is none."""
     python = OWN / "bin" / "python"
     if python.exists():
         return python
-    base = next((found for minor in (12, 13, 14) if (found := shutil.which(f"python3.{minor}"))), None)
+    base = next((found for minor in (12, 13, 14) if (found := _python(f"python3.{minor}"))), None)
     if base is None:
         return "no Python 3.12 or newer on the path"
     steps = ([base, "-m", "venv", OWN], [python, "-m", "pip", "install", "-q", NEEDS])
