@@ -25,7 +25,6 @@ from personalize import plots
 from personalize.tables import TableError
 
 EMPTY = "–"
-ONE_LINE = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 Digits = int | Mapping[str, int] | None
 
 
@@ -311,16 +310,10 @@ def _table_html(caption: str, cells: dict[str, list[str]], units: Mapping[str, s
 
 def _table_text(caption: str, cells: dict[str, list[str]], units: Mapping[str, str]) -> str:
     heads = [f"{c} ({units[c]})" if c in units else c for c in cells]
-    if not any(cells.values()):
-        return f"{caption}\n(no rows) {', '.join(heads)}"
-    columns = [_to_the_right([head, *values]) for head, values in zip(heads, cells.values(), strict=True)]
-    return "\n".join([caption, *map(" ".join, zip(*columns, strict=True))])
-
-
-def _to_the_right(words: list[str]) -> list[str]:
-    lines = [word.translate(ONE_LINE) for word in words]
-    width = max(map(len, lines))
-    return [line.rjust(width) for line in lines]
+    frame = pd.DataFrame(
+        {head: pd.Series(values, dtype=object) for head, values in zip(heads, cells.values(), strict=True)}
+    )
+    return f"{caption}\n{frame.to_string(index=False)}" if len(frame) else f"{caption}\n(no rows) {', '.join(heads)}"
 
 
 def _markdown(words: str) -> str:

@@ -46,7 +46,8 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     rank[codes] = np.arange(len(codes))
     inside = np.bincount(group, minlength=groups)
     ends = np.concatenate([[0], np.cumsum((inside + 63) // 64)])
-    slot, order = np.empty(data.n, np.int64), np.argsort(group.astype(np.int16), kind="stable")  # radix sort
+    small = group.astype(np.min_scalar_type(groups))  # for which numpy sorts by radix
+    slot, order = np.empty(data.n, np.int64), np.argsort(small, kind="stable")
     slot[order] = np.arange(data.n) + np.repeat(64 * ends[:-1] - (np.cumsum(inside) - inside), inside)
     rows = np.zeros((len(codes), int(ends[-1])), np.uint64)
     tallies.bit_rows(data.starts, data.items, rank, slot, rows)

@@ -4,11 +4,11 @@ Text is the only thing that speaks for a product nobody bought yet.
 """
 
 import re
-from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from personalize.recommenders.base import Recommender, Wanted, arrays
 from personalize.recommenders.behaviour import check, unit_rows
@@ -76,12 +76,15 @@ class Content(Recommender):
 
     def _learn(self, history: History) -> None:
         self.group_, texts = pd.factorize(history.described.text)
-        self.words_, self.vectors_ = _tf_idf(texts, self.min_products)
-        if not len(self.words_):
+        vectorizer = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=self.min_products)
+        try:
+            self.vectors_ = sparse.csr_array(vectorizer.fit_transform(texts))
+        except ValueError:
             raise TableError(
                 f"no word occurs in {self.min_products} of the {len(texts):,} different product texts: "
                 "give the products longer texts, or lower min_products"
-            )
+            ) from None
+        self.words_ = vectorizer.get_feature_names_out()
         self._by_word = self.vectors_.T.tocsr()
         self._bought = history.matrix()
         weight = history.matrix(history.decayed(self.half_life_weeks))
@@ -127,18 +130,3 @@ class Content(Recommender):
         part = sparse.csr_array(self.profiles_[row].multiply(self.vectors_[self.group_[col]]))
         word = self.words_[np.asarray(part.argmax(axis=1)).ravel()]
         return [f"resembles earlier purchases: {text}" for text in word]
-
-
-def _tf_idf(texts: Iterable[str], fewest: int) -> tuple[np.ndarray, sparse.csr_array]:
-    """The words of at least so many texts, sorted, and texts x words: (1 + log count) * (1 + log((1 + n) / (1 + texts
-    with the word))), each text scaled to length 1."""
-    said = [words(text) for text in texts]
-    text = np.repeat(np.arange(len(said)), [len(each) for each in said])
-    word, known = pd.factorize(np.array([word for each in said for word in each], dtype=object), sort=True)
-    counts = sparse.coo_array((np.ones(len(word)), (text, word)), shape=(len(said), len(known))).tocsr()
-    spread = np.bincount(counts.indices, minlength=len(known))
-    often = np.flatnonzero(spread >= fewest)
-    counts = counts[:, often]
-    rare = 1 + np.log((1 + len(said)) / (1 + spread[often]))
-    counts.data = (1 + np.log(counts.data)) * rare[counts.indices]
-    return np.asarray(known)[often], unit_rows(counts)
