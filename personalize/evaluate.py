@@ -122,7 +122,9 @@ def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> 
     return ranking_of_hits(customers, relevant, place, hits["rank"].to_numpy(), k=k)
 
 
-def ranking_of_hits(customers: Any, relevant: Any, place: Any, rank: Any, *, k: int = 10) -> pd.DataFrame:
+def ranking_of_hits(
+    customers: Any, relevant: Any, place: Any, rank: Any, *, k: int = 10
+) -> pd.DataFrame:
     """The table of `ranking` where it is already known which places of the lists were right.
 
     Parameters
@@ -165,14 +167,26 @@ def definitions(k: int = 10) -> pd.DataFrame:
     """
     return pd.DataFrame(
         [
-            ("NDCG", f"hits weighted 1/log2(rank+1), divided by the best sum possible with min({k}, n) hits"),
+            (
+                "NDCG",
+                f"hits weighted 1/log2(rank+1), divided by the best sum possible with min({k}, n) hits",
+            ),
             ("recall", "hits / n, the share of all that the customer bought"),
             ("precision", f"hits / {k}, the share of the list that the customer bought"),
-            ("average precision", "mean over the n products of the precision at their rank (else 0)"),
+            (
+                "average precision",
+                "mean over the n products of the precision at their rank (else 0)",
+            ),
             ("hit", f"1 when at least one of the {k} was bought"),
-            ("n", "distinct products the customer bought after the cut, also those never sold before it"),
+            (
+                "n",
+                "distinct products the customer bought after the cut, also those never sold before it",
+            ),
             ("candidates", "every product sold up to the cut: full ranking, no sampled negatives"),
-            ("ties", "score, then the customer's latest purchase, then popularity, then product id"),
+            (
+                "ties",
+                "score, then the customer's latest purchase, then popularity, then product id",
+            ),
         ],
         columns=["metric", "meaning"],
     )
@@ -204,7 +218,9 @@ def _broken_lists(lists: pd.DataFrame, truth: pd.DataFrame) -> list[str]:
     ]
     for column in ("product_id", "rank"):
         if twice := int(lists.duplicated(["customer_id", column]).sum()):
-            found.append(f"{twice:,} rows repeat a {column} within one customer's list: each may occur once")
+            found.append(
+                f"{twice:,} rows repeat a {column} within one customer's list: each may occur once"
+            )
     return found
 
 
@@ -227,11 +243,15 @@ class Interval:
 
     def scaled(self, factor: float) -> "Interval":
         """The same mean in another unit: each number times `factor`, which must not be below 0."""
-        return Interval(self.estimate * factor, self.low * factor, self.high * factor, self.n, self.level)
+        return Interval(
+            self.estimate * factor, self.low * factor, self.high * factor, self.n, self.level
+        )
 
     def table(self) -> pd.DataFrame:
         """One row: estimate, low, high, n."""
-        return pd.DataFrame([{"estimate": self.estimate, "low": self.low, "high": self.high, "n": self.n}])
+        return pd.DataFrame(
+            [{"estimate": self.estimate, "low": self.low, "high": self.high, "n": self.n}]
+        )
 
 
 @dataclass(frozen=True)
@@ -265,7 +285,9 @@ class Comparison:
         return pd.DataFrame([{name: getattr(self, name) for name in names}])
 
 
-def bootstrap_mean(values: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95) -> Interval:
+def bootstrap_mean(
+    values: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95
+) -> Interval:
     """The mean of the values with its percentile bootstrap interval.
 
     Parameters
@@ -298,7 +320,9 @@ def bootstrap_mean(values: Any, *, n_boot: int = 1000, seed: int = 0, level: flo
     return Interval(float(numbers.mean()), low, high, len(numbers), level)
 
 
-def paired_bootstrap(a: Any, b: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95) -> Comparison:
+def paired_bootstrap(
+    a: Any, b: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95
+) -> Comparison:
     """Is `a` really better than `b`? The interval of the mean difference over the same customers.
 
     Parameters
@@ -325,19 +349,27 @@ def paired_bootstrap(a: Any, b: Any, *, n_boot: int = 1000, seed: int = 0, level
     'better'
     """
     if isinstance(a, pd.Series) and isinstance(b, pd.Series) and not a.index.equals(b.index):
-        raise TableError("a and b are Series with different indexes: merge them on customer_id first")
+        raise TableError(
+            "a and b are Series with different indexes: merge them on customer_id first"
+        )
     left, right = _numbers(a, "a", n_boot, level), _numbers(b, "b", n_boot, level)
     if len(left) != len(right):
-        raise TableError(f"a has {len(left):,} values and b has {len(right):,}: merge them on customer_id")
+        raise TableError(
+            f"a has {len(left):,} values and b has {len(right):,}: merge them on customer_id"
+        )
     low, high = _bounds(left - right, n_boot, seed, level)
     difference = float((left - right).mean())
-    return Comparison(float(left.mean()), float(right.mean()), difference, low, high, len(left), level)
+    return Comparison(
+        float(left.mean()), float(right.mean()), difference, low, high, len(left), level
+    )
 
 
 def _numbers(values: Any, name: str, n_boot: int, level: float) -> np.ndarray:
     numbers = np.asarray(values, dtype=float).ravel()
     if n_boot < 1 or not 0 < level < 1:
-        raise TableError(f"n_boot = {n_boot} and level = {level}: n_boot is 1 or more, level within 0 to 1")
+        raise TableError(
+            f"n_boot = {n_boot} and level = {level}: n_boot is 1 or more, level within 0 to 1"
+        )
     if not len(numbers):
         raise TableError(f"{name} holds no value: there is nothing to average")
     if bad := int((~np.isfinite(numbers)).sum()):
@@ -355,7 +387,10 @@ def _bounds(numbers: np.ndarray, n_boot: int, seed: int, level: float) -> tuple[
     if n_boot <= block:
         means = _draws(n, n_boot, seed) @ numbers / n
     else:
-        rng, sizes = np.random.default_rng(seed), [min(block, n_boot - start) for start in range(0, n_boot, block)]
+        rng, sizes = (
+            np.random.default_rng(seed),
+            [min(block, n_boot - start) for start in range(0, n_boot, block)],
+        )
         means = np.concatenate([_counts(_resample(rng, n, size)) @ numbers / n for size in sizes])
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
@@ -370,7 +405,9 @@ def _draws(n: int, n_boot: int, seed: int) -> sparse.csr_array:
 def _counts(drawn: np.ndarray) -> sparse.csr_array:
     """Resamples x customers: a one for every draw; what is drawn twice stands there twice, and adds up."""
     times, n = drawn.shape
-    return sparse.csr_array((np.ones(drawn.size), drawn.ravel(), n * np.arange(times + 1)), shape=(times, n))
+    return sparse.csr_array(
+        (np.ones(drawn.size), drawn.ravel(), n * np.arange(times + 1)), shape=(times, n)
+    )
 
 
 def _resample(rng: np.random.Generator, n: int, times: int) -> np.ndarray:

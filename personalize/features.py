@@ -62,7 +62,9 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
             "pure returns do not count: choose another as_of or window_days, or give customer ids"
         )
     recency = (_day(as_of) - pd.to_datetime(found.last_day)).dt.days
-    return found.assign(recency_days=recency.astype("int64"))[["customer_id", "recency_days", "frequency", "monetary"]]
+    return found.assign(recency_days=recency.astype("int64"))[
+        ["customer_id", "recency_days", "frequency", "monetary"]
+    ]
 
 
 def tenure(tables: Tables, *, as_of: Any) -> pd.DataFrame:
@@ -132,14 +134,18 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
     {'customer_id': 1.0, 'spend_1w': 0.0, 'orders_1w': 0.0, 'spend_4w': 3.0, 'orders_4w': 1.0}
     """
     if wrong := [n for n in weeks if int(n) != n or n < 1]:
-        raise TableError(f"weeks = {list(weeks)}: {wrong} is no whole number of weeks; use 1 or more, such as (4, 13)")
+        raise TableError(
+            f"weeks = {list(weeks)}: {wrong} is no whole number of weeks; use 1 or more, such as (4, 13)"
+        )
     result = rfm(tables, as_of=as_of)[["customer_id"]]
     for n in weeks:
         window = _totals(tables, as_of, days=7 * n).rename(
             columns={"monetary": f"spend_{n}w", "frequency": f"orders_{n}w"}
         )
         result = result.merge(window.drop(columns="last_day"), on="customer_id", how="left")
-        result = result.fillna({f"spend_{n}w": 0.0, f"orders_{n}w": 0}).astype({f"orders_{n}w": "int64"})
+        result = result.fillna({f"spend_{n}w": 0.0, f"orders_{n}w": 0}).astype(
+            {f"orders_{n}w": "int64"}
+        )
     columns = [f"{what}_{n}w" for n in weeks for what in ("spend", "orders")]
     return result[["customer_id", *columns]]
 
@@ -147,7 +153,9 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
 def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:
     """Purchases and money of each customer in the last `days` days (None or 0: ever)."""
     if days is not None and days < 0:
-        raise TableError(f"window_days = {days} is negative: give the number of days to look back, or 0 for all")
+        raise TableError(
+            f"window_days = {days} is negative: give the number of days to look back, or 0 for all"
+        )
     known = tables.until(as_of)
     after = _day(as_of) - pd.Timedelta(days=days) if days else known.start - pd.Timedelta(days=1)
     return known.query("rfm", after=after)

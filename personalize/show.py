@@ -35,7 +35,9 @@ class Shown:
     data: dict[str, str]
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, str], dict[str, Any]]:
+    def _repr_mimebundle_(
+        self, include: Any = None, exclude: Any = None
+    ) -> tuple[dict[str, str], dict[str, Any]]:
         return self.data, self.metadata
 
     def __repr__(self) -> str:
@@ -69,12 +71,18 @@ def table(
         raise TableError(f"show.table '{caption}': units or digits for columns {sorted(unknown)} that the table lacks; "
                          f"present: {list(flat.columns)}")  # fmt: skip
     head = flat.head(max_rows)
-    cells = {name: _column(head[name], units.get(name, ""), _digits(digits, name)) for name in head.columns}
+    cells = {
+        name: _column(head[name], units.get(name, ""), _digits(digits, name))
+        for name in head.columns
+    }
     if len(flat) > max_rows:
         caption = f"{caption} (first {max_rows} of {len(flat):,} rows)"
     numeric = {name for name in head.columns if _is_number(head[name])}
     return Shown(
-        {"text/html": _table_html(caption, cells, units, numeric), "text/plain": _table_text(caption, cells, units)}
+        {
+            "text/html": _table_html(caption, cells, units, numeric),
+            "text/plain": _table_text(caption, cells, units),
+        }
     )
 
 
@@ -108,7 +116,9 @@ def figure(ax: Axes | Figure, alt: str) -> Shown:
         raise TableError(f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, e.g. "
                          "'Bars of 5 segments: largest 1,204 customers, smallest 88'")  # fmt: skip
     picture = base64.b64encode(plots.png(ax)).decode()
-    return Shown({"image/png": picture, "text/plain": f"[figure] {alt}"}, {"image/png": {"alt": alt}})
+    return Shown(
+        {"image/png": picture, "text/plain": f"[figure] {alt}"}, {"image/png": {"alt": alt}}
+    )
 
 
 def headline(
@@ -128,11 +138,25 @@ def headline(
     value, low, high, baseline : numbers in the same unit; `unit` "%" means shares: 0.25 is shown as 25%.
     """
     shown = _quantity(value, unit)
-    interval = "" if low is None or high is None else f"{_quantity(low, unit)} to {_quantity(high, unit)}"
+    interval = (
+        "" if low is None or high is None else f"{_quantity(low, unit)} to {_quantity(high, unit)}"
+    )
     against = "" if baseline is None else f"baseline {_quantity(baseline, unit)}"
     note = "; ".join(part for part in (interval, against) if part)
-    numbers = {"value": _plain(value), "low": _plain(low), "high": _plain(high), "baseline": _plain(baseline)}
-    facts = {"kind": "headline", "name": name, **numbers, "unit": unit, "shown": shown, "note": note}
+    numbers = {
+        "value": _plain(value),
+        "low": _plain(low),
+        "high": _plain(high),
+        "baseline": _plain(baseline),
+    }
+    facts = {
+        "kind": "headline",
+        "name": name,
+        **numbers,
+        "unit": unit,
+        "shown": shown,
+        "note": note,
+    }
     plain = f"{name}: {shown}" + (f" ({note})" if note else "")
     big = f'<b style="font-size:1.7em">{html.escape(shown)}</b> {html.escape(name)}'
     small = f"<br><small>{html.escape(note)}</small>" if note else ""
@@ -150,7 +174,9 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
     about : column -> what it holds, shown beside the link on the index page.
     """
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
-        raise TableError(f"show.export: '{name}' is no table name; use lower-case letters, digits and underscores")
+        raise TableError(
+            f"show.export: '{name}' is no table name; use lower-case letters, digits and underscores"
+        )
     flat, about = _flat(frame), dict(about or {})
     unknown = sorted(set(about) - set(flat.columns))
     if unknown:
@@ -162,11 +188,21 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
         _write(flat, Path(folder) / name)
     size = f"{len(flat):,} rows, {len(flat.columns)} columns"
     columns = {column: about.get(column, "") for column in flat.columns}
-    listed = "".join(f"<dt>{html.escape(c)}</dt><dd>{html.escape(text)}</dd>" for c, text in columns.items())
+    listed = "".join(
+        f"<dt>{html.escape(c)}</dt><dd>{html.escape(text)}</dd>" for c, text in columns.items()
+    )
     heading = f"<summary>Table <b>{name}</b>: {size}</summary>"
-    facts = {"kind": "export", "name": name, "rows": len(flat), "columns": columns, "customers": _personal(flat)}
+    facts = {
+        "kind": "export",
+        "name": name,
+        "rows": len(flat),
+        "columns": columns,
+        "customers": _personal(flat),
+    }
     plain = f"Table {name}: {size} ({', '.join(flat.columns)})"
-    return _shown(f'<details class="export mathjax_ignore">{heading}<dl>{listed}</dl></details>', plain, facts)
+    return _shown(
+        f'<details class="export mathjax_ignore">{heading}<dl>{listed}</dl></details>', plain, facts
+    )
 
 
 def load_ipython_extension(shell: Any) -> None:
@@ -192,7 +228,11 @@ def _own_html(thing: Any) -> str | None:
         return None
     try:
         frame = _flat(thing.table())
-    except (TypeError, ValueError, AttributeError):  # not fitted yet, or a table of something that must be named
+    except (
+        TypeError,
+        ValueError,
+        AttributeError,
+    ):  # not fitted yet, or a table of something that must be named
         return None
     caption = f"{kind.__name__}: {(kind.__doc__ or '').strip().splitlines()[0] if kind.__doc__ else 'a table'}"
     if _personal(frame):
@@ -207,13 +247,18 @@ def neutral(value: Any) -> Any:
     ("'=cmd()", '-5.2', "'- 5%", -5)
     """
     risky = (
-        isinstance(value, str) and value[:1] in "=+-@\t\r" and value and not re.fullmatch(r"[-+]?\d+([.,]\d+)?", value)
+        isinstance(value, str)
+        and value[:1] in "=+-@\t\r"
+        and value
+        and not re.fullmatch(r"[-+]?\d+([.,]\d+)?", value)
     )
     return "'" + value if risky else value
 
 
 def _shown(markup: str, plain: str, facts: dict[str, Any] | None = None) -> Shown:
-    return Shown({"text/html": markup, "text/plain": plain}, {"personalize": facts} if facts else {})
+    return Shown(
+        {"text/html": markup, "text/plain": plain}, {"personalize": facts} if facts else {}
+    )
 
 
 def _personal(flat: pd.DataFrame) -> bool:
@@ -241,13 +286,22 @@ def _words(values: pd.Series) -> pd.Series:
         return values.astype(object)
     if _is_number(values) or pd.api.types.is_datetime64_any_dtype(values):
         return values
-    if isinstance(values.dtype, pd.StringDtype) and not values.str.match(r"[=+\-@\t\r]", na=False).any():
+    if (
+        isinstance(values.dtype, pd.StringDtype)
+        and not values.str.match(r"[=+\-@\t\r]", na=False).any()
+    ):
         return values
-    return pd.Series([neutral(_joined(value)) for value in values.astype(object)], values.index, dtype=object)
+    return pd.Series(
+        [neutral(_joined(value)) for value in values.astype(object)], values.index, dtype=object
+    )
 
 
 def _joined(value: Any) -> Any:
-    return " + ".join(map(str, value)) if isinstance(value, tuple | list | set | frozenset | np.ndarray) else value
+    return (
+        " + ".join(map(str, value))
+        if isinstance(value, tuple | list | set | frozenset | np.ndarray)
+        else value
+    )
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:
@@ -255,7 +309,9 @@ def _flat(frame: pd.DataFrame) -> pd.DataFrame:
         frame = frame.to_frame()
     named = [name for name in frame.index.names if name is not None]
     plain = frame.reset_index() if named else frame.reset_index(drop=True)
-    names = [" ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in plain.columns]
+    names = [
+        " ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in plain.columns
+    ]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TableError(f"a table to show has columns of the same name: {twice}; rename them")
     return plain.set_axis(names, axis=1)
@@ -275,7 +331,9 @@ def _column(values: pd.Series, unit: str, digits: int | None) -> list[str]:
         return [_cell(value) for value in values]
     numbers = values.astype(float).to_numpy() * (100 if unit == "%" else 1)
     whole = pd.api.types.is_integer_dtype(values) and unit != "%"
-    places = digits if digits is not None else 0 if whole else 1 if unit == "%" else _places(numbers)
+    places = (
+        digits if digits is not None else 0 if whole else 1 if unit == "%" else _places(numbers)
+    )
     return [f"{value:,.{places}f}" if math.isfinite(value) else EMPTY for value in numbers]
 
 
@@ -284,7 +342,15 @@ def _places(numbers: np.ndarray) -> int:
     top = sizes.max(initial=0)
     if top == 0 or (sizes == np.round(sizes)).all():
         return 0
-    return 0 if top >= 10_000 else 1 if top >= 100 else 2 if top >= 1 else min(6, 2 - math.floor(math.log10(top)))
+    return (
+        0
+        if top >= 10_000
+        else 1
+        if top >= 100
+        else 2
+        if top >= 1
+        else min(6, 2 - math.floor(math.log10(top)))
+    )
 
 
 def _cell(value: Any) -> str:
@@ -298,11 +364,21 @@ def _cell(value: Any) -> str:
     return str(value)
 
 
-def _table_html(caption: str, cells: dict[str, list[str]], units: Mapping[str, str], numeric: set[str]) -> str:
+def _table_html(
+    caption: str, cells: dict[str, list[str]], units: Mapping[str, str], numeric: set[str]
+) -> str:
     kind = {name: ' class="n"' if name in numeric else "" for name in cells}
-    unit = {name: f"<small>{html.escape(units[name])}</small>" if name in units else "" for name in cells}
-    heads = "".join(f'<th scope="col"{kind[c]}>{html.escape(c.replace("_", " "))}{unit[c]}</th>' for c in cells)
-    columns = [[f"<td{kind[c]}>{html.escape(value)}</td>" for value in values] for c, values in cells.items()]
+    unit = {
+        name: f"<small>{html.escape(units[name])}</small>" if name in units else ""
+        for name in cells
+    }
+    heads = "".join(
+        f'<th scope="col"{kind[c]}>{html.escape(c.replace("_", " "))}{unit[c]}</th>' for c in cells
+    )
+    columns = [
+        [f"<td{kind[c]}>{html.escape(value)}</td>" for value in values]
+        for c, values in cells.items()
+    ]
     body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
     opening = f'<table class="shown mathjax_ignore"><caption>{html.escape(caption)}</caption>'
     return f"{opening}\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
@@ -311,9 +387,16 @@ def _table_html(caption: str, cells: dict[str, list[str]], units: Mapping[str, s
 def _table_text(caption: str, cells: dict[str, list[str]], units: Mapping[str, str]) -> str:
     heads = [f"{c} ({units[c]})" if c in units else c for c in cells]
     frame = pd.DataFrame(
-        {head: pd.Series(values, dtype=object) for head, values in zip(heads, cells.values(), strict=True)}
+        {
+            head: pd.Series(values, dtype=object)
+            for head, values in zip(heads, cells.values(), strict=True)
+        }
     )
-    return f"{caption}\n{frame.to_string(index=False)}" if len(frame) else f"{caption}\n(no rows) {', '.join(heads)}"
+    return (
+        f"{caption}\n{frame.to_string(index=False)}"
+        if len(frame)
+        else f"{caption}\n(no rows) {', '.join(heads)}"
+    )
 
 
 def _markdown(words: str) -> str:

@@ -50,7 +50,10 @@ def _contract(row: str, columns: str, *, key: tuple[str, ...] = (), open: bool =
     """A contract from its glossary: name (* required), kind and meaning of a column on each line."""
     words = [line.split(None, 2) for line in columns.strip().splitlines()]
     return Contract(
-        row, {name.rstrip("*"): Column(kind, text, name.endswith("*")) for name, kind, text in words}, key, open
+        row,
+        {name.rstrip("*"): Column(kind, text, name.endswith("*")) for name, kind, text in words},
+        key,
+        open,
     )
 
 
@@ -184,7 +187,10 @@ CONTRACTS: Mapping[str, Contract] = {
 }
 
 
-MAY_BE_ANONYMOUS = ("orders", "events")  # rows without a customer count here; everywhere else they are dropped
+MAY_BE_ANONYMOUS = (
+    "orders",
+    "events",
+)  # rows without a customer count here; everywhere else they are dropped
 
 
 def unknown_columns(table: str, names: list[str]) -> list[str]:
@@ -219,7 +225,9 @@ def problems(engine: Any, relations: Mapping[str, str]) -> list[str]:
 def _duplicate_keys(engine: Any, name: str, relation: str) -> Iterator[str]:
     key = ", ".join(CONTRACTS[name].key)
     count, first = _counted(
-        engine, f"select {key}, count(*) as n from {relation} group by {key} having count(*) > 1", key
+        engine,
+        f"select {key}, count(*) as n from {relation} group by {key} having count(*) > 1",
+        key,
     )
     if count:
         examples = ", ".join("/".join(map(str, row[:-1])) for row in first.itertuples(index=False))
@@ -230,7 +238,9 @@ def _duplicate_keys(engine: Any, name: str, relation: str) -> Iterator[str]:
 
 
 def _shared_orders(engine: Any) -> Iterator[str]:
-    count, first = _counted(engine, "select order_id from order_sums where first_customer <> customer_id", "order_id")
+    count, first = _counted(
+        engine, "select order_id from order_sums where first_customer <> customer_id", "order_id"
+    )
     if count:
         examples = ", ".join(map(str, first.order_id))
         yield (
@@ -261,7 +271,9 @@ class Table:
         """The number of its rows."""
         return int(self.engine.frame(f"select count(*) as n from {self.relation}").n[0])
 
-    def to_pandas(self, columns: list[str] | None = None, *, max_rows: int = 5_000_000) -> pd.DataFrame:
+    def to_pandas(
+        self, columns: list[str] | None = None, *, max_rows: int = 5_000_000
+    ) -> pd.DataFrame:
         """The rows as a DataFrame; a table of more than `max_rows` rows is refused, not cut.
 
         Parameters
@@ -310,7 +322,9 @@ class Tables:
             return Table(self.engine, self.relations[table])
         if table in CONTRACTS:
             columns = ", ".join(CONTRACTS[table].columns)
-            raise TableError(f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}")
+            raise TableError(
+                f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}"
+            )
         raise AttributeError(table)
 
     @cached_property
@@ -363,7 +377,9 @@ class Tables:
             where += f" and time >= timestamp '{after + pd.Timedelta(days=1)}'"
             tag = f"after_{after:%Y%m%d}_{tag}"
         cut = {
-            name: self.engine.view(f"{relation.rpartition('.')[2]}_{tag}", f"select * from {relation} where {where}")
+            name: self.engine.view(
+                f"{relation.rpartition('.')[2]}_{tag}", f"select * from {relation} where {where}"
+            )
             for name, relation in self.relations.items()
             if name in _TIMED
         }

@@ -91,7 +91,9 @@ def pytest_configure(config: pytest.Config) -> None:
         return Near(cleaned) if isinstance(cleaned, str) else cleaned
 
     def execute_cell_input(self, cell_input, allow_stdin=None):
-        return self.kc.execute(cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False)
+        return self.kc.execute(
+            cell_input, store_history=True, allow_stdin=allow_stdin, stop_on_error=False
+        )
 
     IPyNbCell.sanitize = sanitize
     RunningKernel.execute_cell_input = execute_cell_input
@@ -105,11 +107,17 @@ def notebook_file():
     def write(path, cells):
         made = []
         for text in cells:
-            kind, _, rest = text.partition(":") if text[:3] in ("md:", "py:") or text[:2] == "p:" else ("py", "", text)
+            kind, _, rest = (
+                text.partition(":")
+                if text[:3] in ("md:", "py:") or text[:2] == "p:"
+                else ("py", "", text)
+            )
             new = nbformat.v4.new_markdown_cell if kind == "md" else nbformat.v4.new_code_cell
             made.append(new(rest, metadata={"tags": ["parameters"]} if kind == "p" else {}))
         path.parent.mkdir(parents=True, exist_ok=True)
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        kernel = {
+            "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}
+        }
         nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=kernel), path)
         return path
 
@@ -149,7 +157,9 @@ def _published(source: str, folder: Path, **env: str) -> tuple[Path, str]:
     said, out = folder / "said.txt", folder / "reports"
     if not said.exists():
         command = [sys.executable, "-m", "personalize", "report", source, "--out", str(out)]
-        done = subprocess.run(command, cwd=folder, env=os.environ | env, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=folder, env=os.environ | env, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         said.write_text(done.stdout + done.stderr)
     return out / Path(source).stem, said.read_text()
@@ -178,12 +188,16 @@ def _relabelled_journey(folder: Path) -> frozenset[str]:
         for name, table in spec.tables.items():
             frame = pd.read_parquet(table.files()[0])
             for i in set(frame.household_id) - set(ids) if "household_id" in frame else ():
-                ids[i] = 100_000_000 + int(hashlib.sha256(str(i).encode()).hexdigest(), 16) % 899_999_999
+                ids[i] = (
+                    100_000_000 + int(hashlib.sha256(str(i).encode()).hexdigest(), 16) % 899_999_999
+                )
             if "household_id" in frame:
                 frame["household_id"] = frame.household_id.map(ids)
             frame.to_parquet(folder / f"{name}.parquet")
             tables[name] = {"path": f"{name}.parquet", "columns": dict(table.columns)}
-        words = {name: getattr(spec, name) for name in ("title", "description", "terms", "currency")}
+        words = {
+            name: getattr(spec, name) for name in ("title", "description", "terms", "currency")
+        }
         zone = {"name": "journey", "timezone": {"from": "UTC", "to": "America/New_York"}}
         (folder / "journey.yml").write_text(yaml.safe_dump(words | zone | {"tables": tables}))
         assert len(set(ids.values())) == len(ids)
@@ -196,7 +210,9 @@ def shop_report(tmp_path_factory):
     """All notebooks on a shop with every table, unmistakable customer ids and two product names that attack."""
     with _shared(tmp_path_factory, "marked") as folder:
         customers = _marked_shop(folder)
-        return Published(*_published("marked.yml", folder, PERSONALIZE_CACHE=str(folder / "cache")), customers)
+        return Published(
+            *_published("marked.yml", folder, PERSONALIZE_CACHE=str(folder / "cache")), customers
+        )
 
 
 def _marked_shop(folder: Path) -> frozenset[str]:
@@ -204,7 +220,10 @@ def _marked_shop(folder: Path) -> frozenset[str]:
     from personalize import simulate
 
     tables = dict(simulate.shop(customers=300, products=60, weeks=40, seed=5).tables)
-    ids = {i: f"cust-{hashlib.sha256(str(i).encode()).hexdigest()[:10]}" for i in tables["customers"].customer_id}
+    ids = {
+        i: f"cust-{hashlib.sha256(str(i).encode()).hexdigest()[:10]}"
+        for i in tables["customers"].customer_id
+    }
     best = tables["orders"].product_id.value_counts().index[:2]
     words = tables["products"].set_index("product_id")
     words.loc[best, ["name", "category", "subcategory", "brand"]] = [[FORMULA] * 4, [SCRIPT] * 4]
@@ -215,12 +234,20 @@ def _marked_shop(folder: Path) -> frozenset[str]:
         table.assign(**{column: table[column].map(ids) for column in people}).to_csv(
             folder / f"{name}.csv", index=False
         )
-        listed[name] = {"path": f"{name}.csv", "columns": {column: column for column in table.columns}}
-    (folder / "marked.yml").write_text(json.dumps({"name": "marked", "currency": "GBP", "tables": listed}))
+        listed[name] = {
+            "path": f"{name}.csv",
+            "columns": {column: column for column in table.columns},
+        }
+    (folder / "marked.yml").write_text(
+        json.dumps({"name": "marked", "currency": "GBP", "tables": listed})
+    )
     return frozenset(ids.values())
 
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",

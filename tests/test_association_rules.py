@@ -23,7 +23,10 @@ from personalize.association_rules.mining import mine
 from personalize.association_rules.productive import against_shorter
 from personalize.tables import TableError
 
-DATA = Path(os.environ.get("PERSONALIZE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "baskets"
+DATA = (
+    Path(os.environ.get("PERSONALIZE_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    / "baskets"
+)
 
 
 def frame(baskets):
@@ -35,7 +38,9 @@ def frame(baskets):
 def published(name, split):
     path = DATA / name
     if not path.exists():
-        pytest.skip(f"{name} is not at hand: set PERSONALIZE_DATA to a folder that has baskets/{name}")
+        pytest.skip(
+            f"{name} is not at hand: set PERSONALIZE_DATA to a folder that has baskets/{name}"
+        )
     with gzip.open(path, "rt") as lines:
         return frame([line.strip().split(split) for line in lines])
 
@@ -61,7 +66,9 @@ def random_shop():
     rng = np.random.default_rng(3)
     popularity = 1 / np.arange(1, 41)
     sizes = np.minimum(rng.geometric(0.18, 2000), 12)
-    return frame([rng.choice(40, size, replace=False, p=popularity / popularity.sum()) for size in sizes])
+    return frame(
+        [rng.choice(40, size, replace=False, p=popularity / popularity.sum()) for size in sizes]
+    )
 
 
 small = st.lists(st.sets(st.integers(0, 6), max_size=6), max_size=25)
@@ -104,7 +111,10 @@ def test_every_rule_and_its_measures_equal_the_definitions(baskets, min_count):
     held, filled = brute_force(baskets, 1), [basket for basket in baskets if basket]
     table = ar.rules(frame(baskets), min_count=min_count, theta=0)
     expected = {
-        (tuple(i for i in s if i != y), (y,)) for s, n in held.items() if n >= min_count and len(s) > 1 for y in s
+        (tuple(i for i in s if i != y), (y,))
+        for s, n in held.items()
+        if n >= min_count and len(s) > 1
+        for y in s
     }
     assert set(zip(table["antecedent"], table["consequent"], strict=True)) == expected
     for row in table.itertuples():
@@ -119,7 +129,9 @@ def test_every_rule_and_its_measures_equal_the_definitions(baskets, min_count):
         assert row.confidence == pytest.approx(n / x)
         assert row.lift == pytest.approx(n * total / (x * y))
         assert row.leverage == pytest.approx(n / total - x * y / total**2)
-        assert row.conviction == (np.inf if n == x else pytest.approx((1 - y / total) / (1 - n / x)))
+        assert row.conviction == (
+            np.inf if n == x else pytest.approx((1 - y / total) / (1 - n / x))
+        )
         assert row.lift_low < row.lift < row.lift_high
         assert row.adjusted_low < row.adjusted_lift < row.adjusted_high
         assert row.adjusted_lift == pytest.approx(n / row.expected)
@@ -128,7 +140,8 @@ def test_every_rule_and_its_measures_equal_the_definitions(baskets, min_count):
 
 
 @pytest.mark.parametrize(
-    ("min_count", "sets", "closed", "maximal"), [(99, 333, 333, 243), (50, 1001, 1001, 708), (10, 13492, 13464, 7794)]
+    ("min_count", "sets", "closed", "maximal"),
+    [(99, 333, 333, 243), (50, 1001, 1001, 708), (10, 13492, 13464, 7794)],
 )
 def test_groceries_itemsets_match_arules_and_pyfim(groceries, min_count, sets, closed, maximal):
     found = ar.frequent_itemsets(groceries, min_count=min_count)
@@ -140,12 +153,19 @@ def test_groceries_itemsets_by_size_match_the_published_counts(groceries):
     assert found["size"].value_counts().sort_index().tolist() == [157, 2981, 6831, 3137, 376, 10]
 
 
-@pytest.mark.parametrize(("confidence", "count"), [(0.8, 410), (0.9, 129), (0.5, 5668), (0.3, 13770)])
+@pytest.mark.parametrize(
+    ("confidence", "count"), [(0.8, 410), (0.9, 129), (0.5, 5668), (0.3, 13770)]
+)
 def test_groceries_rules_match_arules(groceries, confidence, count):
     table = ar.rules(groceries, min_count=10, min_confidence=confidence)
     assert len(table) == count
     if confidence == 0.8:
-        assert table["antecedent"].str.len().value_counts().sort_index().tolist() == [29, 229, 140, 12]
+        assert table["antecedent"].str.len().value_counts().sort_index().tolist() == [
+            29,
+            229,
+            140,
+            12,
+        ]
 
 
 @pytest.mark.parametrize(("min_count", "sets"), [(2000, 45), (1000, 135), (882, 159), (89, 7589)])
@@ -172,7 +192,9 @@ def test_no_rule_is_accepted_in_shuffled_baskets_though_lift_finds_thousands(req
     table = ar.rules(control, min_count=ar.support_count(baskets, 0.001), theta=0)
     assert table["accepted"].sum() == 0
     assert (table["lift"] > 1).mean() > 0.95
-    assert table.loc[table["antecedent"].str.len() == 1, "adjusted_lift"].median() == pytest.approx(1, abs=0.05)
+    assert table.loc[table["antecedent"].str.len() == 1, "adjusted_lift"].median() == pytest.approx(
+        1, abs=0.05
+    )
     assert len(table) > 15_000
 
 
@@ -211,7 +233,9 @@ def test_expected_pairs_equal_the_mean_over_shuffled_baskets(random_shop):
     seen = counts[pairs[:, 0], pairs[:, 1]]
     np.testing.assert_allclose(seen, expected, rtol=0.08)
     assert np.sum(seen) == pytest.approx(np.sum(expected), rel=0.01)
-    np.testing.assert_allclose(null.expected_pairs(np.arange(12))[pairs[:, 0], pairs[:, 1]], expected, rtol=0.02)
+    np.testing.assert_allclose(
+        null.expected_pairs(np.arange(12))[pairs[:, 0], pairs[:, 1]], expected, rtol=0.02
+    )
 
 
 @given(small)
@@ -219,7 +243,9 @@ def test_expected_pairs_equal_the_mean_over_shuffled_baskets(random_shop):
 @settings(max_examples=60, deadline=None)
 def test_the_null_keeps_basket_sizes_and_product_counts(baskets):
     null = ar.BasketSizeNull().fit(frame(baskets))
-    assert null.margin_error_ < 0.02  # tiny shops can force chances of 0 and 1, which are only approached
+    assert (
+        null.margin_error_ < 0.02
+    )  # tiny shops can force chances of 0 and 1, which are only approached
     singles = null.expected(np.arange(len(null.labels_))[:, None])
     np.testing.assert_allclose(singles, encode(frame(baskets)).item_counts, rtol=0.02)
 
@@ -251,10 +277,15 @@ def test_lift_must_be_greater_than_theta_and_confidence_at_least_the_minimum(ran
 def test_a_planted_association_is_accepted_in_both_directions(random_shop):
     rng = np.random.default_rng(0)
     planted = pd.DataFrame(
-        {"order_id": np.repeat(rng.choice(2000, 150, replace=False), 2), "product_id": [30, 35] * 150}
+        {
+            "order_id": np.repeat(rng.choice(2000, 150, replace=False), 2),
+            "product_id": [30, 35] * 150,
+        }
     )
     table = ar.rules(pd.concat([random_shop, planted]), min_count=20)
-    accepted = set(table.loc[table["accepted"], "antecedent"] + table.loc[table["accepted"], "consequent"])
+    accepted = set(
+        table.loc[table["accepted"], "antecedent"] + table.loc[table["accepted"], "consequent"]
+    )
     assert {(30, 35), (35, 30)} <= accepted
 
 
@@ -263,10 +294,20 @@ def test_only_rules_whose_every_product_adds_something_are_productive(random_sho
     drinks = [{"tea"} if rng.random() < 0.3 else set() for _ in range(3000)]
     with_biscuit = [d | ({"biscuit"} if d and rng.random() < 0.8 else set()) for d in drinks]
     baskets = [d | ({"bag"} if rng.random() < 0.5 else set()) for d in with_biscuit]
-    recipe = [{"flour", "egg", "pan"} if rng.random() < 0.8 else {"flour", "egg"} for _ in range(100)]
-    recipe += [{item} for item in ["flour", "egg"] * 100] + [{"pan", item} for item in ["flour", "egg"] * 10]
+    recipe = [
+        {"flour", "egg", "pan"} if rng.random() < 0.8 else {"flour", "egg"} for _ in range(100)
+    ]
+    recipe += [{item} for item in ["flour", "egg"] * 100] + [
+        {"pan", item} for item in ["flour", "egg"] * 10
+    ]
     table = ar.rules(frame([*baskets, *recipe, *[{f"x{k % 9}"} for k in range(500)]]), min_count=20)
-    productive = dict(zip(zip(table["antecedent"], table["consequent"], strict=True), table["productive"], strict=True))
+    productive = dict(
+        zip(
+            zip(table["antecedent"], table["consequent"], strict=True),
+            table["productive"],
+            strict=True,
+        )
+    )
     assert productive[("tea",), ("biscuit",)] and not productive[("bag", "tea"), ("biscuit",)]
     assert productive[("egg", "flour"), ("pan",)]
     assert (table["productive"] <= table["accepted"]).all()
@@ -285,7 +326,9 @@ def test_the_test_against_shorter_rules_equals_its_definition(random_shop):
                 sets = [items, before, [kept, y], [kept]]
                 n = [sum(set(found.baskets.labels[s]) <= basket for basket in held) for s in sets]
                 e = [null.expected(np.array([s]))[0] for s in sets]
-                by_hand.append(binom.sf(n[0] - 1, n[1], min(1, n[2] / n[3] * (e[0] / e[1]) / (e[2] / e[3]))))
+                by_hand.append(
+                    binom.sf(n[0] - 1, n[1], min(1, n[2] / n[3] * (e[0] / e[1]) / (e[2] / e[3])))
+                )
             assert p[3 * row + column] == pytest.approx(max(by_hand), rel=1e-6)
 
 
@@ -293,7 +336,8 @@ def test_baskets_of_alike_customers_count_for_less(random_shop):
     rng = np.random.default_rng(0)
     extra = frame([[50, 51] if buyer else [52] for buyer in rng.random(400) < 0.15])
     copies = [
-        extra.assign(order_id=10_000 + extra["order_id"] + 400 * k, customer_id=extra["order_id"]) for k in range(8)
+        extra.assign(order_id=10_000 + extra["order_id"] + 400 * k, customer_id=extra["order_id"])
+        for k in range(8)
     ]
     alike = pd.concat([random_shop.assign(customer_id=10_000 + random_shop["order_id"]), *copies])
     tables = [ar.rules(data, min_count=30) for data in (alike.drop(columns="customer_id"), alike)]
@@ -321,13 +365,18 @@ def test_anonymous_baskets_are_kept_as_customers_of_their_own(random_shop):
     assert len(ar.rules(random_shop.assign(customer_id=customers), min_count=40)) == len(
         ar.rules(random_shop, min_count=40)
     )
-    assert len(np.unique(encode(random_shop.assign(customer_id=customers)).customers)) == encode(random_shop).n
+    assert (
+        len(np.unique(encode(random_shop.assign(customer_id=customers)).customers))
+        == encode(random_shop).n
+    )
 
 
 def test_benjamini_hochberg_equals_scipy_and_counts_unseen_tests_as_one():
     p = np.random.default_rng(0).uniform(size=50) ** 3
     np.testing.assert_allclose(benjamini_hochberg(p, tests=50), false_discovery_control(p))
-    np.testing.assert_allclose(benjamini_hochberg(p, tests=70), false_discovery_control(np.append(p, np.ones(20)))[:50])
+    np.testing.assert_allclose(
+        benjamini_hochberg(p, tests=70), false_discovery_control(np.append(p, np.ones(20)))[:50]
+    )
 
 
 def test_the_guard_names_the_smallest_min_count_that_fits(random_shop):
@@ -339,7 +388,9 @@ def test_the_guard_names_the_smallest_min_count_that_fits(random_shop):
         ar.frequent_itemsets(random_shop, min_count=advice - 1, max_sets=500)
 
 
-def test_min_count_one_on_real_baskets_ends_with_advice_and_not_with_a_killed_process(product_types):
+def test_min_count_one_on_real_baskets_ends_with_advice_and_not_with_a_killed_process(
+    product_types,
+):
     with pytest.raises(TableError, match=r"use min_count=\d+ or more"):
         ar.frequent_itemsets(product_types, min_count=1, max_sets=200_000)
 
@@ -351,7 +402,10 @@ def test_min_count_one_on_real_baskets_ends_with_advice_and_not_with_a_killed_pr
             lambda b: ar.frequent_itemsets(b, min_count=0.01),
             "min_count = 0.01 must be a whole number, 1 or more; for a share",
         ),
-        (lambda b: ar.frequent_itemsets(b, min_count=1, max_size=0), "max_size = 0 must be a whole number"),
+        (
+            lambda b: ar.frequent_itemsets(b, min_count=1, max_size=0),
+            "max_size = 0 must be a whole number",
+        ),
         (
             lambda b: ar.frequent_itemsets(b.rename(columns={"order_id": "id"}), min_count=1),
             r"no column \['order_id'\].*Present",
@@ -361,7 +415,10 @@ def test_min_count_one_on_real_baskets_ends_with_advice_and_not_with_a_killed_pr
             "2 of 2 rows have no product_id. .*dropna",
         ),
         (lambda b: ar.support_count(b, 3), "min_support = 3 must be a share"),
-        (lambda b: ar.NextProduct(min_count=9).fit(b), "no product is in 9 or more of the 1 baskets"),
+        (
+            lambda b: ar.NextProduct(min_count=9).fit(b),
+            "no product is in 9 or more of the 1 baskets",
+        ),
     ],
 )
 def test_wrong_input_is_named_with_the_next_step(call, message):
@@ -375,7 +432,13 @@ def test_empty_input_gives_empty_tables_with_all_columns():
     assert list(itemsets.columns) == ["itemset", "size", "n", "closed", "maximal"]
     assert {"antecedent", "consequent", "n", "support", "confidence", "lift", "lift_low", "lift_high", "p_adjusted",
             "adjusted_lift", "accepted"} <= set(rules.columns)  # fmt: skip
-    assert len(itemsets) == len(rules) == len(ar.shuffled(nothing, seed=0)) == len(ar.substitutes(nothing)) == 0
+    assert (
+        len(itemsets)
+        == len(rules)
+        == len(ar.shuffled(nothing, seed=0))
+        == len(ar.substitutes(nothing))
+        == 0
+    )
 
 
 def test_one_product_gives_one_itemset_and_no_rule():
@@ -388,7 +451,8 @@ def test_one_product_gives_one_itemset_and_no_rule():
 def test_repeated_lines_count_once():
     once = frame([["a", "b"], ["a", "b"], ["b"]])
     pd.testing.assert_frame_equal(
-        ar.frequent_itemsets(once, min_count=1), ar.frequent_itemsets(pd.concat([once, once]), min_count=1)
+        ar.frequent_itemsets(once, min_count=1),
+        ar.frequent_itemsets(pd.concat([once, once]), min_count=1),
     )
 
 
@@ -402,7 +466,13 @@ def test_a_product_in_every_basket_is_found_and_has_lift_one():
 
 
 @pytest.mark.parametrize(
-    "ids", [[1, 2, 3], ["x", "y", "z"], [1, "y", 2.5], pd.to_datetime(["2020-01-01", "2021-01-01", "2022-01-01"])]
+    "ids",
+    [
+        [1, 2, 3],
+        ["x", "y", "z"],
+        [1, "y", 2.5],
+        pd.to_datetime(["2020-01-01", "2021-01-01", "2022-01-01"]),
+    ],
 )
 def test_ids_of_any_type_come_back_as_they_were(ids):
     baskets = pd.DataFrame({"order_id": [1, 1, 1], "product_id": list(ids)})
@@ -412,7 +482,9 @@ def test_ids_of_any_type_come_back_as_they_were(ids):
 
 def test_results_do_not_depend_on_the_order_of_rows(random_shop):
     turned = random_shop.sample(frac=1, random_state=1)
-    pd.testing.assert_frame_equal(ar.rules(random_shop, min_count=20), ar.rules(turned, min_count=20))
+    pd.testing.assert_frame_equal(
+        ar.rules(random_shop, min_count=20), ar.rules(turned, min_count=20)
+    )
 
 
 def test_subset_places_lead_to_the_set_without_one_item(random_shop):
@@ -425,5 +497,7 @@ def test_subset_places_lead_to_the_set_without_one_item(random_shop):
 
 def test_loops_compile_where_no_folder_can_be_written():
     space = {}
-    exec("def double(x):\n    return 2 * x", space)  # a function without a file has no place for a cache either
+    exec(
+        "def double(x):\n    return 2 * x", space
+    )  # a function without a file has no place for a cache either
     assert compiled(space["double"])(21) == 42

@@ -10,7 +10,10 @@ import personalize as pz
 from personalize.association_rules import baskets, frequent_itemsets, itemsets
 from personalize.tables import TableError
 
-LINES = st.lists(st.tuples(st.integers(1, 6), st.sampled_from("abcde"), st.sampled_from([1, 2, 0, -1])), min_size=1)
+LINES = st.lists(
+    st.tuples(st.integers(1, 6), st.sampled_from("abcde"), st.sampled_from([1, 2, 0, -1])),
+    min_size=1,
+)
 
 
 def shop(lines, **others):
@@ -29,21 +32,34 @@ def mined(tables, level, **given):
 def test_pairs_counted_in_sql_equal_those_of_the_miner(lines, min_count, max_size):
     tables = shop([*lines, (1, "a", 1)])
     given = {"min_count": min_count, "max_size": max_size}
-    pd.testing.assert_frame_equal(itemsets(tables, level="product", **given), mined(tables, "product", **given))
+    pd.testing.assert_frame_equal(
+        itemsets(tables, level="product", **given), mined(tables, "product", **given)
+    )
 
 
 def test_pairs_of_groups_count_an_order_once_and_leave_out_products_without_a_group():
     kinds = pd.DataFrame({"product_id": list("abcd"), "subcategory": ["tea", "tea", "jam", None]})
-    tables = shop([(1, "a", 1), (1, "b", 2), (1, "c", 1), (1, "d", 1), (2, "b", 1), (2, "c", 1)], products=kinds)
+    tables = shop(
+        [(1, "a", 1), (1, "b", 2), (1, "c", 1), (1, "d", 1), (2, "b", 1), (2, "c", 1)],
+        products=kinds,
+    )
     found = itemsets(tables, min_count=1, max_size=2)
-    assert dict(zip(found.itemset, found.n, strict=True)) == {("jam",): 2, ("tea",): 2, ("jam", "tea"): 2}
+    assert dict(zip(found.itemset, found.n, strict=True)) == {
+        ("jam",): 2,
+        ("tea",): 2,
+        ("jam", "tea"): 2,
+    }
     pd.testing.assert_frame_equal(found, mined(tables, "subcategory", min_count=1, max_size=2))
 
 
 def test_longer_sets_are_those_of_the_miner():
     rng = np.random.default_rng(4)
-    tables = shop([(order, product, 1) for order in range(60) for product in rng.choice(list("abcdefg"), 4)])
-    pd.testing.assert_frame_equal(itemsets(tables, level="product", min_count=5), mined(tables, "product", min_count=5))
+    tables = shop(
+        [(order, product, 1) for order in range(60) for product in rng.choice(list("abcdefg"), 4)]
+    )
+    pd.testing.assert_frame_equal(
+        itemsets(tables, level="product", min_count=5), mined(tables, "product", min_count=5)
+    )
 
 
 @pytest.mark.parametrize(

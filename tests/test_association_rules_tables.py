@@ -31,13 +31,18 @@ def test_products_as_categories_give_the_same_rules_whatever_their_order_and_unu
     kinds = pd.CategoricalDtype(["unsold", *"fdbeac", "never"])
     coded = shop.assign(product_id=shop["product_id"].astype(kinds))
     pd.testing.assert_frame_equal(ar.rules(coded, min_count=5), ar.rules(shop, min_count=5))
-    sets = [ar.frequent_itemsets(table.sample(frac=1, random_state=1), min_count=5) for table in (coded, shop)]
+    sets = [
+        ar.frequent_itemsets(table.sample(frac=1, random_state=1), min_count=5)
+        for table in (coded, shop)
+    ]
     pd.testing.assert_frame_equal(*sets)
     assert encode(coded).labels.tolist() == list("abcdef")
 
 
 def test_a_category_without_a_name_is_refused_as_any_missing_product(shop):
-    holes = shop.assign(product_id=shop["product_id"].where(shop["product_id"] != "c").astype("category"))
+    holes = shop.assign(
+        product_id=shop["product_id"].where(shop["product_id"] != "c").astype("category")
+    )
     with pytest.raises(TableError, match="rows have no product_id"):
         ar.frequent_itemsets(holes, min_count=5)
 
@@ -65,13 +70,16 @@ def test_shuffled_baskets_share_the_null_for_their_margins_are_the_same(shop):
     st.lists(st.permutations(range(7)), min_size=1, max_size=20),
     st.integers(1, 4),
 )
-def test_sets_are_counted_by_group_as_by_hand_in_whatever_order_they_are_asked_for(baskets, drawn, size):
+def test_sets_are_counted_by_group_as_by_hand_in_whatever_order_they_are_asked_for(
+    baskets, drawn, size
+):
     held = [*baskets, set(range(7))]
     rows = [(b, i) for b, items in enumerate(held) for i in items]
     data = encode(pd.DataFrame(rows, columns=["order_id", "product_id"]))
     sets, group = np.array([items[:size] for items in drawn]), np.arange(len(held)) % 3
     by_hand = [
-        [sum(set(items) <= held[b] for b in range(g, len(held), 3)) for g in range(3)] for items in sets.tolist()
+        [sum(set(items) <= held[b] for b in range(g, len(held), 3)) for g in range(3)]
+        for items in sets.tolist()
     ]
     np.testing.assert_array_equal(count_codes(data, sets, group=group, groups=3), by_hand)
 
@@ -85,6 +93,9 @@ def test_loading_rules_loads_no_engine_no_plots_and_no_compiler():
 
 def test_a_network_sets_names_apart_by_the_lines_between_them():
     chain = pd.DataFrame({"a": list("uvwx"), "b": list("vwxy"), "n": [1, 1, 1, 1]})
-    spots = {text.get_text(): np.array(text.xy) for text in network(chain, source="a", target="b", width="n").texts}
+    spots = {
+        text.get_text(): np.array(text.xy)
+        for text in network(chain, source="a", target="b", width="n").texts
+    }
     far = [np.hypot(*(spots["u"] - spots[name])) for name in "vwxy"]
     assert far == sorted(far) and far[0] > 0

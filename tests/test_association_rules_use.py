@@ -37,7 +37,10 @@ def tables():
     orders = lines([["t1", "j1"], ["t1", "j2"], ["t2", "j1"], ["x"]])
     returned = orders.head(1).assign(order_id=9, quantity=-1, amount=-2.0)
     products = pd.DataFrame(
-        {"product_id": ["t1", "t2", "j1", "j2", "x"], "subcategory": ["TEA", "TEA", "JAM", "JAM", None]}
+        {
+            "product_id": ["t1", "t2", "j1", "j2", "x"],
+            "subcategory": ["TEA", "TEA", "JAM", "JAM", None],
+        }
     )
     return pz.load({"orders": pd.concat([orders, returned]), "products": products})
 
@@ -53,12 +56,18 @@ def test_baskets_at_a_level_hold_each_group_once_and_leave_out_returns_and_unkno
 
 def test_spend_is_money_per_basket_that_holds_the_product(tables):
     found = ar.spend(tables, level="subcategory").set_index("product_id")
-    assert found.to_dict("list") == {"baskets": [3, 3], "amount": [6.0, 6.0], "amount_per_basket": [2.0, 2.0]}
+    assert found.to_dict("list") == {
+        "baskets": [3, 3],
+        "amount": [6.0, 6.0],
+        "amount_per_basket": [2.0, 2.0],
+    }
     assert found.index.tolist() == ["JAM", "TEA"]
 
 
 def test_an_unknown_level_is_refused_with_the_levels_there_are(tables):
-    with pytest.raises(TableError, match=r"level = 'aisle': .*Use level='product' or one of \[.*'subcategory'"):
+    with pytest.raises(
+        TableError, match=r"level = 'aisle': .*Use level='product' or one of \[.*'subcategory'"
+    ):
         ar.baskets(tables, level="aisle")
     assert ar.usable_level(tables, "subcategory") == "subcategory"
     assert ar.usable_level(tables, "aisle") == "product"
@@ -77,7 +86,12 @@ def test_a_source_without_products_falls_back_to_the_product_id():
 def test_further_measures_equal_their_definitions_on_the_two_by_two_table(n11, n10, n01, n00):
     total = n11 + n10 + n01 + n00
     rule = pd.DataFrame(
-        {"n": [n11], "n_antecedent": [n11 + n10], "n_consequent": [n11 + n01], "support": [n11 / total]}
+        {
+            "n": [n11],
+            "n_antecedent": [n11 + n10],
+            "n_consequent": [n11 + n01],
+            "support": [n11 / total],
+        }
     )
     row = ar.measures(rule).iloc[0]
     x, y = (n11 + n10) / total, (n11 + n01) / total
@@ -93,12 +107,16 @@ def test_further_measures_equal_their_definitions_on_the_two_by_two_table(n11, n
         assert row["odds_ratio"] == pytest.approx(odds)
         assert row["yule_q"] == pytest.approx((odds - 1) / (odds + 1))
         assert row["relative_risk"] == pytest.approx(n11 / (n11 + n10) / (n01 / (n01 + n00)))
-        assert row["phi"] == pytest.approx((n11 * n00 - n10 * n01) / (total**2 * np.sqrt(x * (1 - x) * y * (1 - y))))
+        assert row["phi"] == pytest.approx(
+            (n11 * n00 - n10 * n01) / (total**2 * np.sqrt(x * (1 - x) * y * (1 - y)))
+        )
         c, d = n11 / (n11 + n10), n01 / (n01 + n00)
         assert row["zhang"] == pytest.approx((c - d) / max(c, d), abs=1e-9)
         gini = x * (c**2 + (1 - c) ** 2) + (1 - x) * (d**2 + (1 - d) ** 2) - y**2 - (1 - y) ** 2
         assert row["gini"] == pytest.approx(gini, abs=1e-9)
-        assert row["certainty"] == pytest.approx((c - y) / (1 - y) if c >= y else (c - y) / y, abs=1e-9)
+        assert row["certainty"] == pytest.approx(
+            (c - y) / (1 - y) if c >= y else (c - y) / y, abs=1e-9
+        )
 
 
 def test_cross_sell_offers_the_partner_with_most_extra_baskets_first(shop):
@@ -111,8 +129,12 @@ def test_cross_sell_offers_the_partner_with_most_extra_baskets_first(shop):
 
 def test_cross_sell_money_is_extra_baskets_times_what_a_basket_spends_on_the_partner(shop):
     spend = pd.DataFrame({"product_id": ["jam", "tea"], "amount_per_basket": [3.0, 5.0]})
-    offers = ar.cross_sell(ar.rules(shop, min_count=15), spend=spend).set_index(["product_id", "partner"])
-    assert offers.loc[("tea", "jam"), "extra_amount"] == pytest.approx(3 * offers.loc[("tea", "jam"), "extra"])
+    offers = ar.cross_sell(ar.rules(shop, min_count=15), spend=spend).set_index(
+        ["product_id", "partner"]
+    )
+    assert offers.loc[("tea", "jam"), "extra_amount"] == pytest.approx(
+        3 * offers.loc[("tea", "jam"), "extra"]
+    )
 
 
 def test_shuffled_baskets_give_no_cross_sell_and_no_substitutes(shop):
@@ -123,8 +145,14 @@ def test_shuffled_baskets_give_no_cross_sell_and_no_substitutes(shop):
 
 def test_products_that_avoid_each_other_are_named_substitutes(shop):
     found = ar.substitutes(shop)
-    assert (found["product_id"].iloc[0], found["other"].iloc[0], found["n"].iloc[0]) == ("cola", "juice", 0)
-    assert (found["adjusted_high"] < 1).all() and (found["adjusted_low"] <= found["adjusted_lift"]).all()
+    assert (found["product_id"].iloc[0], found["other"].iloc[0], found["n"].iloc[0]) == (
+        "cola",
+        "juice",
+        0,
+    )
+    assert (found["adjusted_high"] < 1).all() and (
+        found["adjusted_low"] <= found["adjusted_lift"]
+    ).all()
     assert found["missing"].tolist() == sorted(found["missing"], reverse=True)
     alike = ar.substitutes(shop.assign(customer_id=shop["order_id"] // 3))
     assert ("cola", "juice") in set(zip(alike["product_id"], alike["other"], strict=True))
@@ -142,7 +170,10 @@ def test_a_product_not_sold_later_has_no_later_lift(shop):
     table = ar.rules(shop, min_count=15)
     later = ar.holdout(table, shop[shop["product_id"] != "tea"])
     gone = later["antecedent"].map(lambda items: "tea" in items)
-    assert later.loc[gone, "adjusted_lift_later"].isna().all() and (later.loc[gone, "n_later"] == 0).all()
+    assert (
+        later.loc[gone, "adjusted_lift_later"].isna().all()
+        and (later.loc[gone, "n_later"] == 0).all()
+    )
     assert later.loc[~gone & (later["consequent"] != ("tea",)), "lift_later"].notna().all()
 
 
@@ -197,21 +228,29 @@ def test_kept_rules_are_counted_for_accepted_and_other_rules(shop):
     kept = ar.kept(table, shop).set_index("rules")
     assert kept["tested"].tolist() == [table["accepted"].sum(), (~table["accepted"]).sum()]
     assert kept.loc["accepted", "adjusted_above_1"] == 1
-    assert kept.loc["not accepted", "adjusted_lift_later"] == pytest.approx(kept.loc["not accepted", "adjusted_lift"])
+    assert kept.loc["not accepted", "adjusted_lift_later"] == pytest.approx(
+        kept.loc["not accepted", "adjusted_lift"]
+    )
 
 
 def test_the_list_by_extra_baskets_finds_more_of_them_later_than_the_list_by_lift(shop):
     orders = shop["order_id"]
     earlier, later = shop[orders < 1000], shop[orders >= 1000]
-    lists = ar.lists_compared(ar.rules(earlier, min_count=10, theta=0), later, k=3).set_index("list")
+    lists = ar.lists_compared(ar.rules(earlier, min_count=10, theta=0), later, k=3).set_index(
+        "list"
+    )
     assert lists.loc["extra baskets", "low"] > 0
     assert lists.loc["extra baskets", "extra_later"] > lists.loc["lift", "extra_later"]
-    assert (lists["low"] <= lists["extra_later"]).all() and (lists["extra_later"] <= lists["high"]).all()
+    assert (lists["low"] <= lists["extra_later"]).all() and (
+        lists["extra_later"] <= lists["high"]
+    ).all()
 
 
 def test_one_pair_brings_its_baskets_beyond_those_expected(shop):
     table = ar.rules(shop, min_count=15, theta=0)
-    one = table[(table["antecedent"] + table["consequent"]).map(lambda items: items == ("tea", "jam"))]
+    one = table[
+        (table["antecedent"] + table["consequent"]).map(lambda items: items == ("tea", "jam"))
+    ]
     again = ar.lists_compared(one, shop, k=1, by={"only": "n"})
     assert again["extra_later"].iloc[0] == pytest.approx(one["extra"].iloc[0], rel=1e-6)
     assert again["per_thousand"].iloc[0] == pytest.approx(
@@ -230,7 +269,10 @@ def test_ids_become_names_only_at_product_level(tables):
     rule = pd.DataFrame({"antecedent": [("t1", "j1")], "partner": ["t2"]})
     named = ar.named(rule, tables, level="product")
     names = dict(tables.products.to_pandas(["product_id", "name"]).itertuples(index=False))
-    assert named["antecedent"].iloc[0] == (names["t1"], names["j1"]) and named["partner"].iloc[0] == names["t2"]
+    assert (
+        named["antecedent"].iloc[0] == (names["t1"], names["j1"])
+        and named["partner"].iloc[0] == names["t2"]
+    )
     assert ar.named(rule, tables, level="subcategory") is rule
 
 

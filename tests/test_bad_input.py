@@ -17,8 +17,21 @@ import personalize as pz
 from personalize.__main__ import main
 from personalize.simulate import shop
 
-HEADER = ["InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID", "Country"]
-FEES = {"POST": ("POSTAGE", 18.0, 9), "M": ("Manual", 3.25, 5), "BANK CHARGES": ("Bank Charges", 15.0, 3)}
+HEADER = [
+    "InvoiceNo",
+    "StockCode",
+    "Description",
+    "Quantity",
+    "InvoiceDate",
+    "UnitPrice",
+    "CustomerID",
+    "Country",
+]
+FEES = {
+    "POST": ("POSTAGE", 18.0, 9),
+    "M": ("Manual", 3.25, 5),
+    "BANK CHARGES": ("Bank Charges", 15.0, 3),
+}
 NOTEBOOK_PARAMETERS = [
     'source: str = "complete_journey"  # built-in source or source file',
     'as_of: str = ""  # last known day',
@@ -66,7 +79,9 @@ def _with_fees(rows):
     place = 0
     for code, (text, price, number) in FEES.items():
         for row in sold[place : place + 40 * number : 40]:
-            rows.append({**row, "StockCode": code, "Description": text, "Quantity": 1, "UnitPrice": price})
+            rows.append(
+                {**row, "StockCode": code, "Description": text, "Quantity": 1, "UnitPrice": price}
+            )
         place += 7
     return rows
 
@@ -116,7 +131,11 @@ def refused(capsys, arguments, fragments):
 
 
 def everything(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()} if folder.exists() else {}
+    return (
+        {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+        if folder.exists()
+        else {}
+    )
 
 
 def edit(old, new, file="shop.yml"):
@@ -174,10 +193,15 @@ def test_the_tables_of_own_data_hold_the_money_the_names_and_the_returns_of_the_
     tables = pz.load("shop.yml")
     products = [row for row in export if row["StockCode"] not in FEES]
     money = sum(round(100 * row["UnitPrice"]) * int(row["Quantity"]) for row in products) / 100
-    assert tables.sql("select sum(amount) as x from {orders}").x[0] == pytest.approx(money, abs=1e-6)
+    assert tables.sql("select sum(amount) as x from {orders}").x[0] == pytest.approx(
+        money, abs=1e-6
+    )
     names = tables.products.to_pandas().name
     assert names.str.contains("CAFÉ £").all()
-    assert set(tables.customers.to_pandas().location.dropna()) == {"United Kingdom", "Côte d'Ivoire"}
+    assert set(tables.customers.to_pandas().location.dropna()) == {
+        "United Kingdom",
+        "Côte d'Ivoire",
+    }
     returns = tables.order_totals.to_pandas().query("is_return").order_id
     assert set(returns) == {row["InvoiceNo"] for row in export if row["InvoiceNo"].startswith("C")}
     first = pd.to_datetime(export[0]["InvoiceDate"], format="%m/%d/%Y %H:%M")
@@ -187,7 +211,9 @@ def test_the_tables_of_own_data_hold_the_money_the_names_and_the_returns_of_the_
 def test_the_same_export_as_gzip_and_as_excel_gives_the_same_tables(own, export):
     expected = pz.load("shop.yml").orders.to_pandas()
     Path("zipped.csv.gz").write_bytes(gzip.compress(Path("online.csv").read_bytes()))
-    frame = pd.read_csv("online.csv", encoding="latin-1", dtype={"InvoiceNo": str, "StockCode": str})
+    frame = pd.read_csv(
+        "online.csv", encoding="latin-1", dtype={"InvoiceNo": str, "StockCode": str}
+    )
     frame["InvoiceDate"] = pd.to_datetime(frame.InvoiceDate, format="%m/%d/%Y %H:%M")
     frame.to_excel("sheet.xlsx", index=False)
     for file in ("zipped.csv.gz", "sheet.xlsx"):
@@ -200,7 +226,9 @@ def test_the_same_export_as_gzip_and_as_excel_gives_the_same_tables(own, export)
 def test_init_and_check_work_as_programs_and_a_wrong_source_ends_them_with_2(own):
     def run(*arguments):
         command = [sys.executable, "-m", "personalize", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, encoding="utf-8", check=False
+        )
 
     assert run("init", "online.csv", "--name", "again").returncode == 0
     done = run("check", "again.yml")
@@ -217,9 +245,17 @@ def test_init_and_check_work_as_programs_and_a_wrong_source_ends_them_with_2(own
 
 def test_a_missing_file_is_named_with_the_folder_that_was_searched(own, capsys):
     Path("online.csv").unlink()
-    refused(capsys, ["check", "shop.yml"], ["'orders'", "no file 'online.csv'", f"looked in .*{own.name}"])
+    refused(
+        capsys,
+        ["check", "shop.yml"],
+        ["'orders'", "no file 'online.csv'", f"looked in .*{own.name}"],
+    )
     refused(capsys, ["init", "nothing.csv", "--name", "other"], ["no file 'nothing.csv'"])
-    refused(capsys, ["check", "nothing.yml"], ["no source 'nothing.yml'", "complete_journey", "personalize init"])
+    refused(
+        capsys,
+        ["check", "nothing.yml"],
+        ["no source 'nothing.yml'", "complete_journey", "personalize init"],
+    )
 
 
 def test_an_empty_file_is_called_empty(own, capsys):
@@ -239,11 +275,21 @@ def test_a_gzip_cut_short_is_called_damaged(own, capsys, keep):
     whole = gzip.compress(Path("online.csv").read_bytes(), mtime=0)
     Path("online.csv.gz").write_bytes(whole[: int(len(whole) * keep)])
     edit("online.csv", "online.csv.gz")
-    refused(capsys, ["check", "shop.yml"], ["orders", "gzip file is damaged or cut short", "copy it again|again"])
-    refused(capsys, ["init", "online.csv.gz", "--name", "other"], ["online.csv.gz", "damaged or cut short"])
+    refused(
+        capsys,
+        ["check", "shop.yml"],
+        ["orders", "gzip file is damaged or cut short", "copy it again|again"],
+    )
+    refused(
+        capsys,
+        ["init", "online.csv.gz", "--name", "other"],
+        ["online.csv.gz", "damaged or cut short"],
+    )
 
 
-@pytest.mark.parametrize("start", [b"PK\x03\x04\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0", bytes(range(256))])
+@pytest.mark.parametrize(
+    "start", [b"PK\x03\x04\0\0\0\0", b"\x89PNG\r\n\x1a\n\0\0", bytes(range(256))]
+)
 def test_a_binary_file_named_csv_is_no_text_file(own, capsys, start):
     Path("online.csv").write_bytes(start * 40)
     for command in (["check", "shop.yml"], ["init", "online.csv", "--name", "other"]):
@@ -263,7 +309,9 @@ def test_a_ragged_line_is_told_with_its_number(own, capsys):
 
 
 @pytest.mark.parametrize("file", ["online.parquet", "online.xlsx"])
-@pytest.mark.parametrize("content", [b"InvoiceNo,StockCode\r\n1,2\r\n", b"PAR1" + bytes(60), b"PK\x03\x04 cut"])
+@pytest.mark.parametrize(
+    "content", [b"InvoiceNo,StockCode\r\n1,2\r\n", b"PAR1" + bytes(60), b"PK\x03\x04 cut"]
+)
 def test_a_damaged_parquet_or_excel_file_is_named_by_its_kind(own, capsys, file, content):
     Path(file).write_bytes(content)
     edit("online.csv", file)
@@ -274,7 +322,9 @@ def test_a_damaged_parquet_or_excel_file_is_named_by_its_kind(own, capsys, file,
 
 def test_rows_that_are_all_longer_than_the_header_are_not_called_missing(folder, export, capsys):
     lines = text_of(export[:5]).splitlines()
-    Path("online.csv").write_bytes("\r\n".join([lines[0], *(f"{line},9" for line in lines[1:])]).encode("latin-1"))
+    Path("online.csv").write_bytes(
+        "\r\n".join([lines[0], *(f"{line},9" for line in lines[1:])]).encode("latin-1")
+    )
     said = refused(capsys, ["init", "online.csv"], ["online.csv", "header|columns|fields"])
     assert "not one row" not in said
 
@@ -291,7 +341,11 @@ def test_init_refuses_a_place_or_a_name_that_would_not_work(folder, export, caps
 
 def test_init_names_the_columns_it_cannot_place(folder, capsys):
     Path("strange.csv").write_text("alpha,beta\n1,2\n", encoding="utf-8")
-    refused(capsys, ["init", "strange.csv"], ["strange.csv", "alpha, beta", "customer, order, product", "rename"])
+    refused(
+        capsys,
+        ["init", "strange.csv"],
+        ["strange.csv", "alpha, beta", "customer, order, product", "rename"],
+    )
 
 
 def test_a_data_file_given_as_a_source_leads_to_init(own, capsys):
@@ -304,14 +358,20 @@ def test_a_data_file_given_as_a_source_leads_to_init(own, capsys):
 def test_a_missing_column_is_named_with_those_that_are_there(own, capsys):
     edit("CustomerID", "Customer ID")
     edit("UnitPrice", "Price")
-    said = refused(capsys, ["check", "shop.yml"], ["'Customer ID'", "customer_id", "'Price'", "unit_price"])
+    said = refused(
+        capsys, ["check", "shop.yml"], ["'Customer ID'", "customer_id", "'Price'", "unit_price"]
+    )
     assert all(name in said for name in HEADER)
 
 
 def test_a_required_column_left_out_is_named_with_its_meaning(own, capsys):
     text = Path("shop.yml").read_text(encoding="utf-8")
     Path("shop.yml").write_text(re.sub(r"      order_id: .*\n", "", text), encoding="utf-8")
-    refused(capsys, ["check", "shop.yml"], ["tables.orders.columns.order_id", "missing", "basket, invoice"])
+    refused(
+        capsys,
+        ["check", "shop.yml"],
+        ["tables.orders.columns.order_id", "missing", "basket, invoice"],
+    )
 
 
 def test_unknown_keys_are_all_named_with_the_known_ones(own, capsys):
@@ -321,7 +381,13 @@ def test_unknown_keys_are_all_named_with_the_known_ones(own, capsys):
     refused(
         capsys,
         ["check", "shop.yml"],
-        ["unknown key 'colour'", "unknown key 'tables.orders.pahts'", "columns.tiem", "Known", "time_format"],
+        [
+            "unknown key 'colour'",
+            "unknown key 'tables.orders.pahts'",
+            "columns.tiem",
+            "Known",
+            "time_format",
+        ],
     )
 
 
@@ -338,7 +404,11 @@ def test_unknown_keys_are_all_named_with_the_known_ones(own, capsys):
         ("parameters: {}", "parameters: [1]", ["'parameters' must be a mapping"]),
         ("name: shop", "name: shop\nname: other", ["shop.yml", "'name'", "twice"]),
         ("name: shop", "name: ../shop", ["'name' must be a short lower-case word"]),
-        ("name: shop", "name: shop\ntimezone: {from: UTC, to: Nowhere}", ["no time zone 'Nowhere'", "Europe/London"]),
+        (
+            "name: shop",
+            "name: shop\ntimezone: {from: UTC, to: Nowhere}",
+            ["no time zone 'Nowhere'", "Europe/London"],
+        ),
         ("name: shop", "name: [shop", ["shop.yml is not readable as YAML", "line"]),
     ],
 )
@@ -350,10 +420,14 @@ def test_a_wrong_type_or_value_in_the_source_file_is_named(own, capsys, old, new
 # --- values ---------------------------------------------------------------------------------------------------------
 
 
-def test_times_that_cannot_be_read_are_counted_and_the_first_three_shown_with_their_lines(own, export, capsys):
+def test_times_that_cannot_be_read_are_counted_and_the_first_three_shown_with_their_lines(
+    own, export, capsys
+):
     rewrite(export, InvoiceDate=([3, 10, 20, 30], "31/31/2011 8:26"))
     said = refused(
-        capsys, ["check", "shop.yml"], ["4 value", "InvoiceDate", "time_format", "'31/31/2011 8:26'", "online.csv"]
+        capsys,
+        ["check", "shop.yml"],
+        ["4 value", "InvoiceDate", "time_format", "'31/31/2011 8:26'", "online.csv"],
     )
     assert re.findall(r"line (\d+) of online.csv", said) == ["5", "12", "22"]
 
@@ -361,30 +435,50 @@ def test_times_that_cannot_be_read_are_counted_and_the_first_three_shown_with_th
 def test_text_in_quantity_is_counted_and_shown_with_its_lines(own, export, capsys):
     rewrite(export, Quantity=([0, 7], "two"), UnitPrice=([4], "1.2.3"))
     said = refused(
-        capsys, ["check", "shop.yml"], ["2 value", "quantity", "'two'", "1 value", "'1.2.3'", "correct them"]
+        capsys,
+        ["check", "shop.yml"],
+        ["2 value", "quantity", "'two'", "1 value", "'1.2.3'", "correct them"],
     )
     assert re.findall(r"line (\d+) of online.csv", said) == ["2", "9", "6"]
 
 
 def test_an_order_with_two_customers_is_named(own, export, capsys):
-    order = next(a["InvoiceNo"] for a, b in zip(export, export[1:], strict=False) if a["InvoiceNo"] == b["InvoiceNo"])
+    order = next(
+        a["InvoiceNo"]
+        for a, b in zip(export, export[1:], strict=False)
+        if a["InvoiceNo"] == b["InvoiceNo"]
+    )
     place = max(i for i, row in enumerate(export) if row["InvoiceNo"] == order)
     rewrite(export, CustomerID=([place], 9_999_999))
-    refused(capsys, ["check", "shop.yml"], ["1 order", f"first: {order}", "two or more customers", "unique"])
+    refused(
+        capsys,
+        ["check", "shop.yml"],
+        ["1 order", f"first: {order}", "two or more customers", "unique"],
+    )
 
 
 def test_repeated_product_ids_are_counted_with_examples(folder, export, capsys):
     Path("online.csv").write_bytes(text_of(export).encode("latin-1"))
-    Path("products.csv").write_text("sku,title\n20001,one\n20001,two\n20002,three\n20002,three\n20003,x\n", "utf-8")
+    Path("products.csv").write_text(
+        "sku,title\n20001,one\n20001,two\n20002,three\n20002,three\n20003,x\n", "utf-8"
+    )
     assert main(["init", "online.csv", "products.csv"]) == 0
     refused(
-        capsys, ["check", "shop.yml"], ["'products'", "2 value", "product_id", "20001, 20002", "remove the repeats"]
+        capsys,
+        ["check", "shop.yml"],
+        ["'products'", "2 value", "product_id", "20001, 20002", "remove the repeats"],
     )
 
 
-def test_orders_that_all_fall_to_cleaning_leave_an_empty_table_with_the_reasons(own, export, capsys):
+def test_orders_that_all_fall_to_cleaning_leave_an_empty_table_with_the_reasons(
+    own, export, capsys
+):
     rewrite(export, InvoiceNo=(range(len(export)), ""))
-    refused(capsys, ["check", "shop.yml"], ["orders' is empty", f"{len(export) - 17:,}|{len(export):,}", "no order_id"])
+    refused(
+        capsys,
+        ["check", "shop.yml"],
+        ["orders' is empty", f"{len(export) - 17:,}|{len(export):,}", "no order_id"],
+    )
 
 
 def test_all_problems_of_all_tables_come_in_one_message(folder, export, capsys):
@@ -402,7 +496,12 @@ def test_all_problems_of_all_tables_come_in_one_message(folder, export, capsys):
 def notebooks(own, monkeypatch):
     """A folder with one notebook, as the folder of the checkout."""
     cells = [
-        {"cell_type": "markdown", "id": "c000", "metadata": {}, "source": "# Segments\n\nWho buys?"},
+        {
+            "cell_type": "markdown",
+            "id": "c000",
+            "metadata": {},
+            "source": "# Segments\n\nWho buys?",
+        },
         {
             "cell_type": "code",
             "id": "c001",
@@ -416,7 +515,9 @@ def notebooks(own, monkeypatch):
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (own / "notebooks" / "02_segmentation.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     monkeypatch.setattr("personalize.report.CHECKOUT", own)
-    assert main(["check", "shop.yml"]) == 0  # convert once: what follows must add nothing to the cache
+    assert (
+        main(["check", "shop.yml"]) == 0
+    )  # convert once: what follows must add nothing to the cache
     return own
 
 
@@ -429,8 +530,14 @@ def notebooks(own, monkeypatch):
         (["-p", "theta=nan"], ["'theta' must be a number", "'nan'"]),
         (["-p", "thteta=2", "-p", "n_segments=many"], ["thteta", "'many'"]),
         (["-p", "theta"], ["NAME=VALUE", "theta"]),
-        (["-p", "as_of=1999-01-01"], ["as_of", "1999-01-01", "outside the data", "2010-12-01 to 2011-0"]),
-        (["-p", "as_of=2031-01-01"], ["as_of", "2031-01-01", "outside the data", "2010-12-01 to 2011-0"]),
+        (
+            ["-p", "as_of=1999-01-01"],
+            ["as_of", "1999-01-01", "outside the data", "2010-12-01 to 2011-0"],
+        ),
+        (
+            ["-p", "as_of=2031-01-01"],
+            ["as_of", "2031-01-01", "outside the data", "2010-12-01 to 2011-0"],
+        ),
         (["-p", "as_of=soon"], ["as_of", "YYYY-MM-DD", "'soon'"]),
         (["--only", "99"], ["99", "02_segmentation"]),
         (["--jobs", "0"], ["jobs", "1 or more"]),
@@ -447,7 +554,10 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(notebooks, capsys, gi
     [
         ("parameters: {thteta: 2}", ["shop.yml", "thteta"]),
         ("parameters: {theta: high}", ["shop.yml", "'theta' must be a number", "'high'"]),
-        ("parameters: {02_segmentation: {n_segments: 2.5}}", ["shop.yml", "'n_segments' must be a whole number"]),
+        (
+            "parameters: {02_segmentation: {n_segments: 2.5}}",
+            ["shop.yml", "'n_segments' must be a whole number"],
+        ),
         ("parameters: {as_of: 1999-01-01}", ["as_of", "outside the data"]),
     ],
 )
@@ -491,7 +601,11 @@ def _shops(rows):
         most = pd.Series([row[column] for row in rows]).value_counts().index[0]
         return [row for row in rows if row[column] == most]
 
-    return {"own data": rows, "one customer": largest("CustomerID"), "one product": largest("StockCode")}
+    return {
+        "own data": rows,
+        "one customer": largest("CustomerID"),
+        "one product": largest("StockCode"),
+    }
 
 
 def _reported(rows):
@@ -519,7 +633,9 @@ def test_every_report_comes_out_on_own_data(folder, export, titles):
 
 def test_a_report_on_one_customer_is_refused_before_anything_runs(folder, export):
     done, _ = _reported(_shops(export)["one customer"])
-    assert done.returncode == 2 and "holds orders of 1 customer(s)" in done.stderr, done.stdout + done.stderr
+    assert done.returncode == 2 and "holds orders of 1 customer(s)" in done.stderr, (
+        done.stdout + done.stderr
+    )
     assert "Traceback" not in done.stderr and not Path("reports/shop/manifest.json").exists()
 
 
@@ -530,4 +646,6 @@ def test_a_report_on_one_product_comes_out_and_says_what_it_lacks(folder, export
     assert pages == titles
     errors = re.findall(r"^  (\w+): (.+)$", done.stdout, re.MULTILINE)
     assert len(errors) == done.stdout.count(" failed in cell ")
-    assert [error for error in errors if error[0] != "TableError" or error[1].startswith("plots.")] == []
+    assert [
+        error for error in errors if error[0] != "TableError" or error[1].startswith("plots.")
+    ] == []

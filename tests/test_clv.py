@@ -14,7 +14,9 @@ MODELS = [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD]
 
 
 def customer(x, recency, age, **more):
-    return pd.DataFrame({"customer_id": [1], "frequency": [x], "recency": [recency], "T": [age], **more})
+    return pd.DataFrame(
+        {"customer_id": [1], "frequency": [x], "recency": [recency], "T": [age], **more}
+    )
 
 
 # The summary ----------------------------------------------------------------------------------------------------------
@@ -22,9 +24,13 @@ def test_cdnow_summary_has_the_published_facts(cdnow, calibration):
     assert len(calibration) == 2357
     assert (calibration.frequency > 0).sum() == 946
     assert calibration.frequency.sum() == 2457
-    assert calibration.monetary_value[calibration.frequency > 0].mean() == pytest.approx(35.0778, abs=5e-5)
+    assert calibration.monetary_value[calibration.frequency > 0].mean() == pytest.approx(
+        35.0778, abs=5e-5
+    )
     assert calibration["T"].iloc[0] * 7 == pytest.approx(272)
-    later = pz.clv.outcome(cdnow, after="1997-09-30", until="1998-06-30", customers=calibration.customer_id)
+    later = pz.clv.outcome(
+        cdnow, after="1997-09-30", until="1998-06-30", customers=calibration.customer_id
+    )
     assert later.orders.sum() == 1882
 
 
@@ -66,11 +72,21 @@ def test_the_unit_changes_time_and_nothing_else(cdnow, calibration):
 
 
 @settings(max_examples=4, deadline=None)
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(0, 40), st.integers(1, 50)), min_size=5, max_size=25))
+@given(
+    st.lists(
+        st.tuples(st.integers(1, 3), st.integers(0, 40), st.integers(1, 50)),
+        min_size=5,
+        max_size=25,
+    )
+)
 def test_the_summary_does_not_change_when_later_orders_are_added(rows):
-    who, days, amounts = (np.array(column) for column in zip(*[(1, 0, 5), (2, 41, 1), *rows], strict=True))
+    who, days, amounts = (
+        np.array(column) for column in zip(*[(1, 0, 5), (2, 41, 1), *rows], strict=True)
+    )
     known = days <= 20
-    early = shop(np.append(days[known], 20), np.append(amounts[known], 9), customers=np.append(who[known], 9))
+    early = shop(
+        np.append(days[known], 20), np.append(amounts[known], 9), customers=np.append(who[known], 9)
+    )
     late = shop(np.append(days, 20), np.append(amounts, 9), customers=np.append(who, 9))
     day = "2024-01-21"
     pd.testing.assert_frame_equal(pz.clv.summary(early, as_of=day), pz.clv.summary(late, as_of=day))
@@ -86,17 +102,24 @@ def test_periods_count_whole_weeks_since_the_first_purchase():
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(POSITIVE, min_size=4, max_size=4), st.sampled_from([*MODELS, pz.clv.GammaGamma, "bb"]))
+@given(
+    st.lists(POSITIVE, min_size=4, max_size=4), st.sampled_from([*MODELS, pz.clv.GammaGamma, "bb"])
+)
 def test_the_gradient_is_the_slope_of_the_likelihood(theta, model):
     if model == "bb":
-        model, data = pz.clv.BetaGeoBetaBinom, np.array([[0.0, 0, 6], [2, 5, 6], [6, 6, 6], [1, 1, 9], [0, 0, 0]])
+        model, data = (
+            pz.clv.BetaGeoBetaBinom,
+            np.array([[0.0, 0, 6], [2, 5, 6], [6, 6, 6], [1, 1, 9], [0, 0, 0]]),
+        )
     elif model is pz.clv.GammaGamma:
         data = np.array([[1.0, 20.0], [3, 5.5], [40, 100.0]])
     else:
         data = np.array([[0.0, 0, 30], [2, 12, 30], [5, 30, 30], [1, 3, 3.5], [200, 50, 51]])
     theta, terms = np.array(theta[: len(model.names)]), model()._terms
     steps = 1e-6 * np.diag(theta)
-    numeric = [(terms(theta + h, data)[0] - terms(theta - h, data)[0]) / (2 * h.sum()) for h in steps]
+    numeric = [
+        (terms(theta + h, data)[0] - terms(theta - h, data)[0]) / (2 * h.sum()) for h in steps
+    ]
     assert terms(theta, data)[1] == pytest.approx(np.array(numeric).T, rel=1e-4, abs=1e-4)
 
 
@@ -117,13 +140,18 @@ def test_the_log_likelihood_is_in_the_units_of_the_summary(cdnow, calibration):
     assert weeks.aic_ == pytest.approx(8 + 2 * 9582.4292, abs=1e-3)
 
 
-@pytest.mark.parametrize(("model", "best"), [(pz.clv.BetaGeo, -9582.4292), (pz.clv.ModifiedBetaGeo, -9582.1357)])
+@pytest.mark.parametrize(
+    ("model", "best"), [(pz.clv.BetaGeo, -9582.4292), (pz.clv.ModifiedBetaGeo, -9582.1357)]
+)
 def test_a_hundred_random_starts_reach_the_same_maximum(calibration, model, best):
     assert np.allclose(likelihoods_from(model, calibration, n=100), best, atol=1e-4)
 
 
 def test_a_hundred_random_starts_of_pareto_nbd_and_gamma_gamma_reach_the_same_maximum(calibration):
-    for model, part in ((pz.clv.ParetoNBD, calibration.head(120)), (pz.clv.GammaGamma, calibration.head(800))):
+    for model, part in (
+        (pz.clv.ParetoNBD, calibration.head(120)),
+        (pz.clv.GammaGamma, calibration.head(800)),
+    ):
         found = likelihoods_from(model, part, n=100)
         assert np.allclose(found, model().fit(part).log_likelihood_, atol=1e-4)
     assert np.allclose(likelihoods_from(pz.clv.ParetoNBD, calibration, n=8), -9594.9762, atol=1e-4)
@@ -131,7 +159,10 @@ def test_a_hundred_random_starts_of_pareto_nbd_and_gamma_gamma_reach_the_same_ma
 
 def likelihoods_from(model, table, *, n):
     starts = np.exp(np.random.default_rng(3).normal(0, 2, (n, len(model.names))))
-    return [model(start=dict(zip(model.names, s, strict=True))).fit(table).log_likelihood_ for s in starts]
+    return [
+        model(start=dict(zip(model.names, s, strict=True))).fit(table).log_likelihood_
+        for s in starts
+    ]
 
 
 @pytest.mark.parametrize("model", [*MODELS, pz.clv.ModifiedBetaGeoCNBD])
@@ -139,7 +170,13 @@ def test_near_daily_buyers_with_a_thousand_purchases_are_fitted_without_nan(mode
     rng, n = np.random.default_rng(8), 300
     x = rng.poisson(rng.gamma(2.0, 300.0, n))
     recency = np.where(x > 0, np.minimum(501 * rng.beta(30, 1, n), 501), 0.0)
-    rows = {"customer_id": range(n), "frequency": x, "recency": recency, "T": 501.0, "log_gaps": -x * 0.5}
+    rows = {
+        "customer_id": range(n),
+        "frequency": x,
+        "recency": recency,
+        "T": 501.0,
+        "log_gaps": -x * 0.5,
+    }
     fit = model().fit(pd.DataFrame(rows))
     assert x.max() > 1000 and np.isfinite(fit.log_likelihood_)
     assert np.isfinite(fit.expected_purchases(100)).all() and fit.p_alive().between(0, 1).all()
@@ -153,7 +190,9 @@ def test_bg_nbd_recovers_the_parameters_it_was_simulated_from():
     times = np.cumsum(gaps, axis=1)
     x = np.minimum((times < age).sum(axis=1), alive_for)
     recency = np.where(x > 0, times[np.arange(n), np.maximum(x - 1, 0)], 0.0)
-    fit = pz.clv.BetaGeo().fit(pd.DataFrame({"customer_id": range(n), "frequency": x, "recency": recency, "T": age}))
+    fit = pz.clv.BetaGeo().fit(
+        pd.DataFrame({"customer_id": range(n), "frequency": x, "recency": recency, "T": age})
+    )
     table = fit.table(level=0.999).set_index("parameter")
     truth = pd.Series({"r": 0.8, "alpha": 6.0, "a": 1.2, "b": 3.0})
     assert ((table.low < truth) & (truth < table.high)).all()
@@ -163,14 +202,21 @@ def test_bg_nbd_recovers_the_parameters_it_was_simulated_from():
 def test_bootstrap_sandwich_and_hessian_errors_are_of_one_size(calibration):
     fit = pz.clv.BetaGeo().fit(calibration)
     draws = fit.bootstrap(n_boot=40, seed=1)
-    assert fit.sandwich_errors().to_numpy() == pytest.approx([0.0144, 0.4651, 0.1810, 0.6835], abs=2e-4)
+    assert fit.sandwich_errors().to_numpy() == pytest.approx(
+        [0.0144, 0.4651, 0.1810, 0.6835], abs=2e-4
+    )
     assert np.all(np.abs(np.log(draws.std() / fit.sandwich_errors())) < np.log(1.8))
     assert draws.equals(fit.bootstrap(n_boot=40, seed=1))
 
 
 def test_flat_likelihoods_have_no_standard_error_rather_than_a_wrong_one():
     regular = pd.DataFrame(
-        {"customer_id": range(200), "frequency": np.arange(200) % 20 + 15, "recency": 39.5, "T": 40.0}
+        {
+            "customer_id": range(200),
+            "frequency": np.arange(200) % 20 + 15,
+            "recency": 39.5,
+            "T": 40.0,
+        }
     )
     fit = pz.clv.ParetoNBD().fit(regular)
     assert fit.standard_errors_[["s", "beta"]].isna().all()
@@ -189,26 +235,50 @@ def test_all_problems_of_a_summary_come_in_one_message():
     )
     with pytest.raises(TableError) as caught:
         pz.clv.BetaGeo().fit(bad)
-    for words in ("T that is missing or negative", "no whole number", "above T", "without a repeat", "count days"):
+    for words in (
+        "T that is missing or negative",
+        "no whole number",
+        "above T",
+        "without a repeat",
+        "count days",
+    ):
         assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda s: pz.clv.BetaGeo().fit(s.head(1)), "1 customer.s., 1 with a repeat purchase: at least 3 are needed"),
+        (
+            lambda s: pz.clv.BetaGeo().fit(s.head(1)),
+            "1 customer.s., 1 with a repeat purchase: at least 3 are needed",
+        ),
         (lambda s: pz.clv.BetaGeo().fit(s[s.frequency == 0]), "0 with a repeat purchase"),
-        (lambda s: pz.clv.GammaGamma().fit(s.drop(columns="monetary_value")), "lacks .'monetary_value'."),
-        (lambda s: pz.clv.GammaGamma().fit(s.assign(monetary_value=-s.monetary_value)), "missing or negative"),
-        (lambda s: pz.clv.GammaGamma().fit(s.assign(monetary_value=0.0)), "0 with a repeat purchase and money"),
+        (
+            lambda s: pz.clv.GammaGamma().fit(s.drop(columns="monetary_value")),
+            "lacks .'monetary_value'.",
+        ),
+        (
+            lambda s: pz.clv.GammaGamma().fit(s.assign(monetary_value=-s.monetary_value)),
+            "missing or negative",
+        ),
+        (
+            lambda s: pz.clv.GammaGamma().fit(s.assign(monetary_value=0.0)),
+            "0 with a repeat purchase and money",
+        ),
         (lambda s: pz.clv.GammaGamma(purchases="al").fit(s), "use 'repeat' or 'all'"),
         (lambda s: pz.clv.BetaGeo().p_alive(s), "call BetaGeo...fit.summary. first"),
         (lambda s: pz.clv.BetaGeo.at(r=1.0), "takes r, alpha, a, b, each above 0"),
         (lambda s: pz.clv.BetaGeo(start={"r": -1}).fit(s), "start takes r, alpha, a, b"),
         (lambda s: pz.clv.BetaGeo().fit(s).expected_purchases(-1), "length of time of 0 or more"),
         (lambda s: pz.clv.BetaGeoBetaBinom().fit(s), "pz.clv.periods"),
-        (lambda s: pz.clv.discounted_purchases(pz.clv.NBD().fit(s), 0), "horizon = 0: give a whole number"),
-        (lambda s: pz.clv.discounted_purchases(pz.clv.NBD().fit(s), None, rate=0), "must be above 0"),
+        (
+            lambda s: pz.clv.discounted_purchases(pz.clv.NBD().fit(s), 0),
+            "horizon = 0: give a whole number",
+        ),
+        (
+            lambda s: pz.clv.discounted_purchases(pz.clv.NBD().fit(s), None, rate=0),
+            "must be above 0",
+        ),
         (lambda s: pz.clv.period_rate(-1), "rate = -1: a discount rate is above -1"),
         (lambda s: pz.clv.period_rate(0.1, unit="F"), "unit = 'F' is not known"),
     ],

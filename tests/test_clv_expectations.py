@@ -67,7 +67,9 @@ def test_sixteen_nodes_are_as_good_as_thirty_two_where_the_integrand_is_gentle()
         gentle = is_gentle(recency, age, shapes=shapes, scales=scales)
         seen += gentle.sum()
         rows, c = (recency[gentle], age[gentle]), shapes[0][gentle]
-        few, many = (total(*rows, shapes=(c, s + 1), scales=scales, points=points) for points in (16, 32))
+        few, many = (
+            total(*rows, shapes=(c, s + 1), scales=scales, points=points) for points in (16, 32)
+        )
         assert few == pytest.approx(many, rel=1e-11)
     assert 1000 < seen < 5000
 
@@ -88,12 +90,16 @@ def test_the_pareto_expectation_equals_thirty_digits(s, beta, t):
     found = model._if_alive(t, np.array([1000.0]), np.array([501.0]))[0]
     with mpmath.workdps(40):
         r, alpha, s, scale, t = (mpmath.mpf(v) for v in (0.55, 10.6, s, beta + 501.0, t))
-        share = mpmath.log1p(t / scale) if s == 1 else (1 - (scale / (scale + t)) ** (s - 1)) / (s - 1)
+        share = (
+            mpmath.log1p(t / scale) if s == 1 else (1 - (scale / (scale + t)) ** (s - 1)) / (s - 1)
+        )
         exact = (r + 1000) / (alpha + 501) * scale * share
     assert found == pytest.approx(float(exact), rel=1e-10)
 
 
-@pytest.mark.parametrize("params", [(0.55, 10.6, 0.61, 11.7), (0.55, 10.6, 0.61, 1e7), (0.02, 200.0, 3.0, 0.5)])
+@pytest.mark.parametrize(
+    "params", [(0.55, 10.6, 0.61, 11.7), (0.55, 10.6, 0.61, 1e7), (0.02, 200.0, 3.0, 0.5)]
+)
 @pytest.mark.parametrize("row", [(0, 0, 39), (2, 30.4, 38.9), (1000, 300, 501), (3, 39, 39)])
 def test_the_pareto_likelihood_equals_thirty_digit_integration(params, row):
     value = pz.clv.ParetoNBD()._terms(np.array(params), np.array([row], float))[0][0]
@@ -104,9 +110,16 @@ def test_the_pareto_likelihood_equals_thirty_digit_integration(params, row):
             return -(r + x) * mpmath.log(alpha + u) - (s + more) * mpmath.log(beta + u)
 
         top = log_part(recency, 1)
-        integral = mpmath.quad(lambda u: mpmath.exp(log_part(u, 1) - top), mpmath.linspace(recency, age, 80))
+        integral = mpmath.quad(
+            lambda u: mpmath.exp(log_part(u, 1) - top), mpmath.linspace(recency, age, 80)
+        )
         exact = mpmath.log(mpmath.exp(log_part(age, 0) - top) + s * integral) + top
-        exact += mpmath.loggamma(r + x) - mpmath.loggamma(r) + r * mpmath.log(alpha) + s * mpmath.log(beta)
+        exact += (
+            mpmath.loggamma(r + x)
+            - mpmath.loggamma(r)
+            + r * mpmath.log(alpha)
+            + s * mpmath.log(beta)
+        )
     assert value == pytest.approx(float(exact), rel=1e-11, abs=1e-11)
 
 
@@ -114,7 +127,10 @@ def test_the_pareto_likelihood_equals_thirty_digit_integration(params, row):
 @given(st.floats(1e-3, 1e3), st.floats(1e-3, 1e5), st.floats(0, 4))
 def test_beta_mean_of_a_power_is_the_ratio_of_beta_functions(a, b, k):
     expected = mpmath.exp(
-        mpmath.loggamma(a + k) + mpmath.loggamma(a + b) - mpmath.loggamma(a) - mpmath.loggamma(a + b + k)
+        mpmath.loggamma(a + k)
+        + mpmath.loggamma(a + b)
+        - mpmath.loggamma(a)
+        - mpmath.loggamma(a + b + k)
     )
     if k == 0 or k >= 1:
         found = beta_mean(lambda p: p**k, np.array([a]), np.array([b]))[0]
@@ -122,7 +138,12 @@ def test_beta_mean_of_a_power_is_the_ratio_of_beta_functions(a, b, k):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.sampled_from(MODELS[1:]), st.lists(POSITIVE, min_size=4, max_size=4), st.integers(1, 60), st.floats(0.1, 1))
+@given(
+    st.sampled_from(MODELS[1:]),
+    st.lists(POSITIVE, min_size=4, max_size=4),
+    st.integers(1, 60),
+    st.floats(0.1, 1),
+)
 def test_p_alive_falls_while_a_customer_stays_away(model, theta, x, share):
     fit = model.at(**dict(zip(model.names, theta, strict=True)))
     recency = 10 * share
@@ -151,15 +172,27 @@ def test_purchase_probabilities_sum_to_one_and_have_the_expected_mean(model):
 
 def test_expected_purchases_of_the_cohort_follow_the_totals(calibration):
     fit = pz.clv.BetaGeo().fit(calibration)
-    assert fit.expected_from_start(calibration["T"]).sum() == pytest.approx(calibration.frequency.sum(), rel=0.03)
+    assert fit.expected_from_start(calibration["T"]).sum() == pytest.approx(
+        calibration.frequency.sum(), rel=0.03
+    )
     assert fit.expected_purchases(0).max() == 0
 
 
 def test_extremes_are_never_nan():
     rows = pd.DataFrame(
-        {"customer_id": range(5), "frequency": [0, 1, 1500, 3, 0], "recency": [0, 0.01, 500.9, 501, 0], "T": 501.0}
+        {
+            "customer_id": range(5),
+            "frequency": [0, 1, 1500, 3, 0],
+            "recency": [0, 0.01, 500.9, 501, 0],
+            "T": 501.0,
+        }
     )
-    for params in ((0.1, 2.2, 0.3, 0.5), (1, 1, 1, 1), (1e-4, 1e5, 1e-3, 1e-3), (50, 0.01, 2e4, 1e7)):
+    for params in (
+        (0.1, 2.2, 0.3, 0.5),
+        (1, 1, 1, 1),
+        (1e-4, 1e5, 1e-3, 1e-3),
+        (50, 0.01, 2e4, 1e7),
+    ):
         for model in MODELS[1:]:
             fit = model.at(**dict(zip(model.names, map(float, params), strict=True)))
             assert fit.p_alive(rows).between(0, 1).all()
@@ -175,15 +208,21 @@ def test_without_interest_the_discounted_sum_is_the_expectation(calibration):
 
 def test_the_infinite_sum_is_the_limit_of_long_horizons():
     fit, one = pz.clv.BetaGeo.at(r=0.243, alpha=4.414, a=0.793, b=2.426), customer(7, 35, 39)
-    forever = pz.clv.discounted_purchases(fit, None, rate=np.expm1(0.2), rate_period="W", summary=one).iloc[0]
-    steps = pz.clv.discounted_purchases(fit, 150, rate=np.expm1(0.2), rate_period="W", summary=one).iloc[0]
+    forever = pz.clv.discounted_purchases(
+        fit, None, rate=np.expm1(0.2), rate_period="W", summary=one
+    ).iloc[0]
+    steps = pz.clv.discounted_purchases(
+        fit, 150, rate=np.expm1(0.2), rate_period="W", summary=one
+    ).iloc[0]
     assert steps < forever < steps * np.exp(0.2)
 
 
 def test_discounted_sum_is_the_formula_written_out(calibration):
     fit, few = pz.clv.ParetoNBD().fit(calibration), calibration.head(3)
     r = 1.10 ** (7 / 365.25) - 1
-    steps = [fit.expected_purchases(t, few) - fit.expected_purchases(t - 1, few) for t in range(1, 9)]
+    steps = [
+        fit.expected_purchases(t, few) - fit.expected_purchases(t - 1, few) for t in range(1, 9)
+    ]
     by_hand = sum(step / (1 + r) ** t for t, step in enumerate(steps, start=1))
     found = pz.clv.discounted_purchases(fit, 8, rate=0.10, summary=few)
     assert found.to_numpy() == pytest.approx(by_hand.to_numpy(), rel=1e-12)
@@ -192,4 +231,6 @@ def test_discounted_sum_is_the_formula_written_out(calibration):
 @given(st.floats(-0.02, 0.05), st.sampled_from("DWMY"), st.sampled_from("DWMY"))
 def test_rates_compound_back_to_themselves(rate, period, unit):
     there = pz.clv.period_rate(rate, rate_period=period, unit=unit)
-    assert pz.clv.period_rate(there, rate_period=unit, unit=period) == pytest.approx(rate, rel=1e-6, abs=1e-9)
+    assert pz.clv.period_rate(there, rate_period=unit, unit=period) == pytest.approx(
+        rate, rel=1e-6, abs=1e-9
+    )

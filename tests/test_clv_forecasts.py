@@ -44,7 +44,13 @@ def shop(orders):
     who, day, amount = zip(*orders, strict=True)
     time = START + pd.to_timedelta(day, unit="D")
     frame = pd.DataFrame(
-        {"customer_id": who, "order_id": range(len(who)), "product_id": 1, "time": time, "quantity": 1}
+        {
+            "customer_id": who,
+            "order_id": range(len(who)),
+            "product_id": 1,
+            "time": time,
+            "quantity": 1,
+        }
     )
     return pz.load({"orders": frame.assign(amount=np.asarray(amount, float))})
 
@@ -59,11 +65,15 @@ def day(number):
 
 
 # Forecasts ------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("model", [pz.clv.NaiveRate(13), pz.clv.WindowRegression(), pz.clv.WindowRegression([2])])
+@pytest.mark.parametrize(
+    "model", [pz.clv.NaiveRate(13), pz.clv.WindowRegression(), pz.clv.WindowRegression([2])]
+)
 def test_a_shop_that_runs_like_clockwork_is_forecast_exactly(model):
     tables = clockwork(weeks=40)
     found = model.fit(tables, as_of=day(7 * 29 + 6), horizon=10).predict().set_index("customer_id")
-    assert found.expected_spend.to_numpy() == pytest.approx(10 * found.index.to_numpy(float), rel=1e-6)
+    assert found.expected_spend.to_numpy() == pytest.approx(
+        10 * found.index.to_numpy(float), rel=1e-6
+    )
     assert found.expected_orders.to_numpy() == pytest.approx(10, rel=1e-6)
 
 
@@ -76,7 +86,9 @@ def test_the_regression_looks_back_equally_far_when_it_learns_and_when_it_foreca
 
 def test_regression_coefficients_are_those_of_numpy_least_squares(groceries, holdout):
     past = pz.features.window_spend(groceries, as_of="2017-06-18", weeks=(4, 8, 24))
-    y = pz.clv.outcome(groceries, after="2017-06-18", until="2017-09-24", customers=past.customer_id).spend
+    y = pz.clv.outcome(
+        groceries, after="2017-06-18", until="2017-09-24", customers=past.customer_id
+    ).spend
     x = np.column_stack([np.ones(len(y)), past[["spend_4w", "spend_8w", "spend_24w"]]])
     expected = np.linalg.lstsq(x, y, rcond=None)[0]
     table = holdout.models[OLS].result_.table()
@@ -112,7 +124,12 @@ def test_the_model_chosen_before_the_holdout_meets_the_bars_on_complete_journey(
     inner = pz.clv.backtest(known, cut="2017-06-18", horizon=14)
     row = holdout.table(n_boot=200).set_index("model").loc[inner.best]
     assert inner.best == OLS
-    assert (row.mae <= 183, row.rmse <= 277, row.gini >= 0.867, abs(row.bias) <= 0.05) == (True, True, True, True)
+    assert (row.mae <= 183, row.rmse <= 277, row.gini >= 0.867, abs(row.bias) <= 0.05) == (
+        True,
+        True,
+        True,
+        True,
+    )
     assert row.verdict == "better"
     assert row.mae_high < 0
     band = pz.clv.bands(inner.spend[inner.best], inner.actual.spend, level=0.8)
@@ -130,7 +147,9 @@ def test_cdnow_holdout_is_where_probability_models_earn_their_place(cdnow_test):
     )
     assert table.loc["Pareto/NBD x gamma-gamma, all purchases", "gini"] > 0.69
     assert cdnow_test.refused.model.str.contains("regression").all()
-    assert cdnow_test.refused.reason.str.contains("weeks earlier and finds [01] weeks of history there").all()
+    assert cdnow_test.refused.reason.str.contains(
+        "weeks earlier and finds [01] weeks of history there"
+    ).all()
 
 
 def test_predicting_nothing_wins_the_mae_on_cdnow_and_is_called_out(cdnow_test):
@@ -153,8 +172,12 @@ def test_ties_in_the_forecast_do_not_depend_on_the_order_of_rows(rows):
     rows = [*rows, (5, 3), (0, 1)]
     actual, forecast = np.array(rows, float).T
     turned = np.arange(len(rows))[::-1]
-    assert pz.clv.gini(actual, forecast) == pytest.approx(pz.clv.gini(actual[turned], forecast[turned]), abs=1e-12)
-    assert pz.clv.top_share(actual, forecast) == pytest.approx(pz.clv.top_share(actual[turned], forecast[turned]))
+    assert pz.clv.gini(actual, forecast) == pytest.approx(
+        pz.clv.gini(actual[turned], forecast[turned]), abs=1e-12
+    )
+    assert pz.clv.top_share(actual, forecast) == pytest.approx(
+        pz.clv.top_share(actual[turned], forecast[turned])
+    )
     assert pz.clv.gini(actual, actual) == pytest.approx(1)
     assert pz.clv.gini(actual, forecast) <= 1 + 1e-12
     assert pz.clv.top_mask(forecast).sum() == pytest.approx(max(1, round(0.1 * len(rows))))
@@ -162,7 +185,9 @@ def test_ties_in_the_forecast_do_not_depend_on_the_order_of_rows(rows):
 
 def test_the_baseline_differs_from_itself_by_nothing_and_the_truth_beats_it():
     actual = np.arange(50.0)
-    table = pz.clv.scoreboard(actual, pd.DataFrame({"truth": actual, "mean": actual.mean()}), baseline="mean")
+    table = pz.clv.scoreboard(
+        actual, pd.DataFrame({"truth": actual, "mean": actual.mean()}), baseline="mean"
+    )
     truth, mean = table.set_index("model").loc["truth"], table.set_index("model").loc["mean"]
     assert (truth.mae, truth.rmse, truth.bias, truth.verdict) == (0, 0, 0, "better")
     assert (truth.gini, truth.spearman) == (pytest.approx(1), pytest.approx(1))
@@ -204,7 +229,9 @@ def test_dropout_is_identified_on_cdnow_and_not_on_complete_journey(known, cdnow
     music = pz.clv.dropout(cdnow, as_of="1997-09-30")
     grocery = pz.clv.dropout(known, as_of="2017-09-24")
     assert (music.identified, grocery.identified) == (True, False)
-    assert grocery.sentence.startswith("Dropout is not identified: leaving after a purchase has a chance of 0.1")
+    assert grocery.sentence.startswith(
+        "Dropout is not identified: leaving after a purchase has a chance of 0.1"
+    )
 
 
 @pytest.mark.parametrize(("shape", "tolerance"), [(1, 0.25), (4, 0.8)])
@@ -234,7 +261,16 @@ def test_clv_is_the_discounted_sum_of_the_forecast(known, model):
     weekly = 1.1 ** (7 / 365.25)
     even = np.mean(weekly ** -np.arange(1.0, 15))
     assert year.clv.sum() / free.clv.sum() == pytest.approx(0.5 * even, rel=1e-3)
-    names = ["customer_id", "as_of", "p_alive", "expected_orders", "expected_spend", "clv", "low", "high"]
+    names = [
+        "customer_id",
+        "as_of",
+        "p_alive",
+        "expected_orders",
+        "expected_spend",
+        "clv",
+        "low",
+        "high",
+    ]
     assert list(year) == names
     assert (year.low <= year.clv + 1e-9).all()
 
@@ -252,7 +288,9 @@ def test_tiers_split_value_in_order_and_never_part_equals(numbers):
 
 
 def test_a_tier_table_adds_up():
-    table = pd.DataFrame({"clv": [6.0, 3.0, 1.0], "expected_orders": [3.0, 2, 1], "p_alive": [1.0, 0.5, 0.1]})
+    table = pd.DataFrame(
+        {"clv": [6.0, 3.0, 1.0], "expected_orders": [3.0, 2, 1], "p_alive": [1.0, 0.5, 0.1]}
+    )
     found = pz.clv.tier_table(table, pz.clv.tiers(table.clv))
     assert found.tier.tolist() == ["A", "B", "C"]
     assert found.share_of_value.tolist() == pytest.approx([0.6, 0.3, 0.1])
@@ -262,9 +300,15 @@ def test_every_margin_and_rate_that_the_notebook_lets_one_set_gives_a_value(know
     model = pz.clv.NaiveRate().fit(known, as_of="2017-09-24", horizon=4)
     band = pz.clv.bands(np.arange(100.0), np.arange(100.0))
     cell = nbformat.read(NOTEBOOK, 4).cells[1].source.splitlines()
-    ends = {line.split(":")[0]: Range.of(line) for line in cell if line.startswith(("margin", "rate"))}
-    for rate, margin in zip(*([ends[name].low, ends[name].high] for name in ("rate", "margin")), strict=True):
-        assert (pz.clv.value_table(known, model=model, bands=band, rate=rate, margin=margin).clv >= 0).all()
+    ends = {
+        line.split(":")[0]: Range.of(line) for line in cell if line.startswith(("margin", "rate"))
+    }
+    for rate, margin in zip(
+        *([ends[name].low, ends[name].high] for name in ("rate", "margin")), strict=True
+    ):
+        assert (
+            pz.clv.value_table(known, model=model, bands=band, rate=rate, margin=margin).clv >= 0
+        ).all()
 
 
 # Refusals -------------------------------------------------------------------------------------------------------------
@@ -279,17 +323,41 @@ def test_every_margin_and_rate_that_the_notebook_lets_one_set_gives_a_value(know
             lambda t: pz.clv.WindowRegression(family="x").fit(t, as_of="2017-09-24", horizon=2),
             "use one of 'ols', 'poisson'",
         ),
-        (lambda t: pz.clv.WindowRegression().fit(t, as_of="2017-04-01", horizon=13), "finds 0 weeks of history there"),
-        (lambda t: pz.clv.backtest(t, cut="2017-12-01", horizon=14), "after the last day of the data, 2017-12-31"),
-        (lambda t: pz.clv.scoreboard([1], pd.DataFrame({"a": [1.0]}), baseline="b"), "'b' is no column"),
-        (lambda t: pz.clv.scoreboard([0, 0], pd.DataFrame({"a": [1.0, np.nan]}), baseline="a"), "nobody spent"),
+        (
+            lambda t: pz.clv.WindowRegression().fit(t, as_of="2017-04-01", horizon=13),
+            "finds 0 weeks of history there",
+        ),
+        (
+            lambda t: pz.clv.backtest(t, cut="2017-12-01", horizon=14),
+            "after the last day of the data, 2017-12-31",
+        ),
+        (
+            lambda t: pz.clv.scoreboard([1], pd.DataFrame({"a": [1.0]}), baseline="b"),
+            "'b' is no column",
+        ),
+        (
+            lambda t: pz.clv.scoreboard([0, 0], pd.DataFrame({"a": [1.0, np.nan]}), baseline="a"),
+            "nobody spent",
+        ),
         (lambda t: pz.clv.bands([1.0] * 30, [1.0] * 30, level=1), "intervals need 0 < level < 1"),
         (lambda t: pz.clv.tiers(pd.Series([1.0, -1])), "values of 0 or more"),
         (lambda t: pz.clv.tiers(pd.Series([1.0]), shares=(0.8, 0.5)), "ascending shares"),
-        (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None), "is not fitted. Next step: model.fit"),
-        (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=2), "margin = 2: give the share"),
-        (lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=0), "margin = 0: give the share"),
-        (lambda t: pz.clv.outcome(t, after="2017-09-24", until="2017-09-24", customers=[1]), "is not after"),
+        (
+            lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None),
+            "is not fitted. Next step: model.fit",
+        ),
+        (
+            lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=2),
+            "margin = 2: give the share",
+        ),
+        (
+            lambda t: pz.clv.value_table(t, model=pz.clv.NaiveRate(), bands=None, margin=0),
+            "margin = 0: give the share",
+        ),
+        (
+            lambda t: pz.clv.outcome(t, after="2017-09-24", until="2017-09-24", customers=[1]),
+            "is not after",
+        ),
     ],
 )
 def test_wrong_input_is_refused_in_words(groceries, call, words):
@@ -301,14 +369,20 @@ def test_one_customer_leaves_the_naive_rate_and_says_why_of_the_others():
     tables = shop([(1, 7 * week, 5) for week in range(40)])
     test = pz.clv.backtest(tables, cut=day(7 * 25), horizon=10)
     assert list(test.models) == ["naive: 0 for everybody", NAIVE]
-    assert test.refused.reason.str.contains("at least 3 are needed|ten customers a coefficient").all()
+    assert test.refused.reason.str.contains(
+        "at least 3 are needed|ten customers a coefficient"
+    ).all()
 
 
 # The plan and the exhibits --------------------------------------------------------------------------------------------
 def test_the_plan_leaves_a_horizon_between_choosing_checking_and_valuing(groceries):
     plan = pz.clv.plan(groceries)
     days = plan.table().last_known_day
-    assert (plan.horizon, str(plan.check.date()), str(plan.choose.date())) == (14, "2017-09-24", "2017-06-18")
+    assert (plan.horizon, str(plan.check.date()), str(plan.choose.date())) == (
+        14,
+        "2017-09-24",
+        "2017-06-18",
+    )
     assert (days.diff().dropna() == pd.Timedelta(weeks=14)).all()
     assert pz.clv.plan(groceries, as_of="2017-06-30", horizon=14).horizon == 25 * 2 // 7
 
@@ -317,7 +391,10 @@ def test_the_plan_leaves_a_horizon_between_choosing_checking_and_valuing(groceri
     ("orders", "words"),
     [
         ([(i, d, 1) for i in range(40) for d in (0, 20)], "3 whole week.s. of orders"),
-        ([(i, d, 1) for i in range(4) for d in range(90)], "4 customer.s. with a purchase up to .*: at least 20"),
+        (
+            [(i, d, 1) for i in range(4) for d in range(90)],
+            "4 customer.s. with a purchase up to .*: at least 20",
+        ),
     ],
 )
 def test_too_short_or_too_small_a_shop_is_refused_in_one_line(orders, words):
@@ -351,7 +428,9 @@ def test_means_by_frequency_leave_small_groups_out():
 
 
 def test_a_silent_frequent_buyer_is_worth_less_than_a_silent_rare_one():
-    grid = pz.clv.frequency_recency(pz.clv.BetaGeo.at(r=0.243, alpha=4.414, a=0.793, b=2.426), t=39, T=39)
+    grid = pz.clv.frequency_recency(
+        pz.clv.BetaGeo.at(r=0.243, alpha=4.414, a=0.793, b=2.426), t=39, T=39
+    )
     assert grid.shape == (10, 10)
     assert grid.iloc[9, 0] < grid.iloc[0, 0]
     assert (np.diff(grid.to_numpy(), axis=1) > 0).all()
@@ -359,7 +438,9 @@ def test_a_silent_frequent_buyer_is_worth_less_than_a_silent_rare_one():
 
 
 def test_coverage_is_learned_on_the_first_stretch_and_checked_on_the_second(known, holdout):
-    inner = pz.clv.backtest(known, cut="2017-06-18", horizon=14, models={OLS: pz.clv.WindowRegression()})
+    inner = pz.clv.backtest(
+        known, cut="2017-06-18", horizon=14, models={OLS: pz.clv.WindowRegression()}
+    )
     table = pz.clv.coverage(inner, holdout, OLS)
     assert table.promised.tolist() == [0.5, 0.8, 0.9, 0.95]
     assert table.held.to_numpy() == pytest.approx(table.promised.to_numpy(), abs=0.05)

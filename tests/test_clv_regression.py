@@ -62,17 +62,25 @@ def test_trees_learn_a_step_that_a_line_cannot():
 def test_every_family_forecasts_money_of_zero_or_more_for_every_customer(groceries, family):
     model = pz.clv.WindowRegression(family=family).fit(groceries, as_of="2017-09-24", horizon=14)
     found = model.predict()
-    assert len(found) == 2444 and np.isfinite(found[["expected_orders", "expected_spend"]]).all().all()
+    assert (
+        len(found) == 2444 and np.isfinite(found[["expected_orders", "expected_spend"]]).all().all()
+    )
     assert (found[["expected_orders", "expected_spend"]] >= 0).all().all()
     assert model.result_.r_squared > 0.5
 
 
 def test_records_count_windows_and_the_days_after_as_the_features_do(groceries):
-    found = Records(groceries).windows(pd.Timestamp("2017-06-18"), [4, 8], until=pd.Timestamp("2017-09-24"))
+    found = Records(groceries).windows(
+        pd.Timestamp("2017-06-18"), [4, 8], until=pd.Timestamp("2017-09-24")
+    )
     spend = pz.features.window_spend(groceries, as_of="2017-06-18", weeks=(4, 8))
-    later = pz.clv.outcome(groceries, after="2017-06-18", until="2017-09-24", customers=spend.customer_id)
+    later = pz.clv.outcome(
+        groceries, after="2017-06-18", until="2017-09-24", customers=spend.customer_id
+    )
     assert found.customer_id.tolist() == spend.customer_id.tolist()
-    assert found[["spend_4w", "spend_8w"]].to_numpy() == pytest.approx(spend[["spend_4w", "spend_8w"]].to_numpy())
+    assert found[["spend_4w", "spend_8w"]].to_numpy() == pytest.approx(
+        spend[["spend_4w", "spend_8w"]].to_numpy()
+    )
     assert found.spend_later.to_numpy() == pytest.approx(later.spend.to_numpy())
     assert found.orders_later.tolist() == later.orders.tolist()
 
@@ -81,7 +89,10 @@ def test_records_count_a_day_once_and_give_later_questions_the_same_numbers(groc
     shared, day, end = Records(groceries), pd.Timestamp("2017-06-18"), pd.Timestamp("2017-09-24")
     first = shared.windows(day, [4, 8, 10], until=end)
     for weeks, until in (([13], None), ([8], end), ([], end)):
-        again, alone = shared.windows(day, weeks, until=until), Records(groceries).windows(day, weeks, until=until)
+        again, alone = (
+            shared.windows(day, weeks, until=until),
+            Records(groceries).windows(day, weeks, until=until),
+        )
         assert again is first
         names = ["customer_id", *(f"{what}_{n}w" for n in weeks for what in ("spend", "orders"))]
         names += ["spend_later", "orders_later"] if until else []
@@ -104,7 +115,9 @@ def test_diagnostics_name_uneven_spread_overlap_and_influence(groceries):
 # The guard ------------------------------------------------------------------------------------------------------------
 def test_features_that_can_only_grow_are_refused_by_name(groceries):
     model = pz.clv.WindowRegression(extra=pz.features.rfm)
-    with pytest.raises(TableError, match="frequency.* never fell for any customer from 2017-06-18 to 2017-09-24"):
+    with pytest.raises(
+        TableError, match="frequency.* never fell for any customer from 2017-06-18 to 2017-09-24"
+    ):
         model.fit(groceries, as_of="2017-09-24", horizon=14)
 
 
@@ -113,7 +126,9 @@ def test_windows_pass_the_guard_and_change_nothing_when_they_are_there_already(g
     extra = pz.clv.WindowRegression(extra=lambda t, as_of: pz.features.window_spend(t, as_of=as_of, weeks=(4,)).rename(
         columns={"spend_4w": "again", "orders_4w": "trips"})[["customer_id", "again"]])  # fmt: skip
     same = extra.fit(groceries, as_of="2017-09-24", horizon=14).predict()
-    assert same.expected_spend.to_numpy() == pytest.approx(plain.expected_spend.to_numpy(), rel=1e-6)
+    assert same.expected_spend.to_numpy() == pytest.approx(
+        plain.expected_spend.to_numpy(), rel=1e-6
+    )
 
 
 def test_attributes_of_customers_join_the_regression_and_add_little_here(groceries):
@@ -124,7 +139,11 @@ def test_attributes_of_customers_join_the_regression_and_add_little_here(groceri
         "plain": pz.clv.WindowRegression(),
         "described": pz.clv.WindowRegression(extra=pz.clv.attributes),
     }
-    board = pz.clv.backtest(groceries, cut="2017-09-24", horizon=14, models=models).table(n_boot=50).set_index("model")
+    board = (
+        pz.clv.backtest(groceries, cut="2017-09-24", horizon=14, models=models)
+        .table(n_boot=50)
+        .set_index("model")
+    )
     assert board.rmse["described"] == pytest.approx(board.rmse["plain"], rel=0.02)
     assert board.rmse["described"] != board.rmse["plain"]
 
@@ -147,7 +166,10 @@ def test_a_blend_of_one_exact_forecast_is_that_forecast():
 
 
 def test_the_weights_of_a_blend_are_those_of_least_squares_without_negative_weights(cdnow):
-    members = [pz.clv.BuyTillYouDie(pz.clv.BetaGeo()), pz.clv.BuyTillYouDie(pz.clv.ModifiedBetaGeo())]
+    members = [
+        pz.clv.BuyTillYouDie(pz.clv.BetaGeo()),
+        pz.clv.BuyTillYouDie(pz.clv.ModifiedBetaGeo()),
+    ]
     blend = pz.clv.Blend(members).fit(cdnow, as_of="1997-09-30", horizon=39)
     parts = [m.fit(cdnow, as_of="1997-09-30", horizon=39).predict().expected_spend for m in members]
     assert (blend.weights_ >= 0).all()
@@ -157,7 +179,11 @@ def test_the_weights_of_a_blend_are_those_of_least_squares_without_negative_weig
 
 def test_recalibration_keeps_the_order_and_mends_the_forecast_of_cdnow(cdnow):
     member = pz.clv.BuyTillYouDie(pz.clv.ParetoNBD(), pz.clv.GammaGamma(purchases="all"))
-    models = {pz.clv.BASELINE: pz.clv.NaiveRate(), "as it is": member, "set right": pz.clv.Recalibrated(member)}
+    models = {
+        pz.clv.BASELINE: pz.clv.NaiveRate(),
+        "as it is": member,
+        "set right": pz.clv.Recalibrated(member),
+    }
     test = pz.clv.backtest(cdnow, cut="1997-09-30", horizon=39, models=models)
     board = test.table(n_boot=50).set_index("model")
     assert test.spend["as it is"].rank().equals(test.spend["set right"].rank())
@@ -166,7 +192,9 @@ def test_recalibration_keeps_the_order_and_mends_the_forecast_of_cdnow(cdnow):
     assert board.gini["set right"] >= 0.69 and board.mae["as it is"] < 29.21
 
 
-def test_customers_without_money_are_left_out_since_a_cent_in_its_place_would_decide_the_fit(calibration):
+def test_customers_without_money_are_left_out_since_a_cent_in_its_place_would_decide_the_fit(
+    calibration,
+):
     fit = pz.clv.GammaGamma(purchases="all").fit(calibration)
     assert (fit.left_out_, round(fit.params_["p"], 1)) == (8, 9.9)
     cent = calibration.assign(first_value=calibration.first_value.clip(lower=0.01))
@@ -175,7 +203,9 @@ def test_customers_without_money_are_left_out_since_a_cent_in_its_place_would_de
 
 def test_a_blend_is_refused_where_one_of_its_members_is(cdnow):
     with pytest.raises(TableError, match="at least 2 are needed"):
-        pz.clv.Blend([pz.clv.NaiveRate(), pz.clv.WindowRegression()]).fit(cdnow, as_of="1997-09-30", horizon=39)
+        pz.clv.Blend([pz.clv.NaiveRate(), pz.clv.WindowRegression()]).fit(
+            cdnow, as_of="1997-09-30", horizon=39
+        )
 
 
 def test_the_model_for_cdnow_is_chosen_inside_the_calibration(cdnow):
@@ -204,7 +234,9 @@ def test_simulated_intervals_say_what_they_hold(cdnow):
     test = pz.clv.backtest(cdnow, cut="1997-09-30", horizon=39, models=models)
     table = pz.clv.simulated_coverage(test, name, n=200, seed=1)
     assert table.held.is_monotonic_increasing and table.held[1] == pytest.approx(0.89, abs=0.03)
-    assert ((table.total_low < test.spend[name].sum()) & (test.spend[name].sum() < table.total_high)).all()
+    assert (
+        (table.total_low < test.spend[name].sum()) & (test.spend[name].sum() < table.total_high)
+    ).all()
     pd.testing.assert_frame_equal(table, pz.clv.simulated_coverage(test, name, n=200, seed=1))
     with pytest.raises(TableError, match="no probability model"):
         pz.clv.simulated_coverage(test, "x")

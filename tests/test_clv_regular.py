@@ -10,7 +10,12 @@ from personalize.tables import TableError
 
 REGULAR = [pz.clv.BetaGeoCNBD, pz.clv.ModifiedBetaGeoCNBD]
 PLAIN = {pz.clv.BetaGeoCNBD: pz.clv.BetaGeo, pz.clv.ModifiedBetaGeoCNBD: pz.clv.ModifiedBetaGeo}
-TRUTH = {"r": 0.85, "alpha": 1.45, "a": 0.79, "b": 2.42}  # the simulation of the authors' own package
+TRUTH = {
+    "r": 0.85,
+    "alpha": 1.45,
+    "a": 0.79,
+    "b": 2.42,
+}  # the simulation of the authors' own package
 
 
 def buyers(k, *, n, ages, ahead=0.0, before=0, seed=0):
@@ -27,7 +32,11 @@ def buyers(k, *, n, ages, ahead=0.0, before=0, seed=0):
     gaps = np.diff(times, axis=1, prepend=0.0)
     table = pd.DataFrame({"customer_id": range(n), "frequency": x, "T": age})
     table["recency"] = np.where(x > 0, times[np.arange(n), np.maximum(x - 1, 0)], 0.0)
-    return table.assign(log_gaps=np.where(seen, np.log(gaps), 0.0).sum(axis=1)), later.sum(axis=1), x == stays
+    return (
+        table.assign(log_gaps=np.where(seen, np.log(gaps), 0.0).sum(axis=1)),
+        later.sum(axis=1),
+        x == stays,
+    )
 
 
 @pytest.mark.parametrize("model", REGULAR)
@@ -40,7 +49,9 @@ def test_with_k_one_a_regular_model_is_the_plain_one(calibration, model):
         lambda m: m.expected_from_start(np.arange(9.0)),
         lambda m: m.probability_of(np.arange(20), 30.0),
     ):
-        assert np.asarray(ask(regular)) == pytest.approx(np.asarray(ask(plain)), rel=1e-7, abs=1e-10)
+        assert np.asarray(ask(regular)) == pytest.approx(
+            np.asarray(ask(plain)), rel=1e-7, abs=1e-10
+        )
 
 
 @pytest.mark.parametrize(("model", "k", "before"), [(REGULAR[0], 3, 0), (REGULAR[1], 2, 1)])
@@ -55,10 +66,14 @@ def test_simulated_buyers_give_back_their_rhythm_parameters_and_future(model, k,
     assert abs(error.mean()) < 3 * error.std() / np.sqrt(len(error)) < 0.25
     assert 1 - true.p_alive(table).mean() == pytest.approx(gone.mean(), abs=0.015)
     draws = true.simulate(32.0, table.head(500), n=400, rng=np.random.default_rng(1))
-    assert draws.sum(axis=0).mean() == pytest.approx(true.expected_purchases(32.0, table.head(500)).sum(), rel=0.01)
+    assert draws.sum(axis=0).mean() == pytest.approx(
+        true.expected_purchases(32.0, table.head(500)).sum(), rel=0.01
+    )
 
 
-@pytest.mark.parametrize(("k", "row"), [(2, (0, 0.0, 20.0)), (2, (60, 39.5, 40.0)), (3, (4, 17.0, 20.0))])
+@pytest.mark.parametrize(
+    ("k", "row"), [(2, (0, 0.0, 20.0)), (2, (60, 39.5, 40.0)), (3, (4, 17.0, 20.0))]
+)
 def test_the_regular_expectation_equals_thirty_digit_integration_over_roots_of_unity(k, row):
     (x, recency, age), t = row, 26.0
     model = pz.clv.ModifiedBetaGeoCNBD.at(k=k, r=1.329, alpha=2.813, a=0.425, b=0.790)
@@ -74,16 +89,22 @@ def test_the_regular_expectation_equals_thirty_digit_integration_over_roots_of_u
             total = mpmath.mpf(0)
             for h in range(k):
                 u = mpmath.root(s, k) * mpmath.expjpi(mpmath.mpf(2 * h) / k)
-                total += u**j * ((1 - z) / (1 - z * u)) ** (shape + j) * (1 - 1 / s) / (1 - 1 / u) / k
+                total += (
+                    u**j * ((1 - z) / (1 - z * u)) ** (shape + j) * (1 - 1 / s) / (1 - 1 / u) / k
+                )
             return mpmath.re(total)
 
         def future(p):
-            made = sum(w * (1 - stays_through(1 - p, j)) for j, w in enumerate(phases)) / sum(phases)
+            made = sum(w * (1 - stays_through(1 - p, j)) for j, w in enumerate(phases)) / sum(
+                phases
+            )
             return made / p * p ** (a - 1) * (1 - p) ** (b + x)
 
         tiny = mpmath.mpf(10) ** -12  # below it the integrand is a power of p
         ends = [tiny, 1e-8, 1e-6, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 0.7, 1 - tiny]
-        exact = (mpmath.quad(future, ends, maxdegree=4) + future(tiny) * tiny / a) / mpmath.beta(a, b + x + 1)
+        exact = (mpmath.quad(future, ends, maxdegree=4) + future(tiny) * tiny / a) / mpmath.beta(
+            a, b + x + 1
+        )
     assert found == pytest.approx(float(exact), rel=1e-8)
 
 
@@ -101,13 +122,19 @@ def test_the_gradient_of_a_regular_model_is_the_slope_of_its_likelihood(model, k
     data = np.array([[0.0, 0, 30], [2, 12, 30], [5, 30, 30], [1, 3, 3.5], [200, 50, 51]])
     theta, fit = np.array([0.7, 3.0, 0.9, 2.2]), model.at(k=k, **TRUTH)
     steps = 1e-6 * np.diag(theta)
-    numeric = [(fit._terms(theta + h, data)[0] - fit._terms(theta - h, data)[0]) / (2 * h.sum()) for h in steps]
+    numeric = [
+        (fit._terms(theta + h, data)[0] - fit._terms(theta - h, data)[0]) / (2 * h.sum())
+        for h in steps
+    ]
     assert fit._terms(theta, data)[1] == pytest.approx(np.array(numeric).T, rel=1e-4, abs=1e-4)
 
 
 def test_groceries_are_bought_with_a_rhythm_and_music_is_not(calibration):
     groceries = pz.clv.summary(pz.load("complete_journey"), as_of="2017-09-24")
-    rhythm, chance = pz.clv.ModifiedBetaGeoCNBD().fit(groceries), pz.clv.ModifiedBetaGeo().fit(groceries)
+    rhythm, chance = (
+        pz.clv.ModifiedBetaGeoCNBD().fit(groceries),
+        pz.clv.ModifiedBetaGeo().fit(groceries),
+    )
     assert rhythm.k_ == 2
     assert rhythm.log_likelihood_ - chance.log_likelihood_ > 7000
     assert pz.clv.ModifiedBetaGeoCNBD().fit(calibration).k_ == 1
@@ -115,17 +142,23 @@ def test_groceries_are_bought_with_a_rhythm_and_music_is_not(calibration):
 
 def test_log_gaps_are_counted_in_the_unit_of_the_summary():
     days, weeks = (pz.clv.summary(pz.load("cdnow"), as_of="1997-09-30", unit=unit) for unit in "DW")
-    assert days.log_gaps.to_numpy() == pytest.approx((weeks.log_gaps + weeks.frequency * np.log(7)).to_numpy())
+    assert days.log_gaps.to_numpy() == pytest.approx(
+        (weeks.log_gaps + weeks.frequency * np.log(7)).to_numpy()
+    )
     one = weeks[weeks.frequency == 1]
     assert one.log_gaps.to_numpy() == pytest.approx(np.log(one.recency.to_numpy()), abs=1e-8)
 
 
 # Draws ----------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("model", [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD])
+@pytest.mark.parametrize(
+    "model", [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD]
+)
 def test_drawn_futures_have_the_expected_mean(calibration, model):
     fit, part = model().fit(calibration), calibration.head(300)
     draws = fit.simulate(39.0, part, n=1000, rng=np.random.default_rng(3))
-    assert draws.sum(axis=0).mean() == pytest.approx(fit.expected_purchases(39.0, part).sum(), rel=0.02)
+    assert draws.sum(axis=0).mean() == pytest.approx(
+        fit.expected_purchases(39.0, part).sum(), rel=0.02
+    )
     money = pz.clv.GammaGamma().fit(calibration)
     spent = money.simulate(draws, part, rng=np.random.default_rng(4))
     expected = (fit.expected_purchases(39.0, part) * money.expected_spend(part)).sum()
@@ -136,7 +169,9 @@ def test_drawn_futures_have_the_expected_mean(calibration, model):
 # Contracts ------------------------------------------------------------------------------------------------------------
 def test_survival_is_the_product_of_retention_and_starts_at_one():
     model = pz.clv.ShiftedBetaGeo.at(alpha=0.668, beta=3.806)
-    assert model.survival(range(6)) == pytest.approx(np.cumprod([1.0, *model.retention(range(1, 6))]))
+    assert model.survival(range(6)) == pytest.approx(
+        np.cumprod([1.0, *model.retention(range(1, 6))])
+    )
     assert (np.diff(model.retention(range(1, 30))) > 0).all()
 
 
@@ -158,11 +193,20 @@ def test_expected_renewals_are_the_discounted_sum_of_survival():
     [
         (lambda: pz.clv.contracts([10, 12]), "never rising"),
         (lambda: pz.clv.ShiftedBetaGeo().fit(pd.DataFrame({"T": [1]})), "contracts lack"),
-        (lambda: pz.clv.ShiftedBetaGeo().fit(pz.clv.contracts([9, 9])), "0 customer.s. left: at least 3"),
-        (lambda: pz.clv.ShiftedBetaGeo.at(alpha=1, beta=1).expected_renewals([0], rate=0), "must be above 0"),
+        (
+            lambda: pz.clv.ShiftedBetaGeo().fit(pz.clv.contracts([9, 9])),
+            "0 customer.s. left: at least 3",
+        ),
+        (
+            lambda: pz.clv.ShiftedBetaGeo.at(alpha=1, beta=1).expected_renewals([0], rate=0),
+            "must be above 0",
+        ),
         (lambda: pz.clv.BetaGeoCNBD.at(k=0, **TRUTH), "k = 0: regularity is a whole number"),
         (lambda: pz.clv.BetaGeoCNBD().fit(pd.DataFrame({"frequency": [1]})), "lacks log_gaps"),
-        (lambda: pz.clv.BetaGeoCNBD.at(k=2, **TRUTH).expected_purchases(-1), "length of time of 0 or more"),
+        (
+            lambda: pz.clv.BetaGeoCNBD.at(k=2, **TRUTH).expected_purchases(-1),
+            "length of time of 0 or more",
+        ),
     ],
 )
 def test_wrong_input_is_refused_in_words(call, words):

@@ -27,7 +27,9 @@ MISSING = [
     *([] if importlib.util.find_spec("pyspark") else ["pyspark"]),
     *([] if shutil.which("java") or WHERE.startswith("sc:") else ["Java"]),
 ]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make engines installs Spark")
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make engines installs Spark"
+)
 DAY = pd.Timestamp
 VALUES = {  # what stands for each mark that is no table of a source
     "after": DAY("2023-03-01"), "as_of": DAY("2023-06-01"), "until": DAY("2023-07-20"), "many": 10, "coin": 0.01,
@@ -57,16 +59,24 @@ def shop(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shop")
     tables = dict(simulate.shop(customers=80, products=64, weeks=30, seed=7).tables)
     orders = tables["orders"]
-    extra = orders.sample(40, random_state=1).assign(time=lambda t: t.time + pd.Timedelta(minutes=3))
-    tables["orders"] = pd.concat([orders, extra, orders.head(30).assign(product_id=None)], ignore_index=True)
+    extra = orders.sample(40, random_state=1).assign(
+        time=lambda t: t.time + pd.Timedelta(minutes=3)
+    )
+    tables["orders"] = pd.concat(
+        [orders, extra, orders.head(30).assign(product_id=None)], ignore_index=True
+    )
     lines = []
     for name, table in tables.items():
         file = f"{name}.{'parquet' if name == 'orders' else 'csv'}"
-        table.to_parquet(folder / file) if name == "orders" else table.to_csv(folder / file, index=False)
+        table.to_parquet(folder / file) if name == "orders" else table.to_csv(
+            folder / file, index=False
+        )
         columns = ", ".join(f"{c}: {c}" for c in table.columns)
         lines += [f"  {name}: {{path: {file}, columns: {{{columns}}}}}\n"]
     (folder / "tables.txt").write_text("tables:\n" + "".join(lines))
-    (folder / "orders.txt").write_text("tables:\n" + next(line for line in lines if "orders.parquet" in line))
+    (folder / "orders.txt").write_text(
+        "tables:\n" + next(line for line in lines if "orders.parquet" in line)
+    )
     return folder
 
 
@@ -117,15 +127,30 @@ def answer(tables, text):
 
 def same(one, other):
     if isinstance(one, float) or isinstance(other, float):
-        return one is not None and other is not None and math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
-    if isinstance(one, date) and isinstance(other, date) and isinstance(one, datetime) != isinstance(other, datetime):
+        return (
+            one is not None
+            and other is not None
+            and math.isclose(one, other, rel_tol=1e-9, abs_tol=1e-12)
+        )
+    if (
+        isinstance(one, date)
+        and isinstance(other, date)
+        and isinstance(one, datetime) != isinstance(other, datetime)
+    ):
         return pd.Timestamp(one) == pd.Timestamp(other)
-    kinds = (int, Decimal) if isinstance(one, (int, Decimal)) and not isinstance(one, bool) else type(one)
+    kinds = (
+        (int, Decimal)
+        if isinstance(one, (int, Decimal)) and not isinstance(one, bool)
+        else type(one)
+    )
     return isinstance(other, kinds) and one == other
 
 
 def assert_same(duck, spark, text, of):
-    (names, rows), (other_names, others) = answer(duck, of(duck, text)), answer(spark, of(spark, text))
+    (names, rows), (other_names, others) = (
+        answer(duck, of(duck, text)),
+        answer(spark, of(spark, text)),
+    )
     assert names == other_names and len(rows) == len(others)
     for k, (row, other) in enumerate(zip(rows, others, strict=True)):
         assert all(map(same, row, other)), f"row {k}: duckdb {row}, spark {other}"
@@ -148,9 +173,13 @@ def filled(tables, text):
 @pytest.mark.parametrize("file", sorted(SQL.glob("*.sql")), ids=lambda path: path.stem)
 def test_every_sql_file_gives_the_same_answer_on_both_engines(file, duck, spark):
     text = file.read_text(encoding="utf-8")
-    if file.stem.startswith("order_"):  # asked while a source is converted, of tables by their bare names
+    if file.stem.startswith(
+        "order_"
+    ):  # asked while a source is converted, of tables by their bare names
         for tables in (duck, spark):
-            tables.engine.view("orders", "select * from " + tables.relations["orders"]) if tables is duck else None
+            tables.engine.view(
+                "orders", "select * from " + tables.relations["orders"]
+            ) if tables is duck else None
             for name in ("order_repeats", "order_sums"):
                 tables.engine.view(name, (SQL / f"{name}.sql").read_text(encoding="utf-8"))
         key = "order_id, product_id" if file.stem == "order_repeats" else "order_id"
@@ -164,9 +193,13 @@ def test_conversions_leave_the_same_tables_and_the_same_log(duck, spark):
     pd.testing.assert_frame_equal(duck.log, spark.log)
     assert {"orders whose lines differ in time", "no product_id"} <= set(duck.log.reason)
     for name in duck.relations:
-        assert duck.engine.types(duck.relations[name]) == spark.engine.types(spark.relations[name]), name
+        assert duck.engine.types(duck.relations[name]) == spark.engine.types(
+            spark.relations[name]
+        ), name
         columns = ", ".join(f"`{c}` nulls last" for c in getattr(duck, name).columns)
-        assert assert_same(duck, spark, f"select * from {{{name}}} order by {columns}", filled), name
+        assert assert_same(duck, spark, f"select * from {{{name}}} order by {columns}", filled), (
+            name
+        )
 
 
 def test_answers_arrive_as_the_same_frames(duck, spark):
@@ -179,7 +212,11 @@ def test_answers_arrive_as_the_same_frames(duck, spark):
         pz.statistics.facts,
     ):  # fmt: skip
         one, other = ask(duck), ask(spark)
-        check = pd.testing.assert_series_equal if isinstance(one, pd.Series) else pd.testing.assert_frame_equal
+        check = (
+            pd.testing.assert_series_equal
+            if isinstance(one, pd.Series)
+            else pd.testing.assert_frame_equal
+        )
         check(one, other, check_dtype=False, rtol=1e-9)
 
 
@@ -193,7 +230,9 @@ def test_models_fitted_on_a_hash_sample_score_everybody_on_both_engines_as_in_py
     for tables in (duck, spark):
         everyone = tables.engine.register("everyone", rfm)
         labels = tables.engine.frame(fitted.sql(everyone) + " order by s.customer_id")
-        pd.testing.assert_frame_equal(labels, fitted.assign(rfm).drop(columns="state"), check_dtype=False)
+        pd.testing.assert_frame_equal(
+            labels, fitted.assign(rfm).drop(columns="state"), check_dtype=False
+        )
         chances = tables.engine.frame(churn.sql(everyone) + " order by customer_id")
         assert chances.churn.to_numpy() == pytest.approx(churn.chance(rfm), rel=1e-9)
 
@@ -229,7 +268,9 @@ def test_a_broken_conversion_leaves_no_table_and_a_rerun_removes_what_a_lost_ser
     shop, spark, own_cache, monkeypatch
 ):
     def load():
-        return opened(shop, "broken", f"{{name: '{WHERE}', folder: '{shop / 'broken'}'}}", "orders.txt")
+        return opened(
+            shop, "broken", f"{{name: '{WHERE}', folder: '{shop / 'broken'}'}}", "orders.txt"
+        )
 
     def lost(*_):
         raise TableError("lost")
@@ -243,7 +284,9 @@ def test_a_broken_conversion_leaves_no_table_and_a_rerun_removes_what_a_lost_ser
         assert not list((shop / "broken").iterdir())
         (shop / "orders.parquet").write_bytes(good[: len(good) // 2])
         monkeypatch.setattr(type(spark.engine), "remove", lost)
-        with pytest.raises(TableError, match="orders.parquet is no readable .parquet file: damaged or cut short"):
+        with pytest.raises(
+            TableError, match="orders.parquet is no readable .parquet file: damaged or cut short"
+        ):
             load()
         monkeypatch.undo()
     finally:
@@ -256,5 +299,7 @@ def test_a_broken_conversion_leaves_no_table_and_a_rerun_removes_what_a_lost_ser
 
 
 def test_a_wrong_address_is_told_at_once(shop, own_cache):
-    with pytest.raises(TableError, match=r"no Spark Connect server answers at sc://127.0.0.1:9 .*correct 'engine'"):
+    with pytest.raises(
+        TableError, match=r"no Spark Connect server answers at sc://127.0.0.1:9 .*correct 'engine'"
+    ):
         opened(shop, "nowhere", "'sc://127.0.0.1:9/;token=pl4nted'")

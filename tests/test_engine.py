@@ -22,7 +22,9 @@ def test_more_rows_than_allowed_are_refused_not_cut():
 
 def test_large_and_empty_results_keep_their_columns_and_order():
     engine = DuckDB()
-    rows = engine.frame("select i as n from range(1500000) as r(i) order by i desc", max_rows=2_000_000)
+    rows = engine.frame(
+        "select i as n from range(1500000) as r(i) order by i desc", max_rows=2_000_000
+    )
     assert rows.n.iloc[0] == 1_499_999 and rows.n.is_monotonic_decreasing and len(rows) == 1_500_000
     assert list(engine.frame("select 1 as a, 'x' as b where false").columns) == ["a", "b"]
 
@@ -33,7 +35,9 @@ def test_decimal_sums_do_not_depend_on_threads():
     for threads in (1, 2, 4):
         engine = DuckDB(threads=threads)
         engine.register("t", frame)
-        sums.add(engine.frame("select cast(sum(cast(x as decimal(18, 4))) as varchar) as s from t").s[0])
+        sums.add(
+            engine.frame("select cast(sum(cast(x as decimal(18, 4))) as varchar) as s from t").s[0]
+        )
     assert sums == {"60000.0000"}
 
 
@@ -43,14 +47,19 @@ def test_a_stored_file_is_opened_for_reading_only(tmp_path):
     writer.table("t", "select 1 as x")
     writer.close()
     first, second = DuckDB(path), DuckDB(path)
-    assert first.frame("select x from data.t").x[0] == second.frame("select x from data.t").x[0] == 1
+    assert (
+        first.frame("select x from data.t").x[0] == second.frame("select x from data.t").x[0] == 1
+    )
     with pytest.raises(Exception, match="read-only"):
         first.table("data.u", "select 1 as x")
 
 
 @pytest.mark.parametrize(
     ("summer", "local"),
-    [("2017-01-01 11:53:26", "2017-01-01 06:53:26"), ("2017-07-01 12:00:00", "2017-07-01 08:00:00")],
+    [
+        ("2017-01-01 11:53:26", "2017-01-01 06:53:26"),
+        ("2017-07-01 12:00:00", "2017-07-01 08:00:00"),
+    ],
 )
 def test_zones_are_moved_with_daylight_saving(summer, local):
     engine = DuckDB()
@@ -61,7 +70,9 @@ def test_zones_are_moved_with_daylight_saving(summer, local):
 @pytest.mark.parametrize("engine", [DuckDB, Spark])
 def test_both_engines_have_the_methods_of_the_interface_with_its_parameters(engine):
     names = {name for name in vars(Engine) if not name.startswith("_")}
-    for name in names | ({name for name in vars(DuckDB) if not name.startswith("_")} if engine is DuckDB else set()):
+    for name in names | (
+        {name for name in vars(DuckDB) if not name.startswith("_")} if engine is DuckDB else set()
+    ):
         ours, asked = (inspect.signature(getattr(of, name)).parameters for of in (engine, Engine))
         assert list(ours) == list(asked), name
         assert [p.default for p in ours.values()] == [p.default for p in asked.values()], name
@@ -136,12 +147,16 @@ def test_an_address_may_stand_in_the_environment_and_its_token_is_never_said(tmp
         connect(settings, tmp_path)
     monkeypatch.setenv("SPARK", "sc://127.0.0.1:9/;token=pl4nted")
     pytest.importorskip("pyspark")
-    with pytest.raises(TableError, match=r"no Spark Connect server answers at sc://127\.0\.0\.1:9") as error:
+    with pytest.raises(
+        TableError, match=r"no Spark Connect server answers at sc://127\.0\.0\.1:9"
+    ) as error:
         connect(settings, tmp_path)
     assert "pl4nted" not in str(error.value)
 
 
-@pytest.mark.parametrize(("name", "extra"), [("sc://127.0.0.1:9", r"personalize\[spark\]"), ("local[1]", "pyspark")])
+@pytest.mark.parametrize(
+    ("name", "extra"), [("sc://127.0.0.1:9", r"personalize\[spark\]"), ("local[1]", "pyspark")]
+)
 def test_without_spark_the_extra_is_named(tmp_path, monkeypatch, name, extra):
     for module in ("pyspark", "pyspark.sql", "pyspark.sql.connect.session"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -159,7 +174,9 @@ def test_without_java_a_spark_in_this_process_says_so(tmp_path, monkeypatch):
 
 # -- no room ---------------------------------------------------------------------------------------------------------
 
-WIDE = "select i, md5(cast(i as string)) as s, count(*) as n from range(1500000) as r(i) group by i, s"
+WIDE = (
+    "select i, md5(cast(i as string)) as s, count(*) as n from range(1500000) as r(i) group by i, s"
+)
 
 
 def test_a_memory_limit_is_kept_by_spilling(tmp_path):
@@ -170,7 +187,9 @@ def test_a_memory_limit_is_kept_by_spilling(tmp_path):
 def test_a_full_spill_folder_is_told_with_the_line_to_write(tmp_path):
     engine = DuckDB(tmp_path / "x.duckdb", new=True, memory="60MB", threads=1)
     engine._connection.execute("set max_temp_directory_size = '1MB'")
-    with pytest.raises(TableError, match=r"no room left .*x\.spill.*engine: \{name: duckdb, memory: 4GB, spill: "):
+    with pytest.raises(
+        TableError, match=r"no room left .*x\.spill.*engine: \{name: duckdb, memory: 4GB, spill: "
+    ):
         engine.table("t", f"select * from ({WIDE}) as t", temporary=True)
     assert engine.frame("select 1 as x").x[0] == 1
 
@@ -178,14 +197,18 @@ def test_a_full_spill_folder_is_told_with_the_line_to_write(tmp_path):
 def test_a_conversion_on_a_full_disk_leaves_nothing_and_a_rerun_completes(tmp_path, monkeypatch):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, check=False)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk], capture_output=True, check=False
+    )
     if mounted.returncode:
         pytest.skip("mounting a small disk is not allowed here")
     try:
         monkeypatch.setenv("PERSONALIZE_CACHE", str(tmp_path / "cache"))
         source = large(tmp_path / "shop", lines=1_000_000)
         text = source.read_text()
-        source.write_text(f"{text}engine: {{name: duckdb, memory: 25MB, threads: 1, spill: {disk}}}\n")
+        source.write_text(
+            f"{text}engine: {{name: duckdb, memory: 25MB, threads: 1, spill: {disk}}}\n"
+        )
         with pytest.raises(TableError, match="no room left to work in"):
             pz.load(source)
         assert not list((tmp_path / "cache").iterdir()) and not list(disk.iterdir())

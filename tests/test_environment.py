@@ -13,13 +13,21 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"python-duckdb": "duckdb"}
-IMPORT_NAMES = {"xdist": "pytest-xdist", "PIL": "pillow", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+IMPORT_NAMES = {
+    "xdist": "pytest-xdist",
+    "PIL": "pillow",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def _declared(*extras: str) -> dict[str, Requirement]:
     """What pyproject.toml asks for: always, and for these extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    listed = [*project["dependencies"], *(r for extra in extras for r in project["optional-dependencies"][extra])]
+    listed = [
+        *project["dependencies"],
+        *(r for extra in extras for r in project["optional-dependencies"][extra]),
+    ]
     return {canonicalize_name(r.name): r for r in map(Requirement, listed)}
 
 
@@ -34,7 +42,11 @@ def _locked(file: str = "requirements.lock") -> dict[str, set[str]]:
 def _conda() -> dict[str, Requirement]:
     listed = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
     pip = next(entry["pip"] for entry in listed if isinstance(entry, dict))
-    plain = [entry for entry in listed if isinstance(entry, str) and entry.split()[0] not in ("python", "pip")]
+    plain = [
+        entry
+        for entry in listed
+        if isinstance(entry, str) and entry.split()[0] not in ("python", "pip")
+    ]
     found = [Requirement(entry) for entry in [*plain, *(p for p in pip if p != "-e .")]]
     return {canonicalize_name(CONDA_NAMES.get(r.name, r.name)): r for r in found}
 
@@ -78,11 +90,15 @@ def test_every_locked_file_has_a_hash_and_no_index_is_named(file):
 def test_conda_and_pyproject_name_the_same_packages_with_the_same_bounds():
     declared, conda = _declared("test"), _conda()
     assert set(conda) == set(declared)
-    assert {n: str(r.specifier) for n, r in conda.items()} == {n: str(r.specifier) for n, r in declared.items()}
+    assert {n: str(r.specifier) for n, r in conda.items()} == {
+        n: str(r.specifier) for n, r in declared.items()
+    }
 
 
 def test_conda_allows_the_pythons_that_pyproject_allows():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"][0]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"][
+        0
+    ]
     assert conda.removeprefix("python ").strip() == project["requires-python"]
     assert "-e ." in str((ROOT / "environment.yml").read_text(encoding="utf-8"))

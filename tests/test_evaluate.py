@@ -69,14 +69,20 @@ def test_rows_beyond_rank_k_do_not_count():
 )
 @settings(max_examples=60, deadline=None)
 def test_ranking_equals_the_definition_written_as_loops(orders, truth, k):
-    given_lists = lists([(c, r, p) for c, order in enumerate(orders) for r, p in enumerate(order, start=1)])
-    result = ranking(given_lists.sample(frac=1, random_state=0), pairs(truth), k=k).set_index("customer_id")
+    given_lists = lists(
+        [(c, r, p) for c, order in enumerate(orders) for r, p in enumerate(order, start=1)]
+    )
+    result = ranking(given_lists.sample(frac=1, random_state=0), pairs(truth), k=k).set_index(
+        "customer_id"
+    )
     for customer, row in result.iterrows():
         wanted = {p for c, p in truth if c == customer}
         order = orders[customer][:k] if customer < len(orders) else []
         hit = [p in wanted for p in order]
         ideal = sum(1 / log2(r + 1) for r in range(1, min(k, len(wanted)) + 1))
-        assert row.ndcg == pytest.approx(sum(h / log2(r + 1) for r, h in enumerate(hit, start=1)) / ideal)
+        assert row.ndcg == pytest.approx(
+            sum(h / log2(r + 1) for r, h in enumerate(hit, start=1)) / ideal
+        )
         assert row.recall == pytest.approx(sum(hit) / len(wanted))
         assert row.precision == pytest.approx(sum(hit) / k)
         found = [sum(hit[:r]) / r for r, h in enumerate(hit, start=1) if h]
@@ -106,7 +112,9 @@ def test_no_recommendation_at_all_scores_zero():
 
 def test_definitions_name_every_metric_with_the_length_of_the_list():
     table = definitions(7)
-    assert {"NDCG", "recall", "precision", "average precision", "hit", "ties", "candidates"} <= set(table.metric)
+    assert {"NDCG", "recall", "precision", "average precision", "hit", "ties", "candidates"} <= set(
+        table.metric
+    )
     assert table.meaning.str.contains("7").sum() >= 3
 
 
@@ -124,7 +132,9 @@ def test_interval_of_a_large_sample_is_the_normal_one():
 
 def test_interval_covers_the_true_mean_about_as_often_as_it_says():
     rng = np.random.default_rng(5)
-    draws = [bootstrap_mean(rng.exponential(1, 80), n_boot=300, seed=i, level=0.9) for i in range(200)]
+    draws = [
+        bootstrap_mean(rng.exponential(1, 80), n_boot=300, seed=i, level=0.9) for i in range(200)
+    ]
     covered = np.mean([d.low <= 1 <= d.high for d in draws])
     assert 0.82 <= covered <= 0.95
 
@@ -170,7 +180,10 @@ def test_a_model_is_never_better_than_itself():
 @settings(max_examples=40, deadline=None)
 def test_swapping_the_pair_mirrors_the_difference(values, seed):
     other = values[::-1]
-    one, two = paired_bootstrap(values, other, seed=seed), paired_bootstrap(other, values, seed=seed)
+    one, two = (
+        paired_bootstrap(values, other, seed=seed),
+        paired_bootstrap(other, values, seed=seed),
+    )
     assert one.difference == pytest.approx(-two.difference, abs=1e-9)
     assert one.low == pytest.approx(-two.high, abs=1e-6)
 
@@ -205,7 +218,9 @@ def shop() -> "pz.tables.Tables":
             "customer_id": [1, 1, 2, 2],
             "order_id": [10, 11, 12, 13],
             "product_id": [5, 6, 5, 7],
-            "time": pd.to_datetime(["2024-01-01 00:00", "2024-01-05 23:59", "2024-01-06 00:01", "2024-01-09 08:00"]),
+            "time": pd.to_datetime(
+                ["2024-01-01 00:00", "2024-01-05 23:59", "2024-01-06 00:01", "2024-01-09 08:00"]
+            ),
             "quantity": 1,
             "amount": 2.0,
         }
@@ -250,7 +265,10 @@ def movielens() -> tuple[pd.DataFrame, pd.DataFrame]:
 def test_sar_on_movielens_100k_reproduces_the_table_of_the_recommenders_project():
     train, test = movielens()
     customers, products = train.customer_id.unique(), np.unique(train.product_id)
-    row, col = np.searchsorted(customers, train.customer_id), np.searchsorted(products, train.product_id)
+    row, col = (
+        np.searchsorted(customers, train.customer_id),
+        np.searchsorted(products, train.product_id),
+    )
     bought = np.zeros((len(customers), len(products)))
     bought[row, col] = 1
     both = bought.T @ bought
@@ -269,5 +287,10 @@ def test_sar_on_movielens_100k_reproduces_the_table_of_the_recommenders_project(
         }
     )
     result = ranking(given_lists, test, k=10).mean()
-    published = {"average_precision": 0.106959, "ndcg": 0.379533, "precision": 0.331071, "recall": 0.176837}
+    published = {
+        "average_precision": 0.106959,
+        "ndcg": 0.379533,
+        "precision": 0.331071,
+        "recall": 0.176837,
+    }
     assert result[list(published)].to_dict() == pytest.approx(published, abs=5e-5)

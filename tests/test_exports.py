@@ -29,7 +29,9 @@ PROMISED = {
 def test_promised_names_are_there_and_documented(module):
     offered = importlib.import_module(f"personalize.{module}")
     for name in PROMISED[module]:
-        assert getattr(getattr(offered, name), "__doc__", "") or name == "CONTRACTS", f"{module}.{name}"
+        assert getattr(getattr(offered, name), "__doc__", "") or name == "CONTRACTS", (
+            f"{module}.{name}"
+        )
 
 
 def test_the_package_offers_load_and_its_modules_by_name():
@@ -39,7 +41,9 @@ def test_the_package_offers_load_and_its_modules_by_name():
         _ = pz.nothing
 
 
-@pytest.mark.parametrize("module", ["segmentation", "association_rules", "recommenders", "clv", "statistics"])
+@pytest.mark.parametrize(
+    "module", ["segmentation", "association_rules", "recommenders", "clv", "statistics"]
+)
 def test_what_a_topic_lists_it_has_and_what_it_lists_is_all_there_is_to_see(module):
     offered = importlib.import_module(f"personalize.{module}")
     assert sorted(offered.__all__) == sorted(set(offered.__all__))

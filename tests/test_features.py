@@ -39,13 +39,24 @@ def test_recency_counts_local_calendar_days_not_hours() -> None:
 
 
 def test_everything_up_to_the_end_of_as_of_is_known() -> None:
-    found = rfm(tables((1, 0, 0, 5), (1, 3, 1439, 7), (1, 4, 0, 100)), as_of=DAY0 + pd.Timedelta(days=3))
-    assert found.to_dict("records") == [{"customer_id": 1, "recency_days": 0, "frequency": 2, "monetary": 12.0}]
+    found = rfm(
+        tables((1, 0, 0, 5), (1, 3, 1439, 7), (1, 4, 0, 100)), as_of=DAY0 + pd.Timedelta(days=3)
+    )
+    assert found.to_dict("records") == [
+        {"customer_id": 1, "recency_days": 0, "frequency": 2, "monetary": 12.0}
+    ]
 
 
 def test_returns_count_in_money_and_never_as_a_visit() -> None:
-    found = rfm(tables((1, 0, 0, 50), (1, 9, 0, -20), (2, 9, 0, 1)), as_of=DAY0 + pd.Timedelta(days=9))
-    assert found.iloc[0].to_dict() == {"customer_id": 1, "recency_days": 9, "frequency": 1, "monetary": 30.0}
+    found = rfm(
+        tables((1, 0, 0, 50), (1, 9, 0, -20), (2, 9, 0, 1)), as_of=DAY0 + pd.Timedelta(days=9)
+    )
+    assert found.iloc[0].to_dict() == {
+        "customer_id": 1,
+        "recency_days": 9,
+        "frequency": 1,
+        "monetary": 30.0,
+    }
 
 
 def test_a_customer_with_returns_only_has_no_recency_and_is_left_out() -> None:
@@ -83,7 +94,11 @@ def test_tenure_counts_calendar_days_from_the_first_purchase_and_not_from_a_retu
 
 
 @settings(max_examples=12, deadline=None)
-@given(past=st.lists(order, min_size=1, max_size=25), future=st.lists(order, max_size=10), window=st.integers(0, 60))
+@given(
+    past=st.lists(order, min_size=1, max_size=25),
+    future=st.lists(order, max_size=10),
+    window=st.integers(0, 60),
+)
 def test_features_do_not_change_when_later_orders_are_added(past, future, window) -> None:
     past = [(0, 120, 5, 10), *past]
     later = [(customer, day + 121, minute, amount) for customer, day, minute, amount in future]
@@ -92,7 +107,9 @@ def test_features_do_not_change_when_later_orders_are_added(past, future, window
     pd.testing.assert_frame_equal(
         rfm(before, as_of=as_of, window_days=window), rfm(after, as_of=as_of, window_days=window)
     )
-    pd.testing.assert_frame_equal(window_spend(before, as_of=as_of), window_spend(after, as_of=as_of))
+    pd.testing.assert_frame_equal(
+        window_spend(before, as_of=as_of), window_spend(after, as_of=as_of)
+    )
     pd.testing.assert_frame_equal(tenure(before, as_of=as_of), tenure(after, as_of=as_of))
 
 

@@ -44,7 +44,9 @@ def _imports(path: Path) -> set[str]:
             found.add(node.module.split(".")[1])
         elif isinstance(node, ast.Import):
             found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("personalize.")}
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"relative import in {path.name}"
+        assert not (isinstance(node, ast.ImportFrom) and node.level), (
+            f"relative import in {path.name}"
+        )
     return found - {"__version__"}
 
 
@@ -77,9 +79,14 @@ def _edges(path: Path) -> set[str]:
 
 def test_no_two_files_import_each_other_by_any_way():
     names = {
-        ".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES
+        ".".join(p.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in MODULES
     }
-    graph = {name: _edges(path) & set(names) - {name} for name, path in names.items() if path.name != "__init__.py"}
+    graph = {
+        name: _edges(path) & set(names) - {name}
+        for name, path in names.items()
+        if path.name != "__init__.py"
+    }
     left = dict(graph)
     while free := [name for name, needs in left.items() if not needs & set(left)]:
         for name in free:
@@ -119,11 +126,15 @@ def test_every_public_function_and_class_is_documented():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
-                bare += [] if ast.get_docstring(node) else [f"{path.relative_to(PACKAGE)}:{node.name}"]
+                bare += (
+                    [] if ast.get_docstring(node) else [f"{path.relative_to(PACKAGE)}:{node.name}"]
+                )
     assert not bare
 
 
 def test_importing_the_package_loads_no_heavy_library():
     code = "import sys, personalize; print(sorted({'pandas', 'sklearn', 'numba', 'matplotlib'} & set(sys.modules)))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert loaded.stdout.strip() == "[]"

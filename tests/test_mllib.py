@@ -29,7 +29,9 @@ MISSING = [
     *([] if importlib.util.find_spec("pyspark") else ["pyspark"]),
     *([] if shutil.which("java") or WHERE.startswith("sc:") else ["Java"]),
 ]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make engines installs Spark")
+pytestmark = pytest.mark.skipif(
+    bool(MISSING), reason=f"no {' and no '.join(MISSING)}: make engines installs Spark"
+)
 DAY = "2023-06-01"
 SETTINGS = {"factors": 6, "iterations": 3, "seed": 3}
 
@@ -43,8 +45,14 @@ def duck():
 def spark(duck, tmp_path_factory):
     """The same tables in Spark."""
     engine = connect(Settings(name=WHERE), tmp_path_factory.mktemp("spark"))
-    frames = {name: getattr(duck, name).to_pandas() for name in ("orders", "order_totals", "products")}
-    yield Tables("spark", engine, {name: engine.register(f"shop_{name}", frame) for name, frame in frames.items()})
+    frames = {
+        name: getattr(duck, name).to_pandas() for name in ("orders", "order_totals", "products")
+    }
+    yield Tables(
+        "spark",
+        engine,
+        {name: engine.register(f"shop_{name}", frame) for name, frame in frames.items()},
+    )
     engine.close()
 
 
@@ -75,7 +83,9 @@ def test_baskets_are_the_same_from_both_engines(level, duck, spark):
     [("product", 4, None, 4), ("product", 9, 3, 3), ("subcategory", 15, None, 3), ("subcategory", 9, 2, 2),
      ("product", 9, 1, 1)],
 )  # fmt: skip
-def test_itemsets_of_spark_equal_those_of_our_own_miner(level, min_count, max_size, longest, duck, spark):
+def test_itemsets_of_spark_equal_those_of_our_own_miner(
+    level, min_count, max_size, longest, duck, spark
+):
     one, other = both(duck, spark, level=level, min_count=min_count, max_size=max_size)
     pd.testing.assert_frame_equal(one, other)
     assert one["size"].max() == longest
@@ -115,7 +125,9 @@ def test_what_is_wrong_is_told_in_the_same_words_by_both_engines(wrong, said, du
 
 def test_no_basket_leaves_the_cluster(spark, monkeypatch):
     asked, frame = [], type(spark.engine).frame
-    monkeypatch.setattr(type(spark.engine), "frame", lambda *a, **k: asked.append(frame(*a, **k)) or asked[-1])
+    monkeypatch.setattr(
+        type(spark.engine), "frame", lambda *a, **k: asked.append(frame(*a, **k)) or asked[-1]
+    )
     found = itemsets(spark, level="subcategory", min_count=25)
     assert max(map(len, asked)) <= len(found) < 100
 
@@ -129,36 +141,61 @@ def test_factors_solve_the_equations_of_their_objective(far, duck):
         own = pairs[pairs.customer_id == customer]
         bought = products[far.cluster_.products.get_indexer(own.product_id)]
         weight = far.alpha * own.weight.to_numpy()
-        left = products.T @ products + (bought.T * weight) @ bought + penalty * len(own) * np.eye(far.factors)
+        left = (
+            products.T @ products
+            + (bought.T * weight) @ bought
+            + penalty * len(own) * np.eye(far.factors)
+        )
         assert left @ x == pytest.approx(bought.T @ (1 + weight), rel=1e-4, abs=1e-4)
 
 
-def test_the_same_seed_gives_the_same_factors_in_any_order_of_rows_and_another_gives_others(far, spark):
+def test_the_same_seed_gives_the_same_factors_in_any_order_of_rows_and_another_gives_others(
+    far, spark
+):
     shuffled = spark.orders.to_pandas().sample(frac=1, random_state=1)
-    mixed = Tables("mixed", spark.engine, {**spark.relations, "orders": spark.engine.register("mixed", shuffled)})
-    again, other = (ALS(**{**SETTINGS, "seed": seed}).fit(mixed, as_of=DAY) for seed in (SETTINGS["seed"], 4))
+    mixed = Tables(
+        "mixed",
+        spark.engine,
+        {**spark.relations, "orders": spark.engine.register("mixed", shuffled)},
+    )
+    again, other = (
+        ALS(**{**SETTINGS, "seed": seed}).fit(mixed, as_of=DAY) for seed in (SETTINGS["seed"], 4)
+    )
     assert np.array_equal(again.cluster_.points, far.cluster_.points)
     assert not np.array_equal(other.cluster_.points, far.cluster_.points)
     pd.testing.assert_frame_equal(again.recommend(k=3), far.recommend(k=3))
 
 
-@pytest.mark.skipif(not WHERE.startswith("sc:"), reason="only a Connect server limits the size of a model")
-def test_a_limit_meant_for_models_in_the_memory_of_the_server_does_not_stop_points_on_its_workers(spark):
+@pytest.mark.skipif(
+    not WHERE.startswith("sc:"), reason="only a Connect server limits the size of a model"
+)
+def test_a_limit_meant_for_models_in_the_memory_of_the_server_does_not_stop_points_on_its_workers(
+    spark,
+):
     from personalize.engine import mllib
 
     spark.engine._session.conf.set(mllib._LARGEST, "1000")
     ALS(2, iterations=1).fit(spark, as_of=DAY)
 
 
-@pytest.mark.skipif(not WHERE.startswith("sc:"), reason="only a Connect server can be reached without Java")
+@pytest.mark.skipif(
+    not WHERE.startswith("sc:"), reason="only a Connect server can be reached without Java"
+)
 def test_the_light_client_alone_is_enough():
-    parts = ["test_mllib.py", "test_conformance.py", "-k", "our_own_miner or equations or conversions or frames"]
+    parts = [
+        "test_mllib.py",
+        "test_conformance.py",
+        "-k",
+        "our_own_miner or equations or conversions or frames",
+    ]
     light = f"""if True:
         import sys
         sys.modules["py4j"] = sys.modules["pyspark.core"] = None  # what pyspark-client lacks
         import pytest
         sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", *{parts!r}]))"""
-    done = subprocess.run([sys.executable, "-c", light], cwd=Path(__file__).parent, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", light], cwd=Path(__file__).parent, capture_output=True, text=True
+    )
     assert done.returncode == 0 and "passed" in done.stdout, done.stdout[-2000:]
 
 
@@ -172,7 +209,8 @@ def test_recommendations_from_a_cluster_keep_the_contract(far, duck):
     served = far.recommend(few, k=5)
     assert served.customer_id.unique().tolist() == few
     pd.testing.assert_frame_equal(
-        served[served.customer_id == few[0]].reset_index(drop=True), lists.tail(5).reset_index(drop=True)
+        served[served.customer_id == few[0]].reset_index(drop=True),
+        lists.tail(5).reset_index(drop=True),
     )
     nobody, best = served[served.customer_id == 99], popular.recommend([99], k=5)
     assert nobody.product_id.tolist() == best.product_id.tolist()
@@ -184,7 +222,13 @@ def test_repeat_and_candidates_mean_the_same_from_a_cluster(far, duck):
     bought = set(zip(history.row, history.col, strict=True))
 
     def pairs(lists):
-        return list(zip(history.number(lists.customer_id), history.product_number(lists.product_id), strict=True))
+        return list(
+            zip(
+                history.number(lists.customer_id),
+                history.product_number(lists.product_id),
+                strict=True,
+            )
+        )
 
     assert not bought & set(pairs(far.recommend(k=5, repeat="new")))
     due = far.recommend(k=5, repeat="due")
@@ -198,12 +242,16 @@ def test_repeat_and_candidates_mean_the_same_from_a_cluster(far, duck):
 
 
 def test_a_source_in_spark_without_a_purchase_is_told(spark):
-    nobody = spark.engine.view("nobody", f"select * from {spark.relations['orders']} where quantity < 0")
+    nobody = spark.engine.view(
+        "nobody", f"select * from {spark.relations['orders']} where quantity < 0"
+    )
     with pytest.raises(TableError, match="no purchase of a known customer"):
         ALS().fit(Tables("none", spark.engine, {**spark.relations, "orders": nobody}), as_of=DAY)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("implicit") is None, reason="no package implicit to compare with")
+@pytest.mark.skipif(
+    importlib.util.find_spec("implicit") is None, reason="no package implicit to compare with"
+)
 def test_lists_from_a_cluster_are_as_good_as_those_of_implicit(far, duck):
     truth = pz.evaluate.time_split(duck, cut=DAY).test.query("recommender_truth")
 

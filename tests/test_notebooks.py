@@ -17,7 +17,12 @@ from personalize.report.parameters import Notebook
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LINKS = ("https://doi.org/", "https://arxiv.org/", "http://brucehardie.com/", "https://www.brucehardie.com/")
+LINKS = (
+    "https://doi.org/",
+    "https://arxiv.org/",
+    "http://brucehardie.com/",
+    "https://www.brucehardie.com/",
+)
 MACHINE = re.compile(r"/(?:home|root|tmp|work|Users|mnt|private|var/folders)/|[A-Z]:\\\\?Users")
 every_notebook = pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 
@@ -31,7 +36,11 @@ def _code(nb):
 
 
 def _lines(cell):
-    return [line for line in cell.source.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return [
+        line
+        for line in cell.source.splitlines()
+        if line.strip() and not line.strip().startswith("#")
+    ]
 
 
 def _outputs(nb):
@@ -45,7 +54,12 @@ def _facts(nb, kind):
 
 def _said(nb):
     """Everything a reader sees, pictures aside."""
-    shown = [text for o in _outputs(nb) for mime, text in o.get("data", {}).items() if not mime.startswith("image/")]
+    shown = [
+        text
+        for o in _outputs(nb)
+        for mime, text in o.get("data", {}).items()
+        if not mime.startswith("image/")
+    ]
     streams = [output.text for output in _outputs(nb) if output.output_type == "stream"]
     return "\n".join([cell.source for cell in nb.cells] + shown + streams)
 
@@ -55,7 +69,10 @@ def test_a_notebook_is_saved_in_order_with_outputs_and_plain_metadata(path):
     nb = _read(path)
     nbformat.validate(nb)
     assert (nb.nbformat, nb.nbformat_minor) == (4, 5)
-    assert set(nb.metadata) <= {"kernelspec", "language_info"} and nb.metadata.kernelspec.name == "python3"
+    assert (
+        set(nb.metadata) <= {"kernelspec", "language_info"}
+        and nb.metadata.kernelspec.name == "python3"
+    )
     assert [cell.id for cell in nb.cells] == [f"c{i:03d}" for i in range(len(nb.cells))]
     assert [cell.execution_count for cell in _code(nb)] == list(range(1, len(_code(nb)) + 1))
     assert all(set(cell.metadata) <= {"tags"} for cell in nb.cells)
@@ -66,10 +83,16 @@ def test_a_notebook_is_saved_in_order_with_outputs_and_plain_metadata(path):
 @every_notebook
 def test_a_notebook_opens_with_title_and_question_then_parameters_then_the_data(path):
     nb = _read(path)
-    assert nb.cells[0].cell_type == "markdown" and nb.cells[0].source.startswith("# ") and "?" in nb.cells[0].source
+    assert (
+        nb.cells[0].cell_type == "markdown"
+        and nb.cells[0].source.startswith("# ")
+        and "?" in nb.cells[0].source
+    )
     assert nb.cells[1].metadata.get("tags") == ["parameters"]
     assert sum("parameters" in cell.metadata.get("tags", []) for cell in nb.cells) == 1
-    assert "import personalize as pz" in nb.cells[2].source and "pz.load(source)" in nb.cells[2].source
+    assert (
+        "import personalize as pz" in nb.cells[2].source and "pz.load(source)" in nb.cells[2].source
+    )
 
 
 @every_notebook
@@ -100,8 +123,12 @@ def test_code_cells_call_the_package_and_hold_no_machinery(path):
     for cell in _code(nb):
         tree = ast.parse(cell.source)
         for node in ast.walk(tree):
-            assert not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.For | ast.While), cell.source
-            name = getattr(getattr(node, "func", None), "id", "") or getattr(getattr(node, "func", None), "attr", "")
+            assert not isinstance(node, ast.FunctionDef | ast.ClassDef | ast.For | ast.While), (
+                cell.source
+            )
+            name = getattr(getattr(node, "func", None), "id", "") or getattr(
+                getattr(node, "func", None), "attr", ""
+            )
             assert name not in ("print", "seed", "display"), cell.source
         tokens = tokenize.generate_tokens(io.StringIO(cell.source).readline)
         assert ";" not in {token.string for token in tokens}, cell.source
@@ -113,7 +140,12 @@ def test_code_cells_call_the_package_and_hold_no_machinery(path):
 def test_prose_has_formulas_but_no_money_signs_and_only_known_links(path):
     nb = _read(path)
     for cell in (cell for cell in nb.cells if cell.cell_type == "markdown"):
-        rest = re.sub(r"\$\$.+?\$\$|`[^`]*`|(?<!\\)\$(?=\S)[^$]*?(?<=\S)\$(?!\d)", "", cell.source, flags=re.DOTALL)
+        rest = re.sub(
+            r"\$\$.+?\$\$|`[^`]*`|(?<!\\)\$(?=\S)[^$]*?(?<=\S)\$(?!\d)",
+            "",
+            cell.source,
+            flags=re.DOTALL,
+        )
         assert "$" not in rest.replace(r"\$", ""), f"a stray money sign: {rest}"
         assert not re.search(r"<[a-zA-Z/!]", re.sub(r"`[^`]*`", "", rest)), f"raw HTML: {rest}"
     links = re.findall(r"https?://[^\s)>\"']+", _said(nb))
@@ -143,12 +175,17 @@ def test_every_figure_has_a_description_with_numbers_and_no_customer_is_named(pa
 def test_a_notebook_ends_in_a_decision_with_an_answer_and_headline_numbers(path):
     nb = _read(path)
     headings = [
-        m for cell in nb.cells if cell.cell_type == "markdown" for m in re.findall(r"(?m)^## (.+)$", cell.source)
+        m
+        for cell in nb.cells
+        if cell.cell_type == "markdown"
+        for m in re.findall(r"(?m)^## (.+)$", cell.source)
     ]
     assert headings[-1] == "Decision"
     assert len(_facts(nb, "answer")) == 1
     assert len(_facts(nb, "headline")) <= 3
-    assert all(all(fact["columns"].values()) for fact in _facts(nb, "export")), "a column of a table is not described"
+    assert all(all(fact["columns"].values()) for fact in _facts(nb, "export")), (
+        "a column of a table is not described"
+    )
 
 
 CELLS = {
@@ -168,10 +205,20 @@ def test_the_notebook_test_passes_noise_and_fails_what_changed(tmp_path):
     nb = nbformat.v4.new_notebook()
     for i, (source, saved) in enumerate(CELLS.values()):
         data = {"text/plain": saved} | ({"image/png": ""} if "figure" in source else {})
-        shown = [nbformat.v4.new_output("execute_result", data, execution_count=i + 1)] if saved else []
+        shown = (
+            [nbformat.v4.new_output("execute_result", data, execution_count=i + 1)] if saved else []
+        )
         nb.cells.append(nbformat.v4.new_code_cell(source, outputs=shown, execution_count=i + 1))
     nbformat.write(nb, tmp_path / "probe.ipynb")
-    command = [sys.executable, "-m", "pytest", str(tmp_path / "probe.ipynb"), "--nbval", "--nbval-current-env", "-rA"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        str(tmp_path / "probe.ipynb"),
+        "--nbval",
+        "--nbval-current-env",
+        "-rA",
+    ]
     command += [
         "--nbval-sanitize-with",
         "tests/nbval.cfg",

@@ -95,7 +95,10 @@ def mixed(tmp_path_factory, notebook_file):
 
     def write():
         for name, code in cells.items():
-            notebook_file(folder / "notebooks" / f"{name}.ipynb", [f"md:# The {name[3:]} one\n\nWhat?", source, *code])
+            notebook_file(
+                folder / "notebooks" / f"{name}.ipynb",
+                [f"md:# The {name[3:]} one\n\nWhat?", source, *code],
+            )
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERSONALIZE_CACHE", str(folder / "cache"))
@@ -122,7 +125,10 @@ def tab(browser):
     page.complaints, page.requests = [], []
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on(
+        "dialog",
+        lambda dialog: (page.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()),
+    )
     page.on("request", lambda request: page.requests.append(request.url))
     yield page
     context.close()
@@ -137,12 +143,16 @@ def _everywhere(report, tab):
 def test_no_page_complains_or_asks_for_anything_but_itself(report, tab):
     names = list(_everywhere(report, tab))
     assert len(names) >= 8 and tab.complaints == []
-    assert [url for url in tab.requests if not url.startswith("data:")] == [path.as_uri() for path in report.pages()]
+    assert [url for url in tab.requests if not url.startswith("data:")] == [
+        path.as_uri() for path in report.pages()
+    ]
 
 
 def test_the_policy_would_stop_a_request_and_the_test_would_hear_of_it(journey_report, tab):
     tab.goto((journey_report.folder / "index.html").as_uri())
-    tab.evaluate("document.body.append(Object.assign(new Image(), {src: 'https://example.org/pixel.png'}))")
+    tab.evaluate(
+        "document.body.append(Object.assign(new Image(), {src: 'https://example.org/pixel.png'}))"
+    )
     tab.wait_for_timeout(100)
     assert any("Content Security Policy" in said for said in tab.complaints)
 
@@ -184,10 +194,10 @@ def test_all_words_stand_out_from_what_is_behind_them(report, tab, scheme):
 
 def test_faint_words_and_unsound_markup_are_found(journey_report, tab):
     tab.goto((journey_report.folder / "01_statistics.html").as_uri())
-    planted = (
-        '<p style="color:#999">faint</p><table><tr><td>1</td></tr></table><img alt="no number"><a href="#no">x</a>'
+    planted = '<p style="color:#999">faint</p><table><tr><td>1</td></tr></table><img alt="no number"><a href="#no">x</a>'
+    tab.evaluate(
+        "text => document.querySelector('main').insertAdjacentHTML('beforeend', text)", planted
     )
-    tab.evaluate("text => document.querySelector('main').insertAdjacentHTML('beforeend', text)", planted)
     assert [said.split()[-1] for said in tab.evaluate(CONTRAST)[1]] == ["faint"]
     kinds = {said.partition(":")[0] for said in tab.evaluate(STRUCTURE)}
     assert kinds == {"table without caption", "table without headers", "link to nowhere",
@@ -241,7 +251,11 @@ def test_the_keyboard_reaches_skip_link_toggle_and_every_link_of_the_contents(re
             tab.keyboard.press("Tab")
             met.append(tab.evaluate("document.activeElement.textContent.trim()"))
             assert tab.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-        assert met[0] == "Skip to the report" and met[2:4] == ["Show code", "Theme"] and "Contents" in met
+        assert (
+            met[0] == "Skip to the report"
+            and met[2:4] == ["Show code", "Theme"]
+            and "Contents" in met
+        )
     tab.goto(path.as_uri())
     for _ in range(3):
         tab.keyboard.press("Tab")
@@ -260,11 +274,15 @@ def test_links_between_pages_and_tables_lead_to_files_that_are_there(report, tab
 
 
 def test_no_page_is_heavier_than_a_megabyte_and_a_half(report):
-    assert {path.name: path.stat().st_size for path in report.pages() if path.stat().st_size > 1_500_000} == {}
+    assert {
+        path.name: path.stat().st_size for path in report.pages() if path.stat().st_size > 1_500_000
+    } == {}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_the_pages_of_a_failure_and_the_cards_of_every_state_are_sound_and_legible(mixed, tab, width):
+def test_the_pages_of_a_failure_and_the_cards_of_every_state_are_sound_and_legible(
+    mixed, tab, width
+):
     tab.set_viewport_size({"width": width, "height": 800})
     wrong = []
     for path in [mixed / "index.html", *sorted((mixed / "shop").glob("*.html"))]:
@@ -282,9 +300,14 @@ def _card(tab, title):
     return tab.locator("article.card").filter(has=tab.get_by_role("heading", name=title))
 
 
-def test_the_index_says_of_each_report_its_state_answer_numbers_change_parameters_and_tables(mixed, tab):
+def test_the_index_says_of_each_report_its_state_answer_numbers_change_parameters_and_tables(
+    mixed, tab
+):
     tab.goto((mixed / "shop" / "index.html").as_uri())
-    states = [_card(tab, name).locator(".state").inner_text() for name in ("sound", "failing", "old", "new")]
+    states = [
+        _card(tab, name).locator(".state").inner_text()
+        for name in ("sound", "failing", "old", "new")
+    ]
     assert states == ["up to date", "failed", "out of date", "not run yet"]
     sound = _card(tab, "sound")
     for part in ("What?", "Offer 6 things.", "16 USD", "+2 since the last run", "k: 6"):
@@ -292,8 +315,13 @@ def test_the_index_says_of_each_report_its_state_answer_numbers_change_parameter
     sound.locator("summary").click()
     assert "how many" in sound.inner_text()
     assert sound.get_by_role("link", name="CSV").get_attribute("href") == "tables/plan_6.csv"
-    assert not (mixed / "shop" / "tables" / "plan_4.csv").exists(), "a table that is no longer made is gone"
-    assert "notebook changed" in _card(tab, "old").inner_text() and "ValueError" in _card(tab, "failing").inner_text()
+    assert not (mixed / "shop" / "tables" / "plan_4.csv").exists(), (
+        "a table that is no longer made is gone"
+    )
+    assert (
+        "notebook changed" in _card(tab, "old").inner_text()
+        and "ValueError" in _card(tab, "failing").inner_text()
+    )
     assert _card(tab, "failing").get_by_role("link").get_attribute("href") == "01_failing.html"
     assert _card(tab, "new").get_by_role("link").count() == 0
 
@@ -306,7 +334,10 @@ def test_the_index_has_the_card_of_the_data_versions_and_the_way_to_all_sources(
     assert manifest["data"][:12] in data
     assert f"pandas {manifest['versions']['pandas']}" in tab.locator("footer").inner_text()
     tab.get_by_role("link", name="all sources").click()
-    assert "4 reports" not in tab.locator("main").inner_text() and "3 reports" in tab.locator("main").inner_text()
+    assert (
+        "4 reports" not in tab.locator("main").inner_text()
+        and "3 reports" in tab.locator("main").inner_text()
+    )
     assert tab.locator(".state.failed").inner_text() == "1 failed"
     tab.get_by_role("link", name="Corner shop").click()
     assert tab.title() == "Corner shop: reports"
@@ -318,4 +349,7 @@ def test_the_filter_leaves_the_reports_that_hold_the_word_and_says_how_many(mixe
     assert tab.locator("article.card:visible").count() == 1 and _card(tab, "sound").is_visible()
     assert tab.get_by_role("status").inner_text() == "1 of 4 reports"
     tab.get_by_label("Find a report").fill("")
-    assert tab.locator("article.card:visible").count() == 4 and tab.get_by_role("status").inner_text() == ""
+    assert (
+        tab.locator("article.card:visible").count() == 4
+        and tab.get_by_role("status").inner_text() == ""
+    )

@@ -14,18 +14,35 @@ from personalize.plots import style
 from personalize.tables import TableError
 
 TABLE = pd.DataFrame(
-    {"name": ["a", "b", "c"], "value": [3.0, -1.0, 2.0], "low": [2.0, -2.0, 1.0], "high": [4.0, 0.5, 3.0]}
+    {
+        "name": ["a", "b", "c"],
+        "value": [3.0, -1.0, 2.0],
+        "low": [2.0, -2.0, 1.0],
+        "high": [4.0, 0.5, 3.0],
+    }
 )
 SERIES = pd.DataFrame(
-    {"day": pd.date_range("2017-01-01", periods=30).repeat(2), "who": ["old", "new"] * 30, "y": np.arange(60.0)}
+    {
+        "day": pd.date_range("2017-01-01", periods=30).repeat(2),
+        "who": ["old", "new"] * 30,
+        "y": np.arange(60.0),
+    }
 )
 CHARTS = {
-    "bars": lambda: plots.bars(TABLE, x="value", y="name", low="low", high="high", xlabel="gain, USD"),
-    "lines": lambda: plots.lines(SERIES, x="day", y="y", by="who", xlabel="day", ylabel="sales, USD"),
+    "bars": lambda: plots.bars(
+        TABLE, x="value", y="name", low="low", high="high", xlabel="gain, USD"
+    ),
+    "lines": lambda: plots.lines(
+        SERIES, x="day", y="y", by="who", xlabel="day", ylabel="sales, USD"
+    ),
     "histogram": lambda: plots.histogram(SERIES, x="y", log=True, xlabel="amount, USD"),
-    "scatter": lambda: plots.scatter(TABLE, x="low", y="high", size="value", color="name", label="name"),
+    "scatter": lambda: plots.scatter(
+        TABLE, x="low", y="high", size="value", color="name", label="name"
+    ),
     "heatmap": lambda: plots.heatmap(TABLE.set_index("name"), diverging=True),
-    "intervals": lambda: plots.intervals(TABLE, label="name", estimate="value", low="low", high="high", reference=0),
+    "intervals": lambda: plots.intervals(
+        TABLE, label="name", estimate="value", low="low", high="high", reference=0
+    ),
 }
 every_chart = pytest.mark.parametrize("name", CHARTS)
 
@@ -49,11 +66,17 @@ def test_a_chart_drawn_twice_from_one_axes_is_the_same():
     assert plots.png(ax) == plots.png(ax)
 
 
-LONG = pd.DataFrame({"name": [f"{word} " * 9 for word in ("SOFT", "台历", "a")], "value": [1.0, 12_345.6, 7.0]})
+LONG = pd.DataFrame(
+    {"name": [f"{word} " * 9 for word in ("SOFT", "台历", "a")], "value": [1.0, 12_345.6, 7.0]}
+)
 WORDY = {
     "names": lambda: plots.bars(LONG, x="value", y="name", fmt="{:,.2f}", title="Long names " * 4),
-    "columns": lambda: plots.heatmap(pd.DataFrame(np.eye(12), columns=[f"PRODUCT GROUP {i}" for i in range(12)])),
-    "ends": lambda: plots.lines(SERIES.assign(who="a rather long " + SERIES.who), x="day", y="y", by="who"),
+    "columns": lambda: plots.heatmap(
+        pd.DataFrame(np.eye(12), columns=[f"PRODUCT GROUP {i}" for i in range(12)])
+    ),
+    "ends": lambda: plots.lines(
+        SERIES.assign(who="a rather long " + SERIES.who), x="day", y="y", by="who"
+    ),
     "scale": lambda: plots.scatter(TABLE, x="low", y="high", color="value", label="name"),
 }
 
@@ -78,7 +101,11 @@ def test_bars_write_each_value_and_keep_the_order_of_the_table():
 
 def test_bars_draw_the_interval_they_are_given():
     (whiskers,) = CHARTS["bars"]().collections
-    assert [tuple(segment[:, 0]) for segment in whiskers.get_segments()] == [(2.0, 4.0), (-2.0, 0.5), (1.0, 3.0)]
+    assert [tuple(segment[:, 0]) for segment in whiskers.get_segments()] == [
+        (2.0, 4.0),
+        (-2.0, 0.5),
+        (1.0, 3.0),
+    ]
 
 
 def test_lines_are_named_where_they_end_without_overlap():
@@ -128,7 +155,8 @@ def test_money_signs_in_names_are_not_formulas():
 
 def test_every_problem_of_a_table_is_told_at_once():
     with pytest.raises(
-        TableError, match="(?s)'name' must hold numbers.*no column 'nothing'|no column 'nothing'.*'name' must"
+        TableError,
+        match="(?s)'name' must hold numbers.*no column 'nothing'|no column 'nothing'.*'name' must",
     ):
         plots.bars(TABLE, x="name", y="nothing")
 
@@ -152,7 +180,10 @@ def test_several_panels_share_a_figure():
 
 
 def _luminance(colour):
-    parts = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in matplotlib.colors.to_rgb(colour)]
+    parts = [
+        c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+        for c in matplotlib.colors.to_rgb(colour)
+    ]
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
@@ -163,7 +194,12 @@ def test_words_in_charts_have_the_contrast_that_wcag_asks_for(colour):
 
 @pytest.mark.parametrize(
     ("low", "high", "wanted"),
-    [(1.0, 1.001, {"1.0002", "1.0004"}), (0, 3000, {"1,000", "2,000"}), (0, 60_000, {"20k", "40k"}), (0, 1, {"0.2"})],
+    [
+        (1.0, 1.001, {"1.0002", "1.0004"}),
+        (0, 3000, {"1,000", "2,000"}),
+        (0, 60_000, {"20k", "40k"}),
+        (0, 1, {"0.2"}),
+    ],
 )
 def test_the_ticks_of_an_axis_are_told_apart_and_easy_to_read(low, high, wanted):
     ax = plots.lines(pd.DataFrame({"x": [1, 2], "y": [low, high]}), x="x", y="y")
@@ -173,11 +209,18 @@ def test_the_ticks_of_an_axis_are_told_apart_and_easy_to_read(low, high, wanted)
 
 
 def test_a_title_starts_where_the_figure_does():
-    ax = plots.bars(TABLE.assign(name=["a rather long name of a product", "b", "c"]), x="value", y="name", title="Gain")
+    ax = plots.bars(
+        TABLE.assign(name=["a rather long name of a product", "b", "c"]),
+        x="value",
+        y="name",
+        title="Gain",
+    )
     plots.png(ax)
     assert ax._left_title.get_window_extent().x0 < ax.get_window_extent().x0 - 50
 
 
 def test_the_words_of_a_picture_are_in_its_file():
-    picture = Image.open(io.BytesIO(plots.png(plots.bars(TABLE, x="value", y="name", title="牛奶 gain"))))
+    picture = Image.open(
+        io.BytesIO(plots.png(plots.bars(TABLE, x="value", y="name", title="牛奶 gain")))
+    )
     assert {"a", "b", "c", "牛奶 gain", "3"} <= set(picture.text["Description"].splitlines())

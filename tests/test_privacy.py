@@ -29,25 +29,54 @@ FORMULA, SCRIPT = "=cmd()", "<script>alert(1)</script>"  # the products of `shop
 MIN_CELL = 10  # the notebooks' default
 # Columns of shown tables that may hold a small whole number because they do not count customers. Anything else may not.
 NO_CUSTOMERS = {
-    **dict.fromkeys(["cluster", "score", "cohorts", "groups", "n segments"], "names or counts groups, never who is in"),
+    **dict.fromkeys(
+        ["cluster", "score", "cohorts", "groups", "n segments"],
+        "names or counts groups, never who is in",
+    ),
     **dict.fromkeys(["full place", "sampled place", "rank"], "places in an order"),
     **dict.fromkeys(
-        ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"], "time"
+        ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"],
+        "time",
     ),
     **dict.fromkeys(
-        ["products", "size", "itemsets", "closed", "maximal", "rules", "shuffled", "real"], "products, rules"
+        ["products", "size", "itemsets", "closed", "maximal", "rules", "shuffled", "real"],
+        "products, rules",
     ),
-    **dict.fromkeys(["orders", "lines", "frequency", "expected", "rest", "extra", "extra low", "extra high"], "orders"),
-    **dict.fromkeys(["distinct", "breaches", "rows", "dropped", "kept"], "values, rows or promises of the data"),
-    **dict.fromkeys(["mean", "median", "variance", "std", "q05", "q25", "q75", "q95", "skew"], "statistics of many"),
+    **dict.fromkeys(
+        ["orders", "lines", "frequency", "expected", "rest", "extra", "extra low", "extra high"],
+        "orders",
+    ),
+    **dict.fromkeys(
+        ["distinct", "breaches", "rows", "dropped", "kept"], "values, rows or promises of the data"
+    ),
+    **dict.fromkeys(
+        ["mean", "median", "variance", "std", "q05", "q25", "q75", "q95", "skew"],
+        "statistics of many",
+    ),
     **dict.fromkeys(["ndcg", "z", "gap", "lift", "ratio", "times equal"], "ratios"),
 }
 AVERAGES = ("mean ", "median ")  # columns that begin so are statistics of many
-NO_PEOPLE = {"%", "days", "weeks", "hours", "orders", "lines", "products", "rows"}  # units of a column
-OTHER_UNITS = {"lines", "orders", "days", "products", "rows"}  # of a column `n` beside a column `unit`
+NO_PEOPLE = {
+    "%",
+    "days",
+    "weeks",
+    "hours",
+    "orders",
+    "lines",
+    "products",
+    "rows",
+}  # units of a column
+OTHER_UNITS = {
+    "lines",
+    "orders",
+    "days",
+    "products",
+    "rows",
+}  # of a column `n` beside a column `unit`
 PEOPLE = "customers?|buyers?|shoppers?|households?|people|persons?"
 FEW = re.compile(
-    rf"(?<![\w.,#:+–-])([1-9]\d*) (?:of (?:the |these |them,? )?[\d,]+ )?(?:\w*[^\Ws] )?(?:{PEOPLE})\b", re.IGNORECASE
+    rf"(?<![\w.,#:+–-])([1-9]\d*) (?:of (?:the |these |them,? )?[\d,]+ )?(?:\w*[^\Ws] )?(?:{PEOPLE})\b",
+    re.IGNORECASE,
 )
 
 
@@ -67,7 +96,11 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.handlers += [name for name, _ in attrs if name.startswith("on")]
-        self.words += [f"\n{value}\n" for name, value in attrs if name in ("alt", "title", "aria-label") and value]
+        self.words += [
+            f"\n{value}\n"
+            for name, value in attrs
+            if name in ("alt", "title", "aria-label") and value
+        ]
         if tag == "table":
             self.tables.append([])
         elif tag == "tr":
@@ -96,12 +129,16 @@ class Reader(HTMLParser):
 
 def published(report) -> Iterator[tuple[str, str]]:
     """Name and text of everything published, the words in pictures included."""
-    for path in sorted(p for p in report.folder.parent.rglob("*") if p.is_file() and p.parent.name != "tables"):
+    for path in sorted(
+        p for p in report.folder.parent.rglob("*") if p.is_file() and p.parent.name != "tables"
+    ):
         text = path.read_text(encoding="utf-8")
         yield str(path.relative_to(report.folder.parent)), text
         for cell in json.loads(text)["cells"] if path.suffix == ".ipynb" else ():
             for output in (o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})):
-                picture = Image.open(io.BytesIO(base64.b64decode("".join(output["data"]["image/png"]))))
+                picture = Image.open(
+                    io.BytesIO(base64.b64decode("".join(output["data"]["image/png"])))
+                )
                 yield f"a picture of {path.name}", picture.text["Description"]
     yield "what the runner says", report.said
 
@@ -127,7 +164,9 @@ def pieces(report) -> Iterator[tuple[str, Reader]]:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         for output in (output for cell in cells for output in cell.get("outputs", [])):
             data = output.get("data", {"text/plain": output.get("text", "")})
-            twin = "<table" in "".join(data.get("text/html", ""))  # the same table as plain text: columns run together
+            twin = "<table" in "".join(
+                data.get("text/html", "")
+            )  # the same table as plain text: columns run together
             for kind, lines in data.items():
                 text = "".join(lines)
                 if not kind.startswith("image/") and not (twin and kind == "text/plain"):
@@ -150,10 +189,14 @@ def small(report, min_cell: int = MIN_CELL) -> list[str]:
 def _small_cells(table, min_cell: int) -> Iterator[str]:
     heads = [(text, unit) for _, text, unit in table[0]] if table else []
     unit_at = next((i for i, (head, _) in enumerate(heads) if head == "unit"), None)
-    shares = {"known"} if ("known in", "") in heads else set()  # of rows whose value is known in another table
+    shares = (
+        {"known"} if ("known in", "") in heads else set()
+    )  # of rows whose value is known in another table
     for row in table[1:]:
         for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
-            counted = kind == "number" and unit not in NO_PEOPLE and head not in {*NO_CUSTOMERS, *shares}
+            counted = (
+                kind == "number" and unit not in NO_PEOPLE and head not in {*NO_CUSTOMERS, *shares}
+            )
             counted = counted and not head.startswith(AVERAGES)
             if head == "n" and unit_at is not None and row[unit_at][1] in OTHER_UNITS:
                 continue
@@ -177,10 +220,16 @@ def test_no_customer_is_named_in_pages_notebooks_manifest_or_log(shop_report):
     assert not named(shop_report)
 
 
-def test_no_household_of_complete_journey_is_named_in_pages_notebooks_pictures_manifest_or_log(journey_report):
-    assert len(journey_report.customers) == 2469 and {len(name) for name in journey_report.customers} == {9}
+def test_no_household_of_complete_journey_is_named_in_pages_notebooks_pictures_manifest_or_log(
+    journey_report,
+):
+    assert len(journey_report.customers) == 2469 and {
+        len(name) for name in journey_report.customers
+    } == {9}
     texts = dict(published(journey_report))
-    assert {"journey/manifest.json", "journey/index.html", "a picture of 05_clv.ipynb"} <= set(texts)
+    assert {"journey/manifest.json", "journey/index.html", "a picture of 05_clv.ipynb"} <= set(
+        texts
+    )
     assert not named(journey_report)
 
 
@@ -195,7 +244,10 @@ def test_no_group_below_min_cell_is_shown_of_complete_journey(journey_report):
 
 def _in_page(report, text):
     page = report.folder / "02_segmentation.html"
-    page.write_text(page.read_text(encoding="utf-8").replace("</main>", f"<p>{text}</p></main>"), encoding="utf-8")
+    page.write_text(
+        page.read_text(encoding="utf-8").replace("</main>", f"<p>{text}</p></main>"),
+        encoding="utf-8",
+    )
 
 
 def _in_notebook(report, text, kind="text/html"):
@@ -211,8 +263,12 @@ def _in_manifest(report, text):
     path.write_text(json.dumps({**json.loads(path.read_text()), "note": text}))
 
 
-@pytest.mark.parametrize("form", ["{}", "{:.0}", "&#99;ust-{}"], ids=["whole", "without its prefix", "as an entity"])
-@pytest.mark.parametrize("place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:])
+@pytest.mark.parametrize(
+    "form", ["{}", "{:.0}", "&#99;ust-{}"], ids=["whole", "without its prefix", "as an entity"]
+)
+@pytest.mark.parametrize(
+    "place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:]
+)
 def test_a_planted_customer_is_found(copy, place, form):
     one = min(copy.customers)
     tail = one.removeprefix("cust-")
@@ -221,7 +277,9 @@ def test_a_planted_customer_is_found(copy, place, form):
 
 
 @pytest.mark.parametrize("form", ["{}", "{:,}", "{}.0", "{:.8e}"])
-@pytest.mark.parametrize("place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:])
+@pytest.mark.parametrize(
+    "place", [_in_page, _in_notebook, _in_manifest], ids=lambda f: f.__name__[4:]
+)
 def test_a_planted_household_of_complete_journey_is_found(journey_report, tmp_path, place, form):
     spoilt, one = _copied(journey_report, tmp_path), min(journey_report.customers)
     place(spoilt, form.format(int(one)))
@@ -231,7 +289,9 @@ def test_a_planted_household_of_complete_journey_is_found(journey_report, tmp_pa
 @pytest.mark.parametrize("drawn", ["name of a bar", "title"])
 def test_a_customer_who_is_only_in_the_pixels_of_a_picture_is_found(copy, drawn):
     one = min(copy.customers)
-    table = pd.DataFrame({"name": [one if drawn == "name of a bar" else "x", "y"], "value": [1.0, 2.0]})
+    table = pd.DataFrame(
+        {"name": [one if drawn == "name of a bar" else "x", "y"], "value": [1.0, 2.0]}
+    )
     chart = plots.bars(table, x="value", y="name", title=one if drawn == "title" else "")
     _in_notebook(copy, base64.b64encode(plots.png(chart)).decode(), "image/png")
     assert [hit.rpartition(":")[0] for hit in named(copy)] == ["a picture of 05_clv.ipynb"]
@@ -259,7 +319,11 @@ def failed(shop_report, tmp_path_factory, notebook_file):
         patch.setenv("PERSONALIZE_CACHE", str(shop_report.folder.parents[1] / "cache"))
         for kind in ("masked", "open"):
             said = []
-            given = {"notebooks": folder / "notebooks", "out": folder / kind, "progress": said.append}
+            given = {
+                "notebooks": folder / "notebooks",
+                "out": folder / kind,
+                "progress": said.append,
+            }
             done = report.run(shop_report.folder.parents[1] / "marked.yml", **given)
             assert {outcome.state for outcome in done.outcomes} == {"failed"}
             made[kind] = replace(shop_report, folder=done.folder, said="\n".join(said))
@@ -267,9 +331,14 @@ def failed(shop_report, tmp_path_factory, notebook_file):
     return made
 
 
-def test_a_failed_notebook_names_no_customer_in_its_page_its_notebook_the_index_the_manifest_or_the_log(failed):
+def test_a_failed_notebook_names_no_customer_in_its_page_its_notebook_the_index_the_manifest_or_the_log(
+    failed,
+):
     assert named(failed["masked"]) == []
-    assert "KeyError: &#39;[a customer]&#39;" in (failed["masked"].folder / "00_fails.html").read_text()
+    assert (
+        "KeyError: &#39;[a customer]&#39;"
+        in (failed["masked"].folder / "00_fails.html").read_text()
+    )
 
 
 def test_a_failed_notebook_would_name_customers_everywhere_and_the_scan_would_find_them(failed):
@@ -280,10 +349,19 @@ def test_a_failed_notebook_would_name_customers_everywhere_and_the_scan_would_fi
 
 def test_short_numbers_are_customers_in_an_error_only_where_they_are_looked_up():
     day = pd.Timestamp("2024-01-01")
-    orders = {"customer_id": [12, 7_654_321], "order_id": [1, 2], "product_id": 5, "time": day, "quantity": 1}
+    orders = {
+        "customer_id": [12, 7_654_321],
+        "order_id": [1, 2],
+        "product_id": 5,
+        "time": day,
+        "quantity": 1,
+    }
     tables = pz.load({"orders": pd.DataFrame({**orders, "amount": 2.5})})
     assert masking.without_customers("KeyError: 12", tables) == "KeyError: [a customer]"
-    assert masking.without_customers("ValueError: 12 rows of 7654321", tables) == "ValueError: 12 rows of [a customer]"
+    assert (
+        masking.without_customers("ValueError: 12 rows of 7654321", tables)
+        == "ValueError: 12 rows of [a customer]"
+    )
 
 
 def test_a_customer_in_the_index_and_in_what_the_runner_says_is_found(copy):
@@ -296,7 +374,9 @@ def test_a_customer_in_the_index_and_in_what_the_runner_says_is_found(copy):
 
 def _table(head, value, unit="", kind="n"):
     heads = f'<th class="{kind}">{head}{unit}</th><th>unit</th>'
-    return f'<table><tr>{heads}</tr><tr><td class="{kind}">{value}</td><td>customers</td></tr></table>'
+    return (
+        f'<table><tr>{heads}</tr><tr><td class="{kind}">{value}</td><td>customers</td></tr></table>'
+    )
 
 
 @pytest.mark.parametrize(
@@ -339,7 +419,11 @@ def test_a_larger_min_cell_finds_the_smallest_groups_that_are_shown(shop_report)
 
 
 def _columns(path):
-    return list(pd.read_csv(path, nrows=0).columns) if path.suffix == ".csv" else pq.read_schema(path).names
+    return (
+        list(pd.read_csv(path, nrows=0).columns)
+        if path.suffix == ".csv"
+        else pq.read_schema(path).names
+    )
 
 
 def test_tables_of_customers_are_their_owners_only_and_no_other_table_names_one(shop_report):
@@ -360,7 +444,9 @@ def test_a_product_that_is_a_script_is_text_on_every_page(shop_report):
     for page in shop_report.pages():
         text = page.read_text(encoding="utf-8")
         read = Reader(text)
-        assert read.tags.count("script") == 1 and not read.handlers and "script-src 'sha256-" in text
+        assert (
+            read.tags.count("script") == 1 and not read.handlers and "script-src 'sha256-" in text
+        )
         shown += "".join(read.words).count(SCRIPT)
     assert shown > 5, "the name is shown, as text"
 

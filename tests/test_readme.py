@@ -42,4 +42,6 @@ def test_the_readme_lists_every_parameter_with_its_range():
     from personalize.report import listing, parameter_table
 
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert listing.markdown(parameter_table()) in readme, "put `python -m personalize.report.listing` into README.md"
+    assert listing.markdown(parameter_table()) in readme, (
+        "put `python -m personalize.report.listing` into README.md"
+    )

@@ -55,8 +55,12 @@ def checkerboard() -> "pz.tables.Tables":
     pairs = [(u, p) for u in range(SIZE) for p in range(SIZE) if u % 2 == p % 2 and u != p]
     end = orders_of([(0, 2)], AS_OF)
     orders = pd.concat([orders_of(pairs), end.assign(order_id=10_000)])
-    products = pd.DataFrame({"product_id": range(SIZE), "text": ["black square", "white circle"] * (SIZE // 2)})
-    links = pd.DataFrame([(u, (u + 2) % SIZE) for u in range(SIZE)], columns=["customer_id", "other_id"])
+    products = pd.DataFrame(
+        {"product_id": range(SIZE), "text": ["black square", "white circle"] * (SIZE // 2)}
+    )
+    links = pd.DataFrame(
+        [(u, (u + 2) % SIZE) for u in range(SIZE)], columns=["customer_id", "other_id"]
+    )
     return pz.load({"orders": orders, "products": products, "links": links})
 
 
@@ -87,12 +91,18 @@ def test_the_product_withheld_from_the_checkerboard_is_found_first(fitted, name)
 
 @every_model
 def test_new_names_nothing_bought_and_allow_tells_the_two_apart(fitted, name):
-    bought = set(fitted[name].history_.tables.orders.to_pandas()[["customer_id", "product_id"]].itertuples(index=False))
+    bought = set(
+        fitted[name]
+        .history_.tables.orders.to_pandas()[["customer_id", "product_id"]]
+        .itertuples(index=False)
+    )
     new = fitted[name].recommend(k=SIZE, repeat="new")
     assert not set(new[["customer_id", "product_id"]].itertuples(index=False)) & bought
     assert set(new.slate) == {"discover"}
     mixed = fitted[name].recommend(k=SIZE)
-    again = set(mixed[mixed.slate == "buy again"][["customer_id", "product_id"]].itertuples(index=False))
+    again = set(
+        mixed[mixed.slate == "buy again"][["customer_id", "product_id"]].itertuples(index=False)
+    )
     assert again == bought
 
 
@@ -133,14 +143,18 @@ def test_an_unknown_customer_gets_what_sells_best_in_the_place_asked_for(fitted,
 
 @every_model
 def test_no_customer_gives_an_empty_table_with_the_same_columns(fitted, name):
-    assert fitted[name].recommend([]).columns.tolist() == fitted[name].recommend([1]).columns.tolist()
+    assert (
+        fitted[name].recommend([]).columns.tolist() == fitted[name].recommend([1]).columns.tolist()
+    )
 
 
 @every_model
 def test_lists_do_not_depend_on_who_else_is_asked_or_on_the_order_of_the_lines(fitted, name):
     board = checkerboard()
     tables = {name: getattr(board, name).to_pandas() for name in ("orders", "products", "links")}
-    shuffled = pz.load({name: frame.sample(frac=1, random_state=1) for name, frame in tables.items()})
+    shuffled = pz.load(
+        {name: frame.sample(frac=1, random_state=1) for name, frame in tables.items()}
+    )
     again = clone(MODELS[name]).fit(shuffled, as_of=AS_OF)
     whole = fitted[name].recommend(k=5)
     pd.testing.assert_frame_equal(whole, again.recommend(k=5))
@@ -150,12 +164,19 @@ def test_lists_do_not_depend_on_who_else_is_asked_or_on_the_order_of_the_lines(f
 
 @every_model
 def test_nothing_after_as_of_is_learned(name):
-    early = orders_of([(c, p, f"2024-01-{1 + (c + p) % 5:02}") for c in range(6) for p in range(6) if c != p])
+    early = orders_of(
+        [(c, p, f"2024-01-{1 + (c + p) % 5:02}") for c in range(6) for p in range(6) if c != p]
+    )
     late = orders_of([(c, p, "2024-02-01") for c in range(9) for p in range(4, 9)])
     late["order_id"] += 900
-    products = pd.DataFrame({"product_id": range(9), "text": ["red apple", "green pear", "red plum"] * 3})
+    products = pd.DataFrame(
+        {"product_id": range(9), "text": ["red apple", "green pear", "red plum"] * 3}
+    )
     links = pd.DataFrame({"customer_id": range(5), "other_id": range(1, 6)})
-    tables = [pz.load({"orders": o, "products": products, "links": links}) for o in (early, pd.concat([early, late]))]
+    tables = [
+        pz.load({"orders": o, "products": products, "links": links})
+        for o in (early, pd.concat([early, late]))
+    ]
     lists = [clone(MODELS[name]).fit(t, as_of="2024-01-05").recommend(k=4) for t in tables]
     pd.testing.assert_frame_equal(*lists)
 
@@ -188,7 +209,11 @@ def test_two_customers_and_two_products_are_enough_or_refused_in_words(name):
         assert len(table) == 4
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(1, 28)), min_size=3, max_size=40))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(1, 28)), min_size=3, max_size=40
+    )
+)
 @settings(max_examples=8, deadline=None)
 def test_any_small_shop_gets_complete_ordered_lists_or_a_clear_refusal(rows):
     tables = pz.load({"orders": orders_of([(c, p, f"2024-01-{day:02}") for c, p, day in rows])})

@@ -55,13 +55,17 @@ def lists_of(history, pairs):
 
 def test_reach_of_two_lists_by_hand():
     groups = pd.DataFrame({"product_id": [5, 6, 7, 8], "category": ["tea", "tea", "oil", None]})
-    history = History.load(shop([(1, 5, 1), (2, 5, 1), (2, 6, 1), (2, 7, 1)], products=groups), as_of="2024-01-01")
+    history = History.load(
+        shop([(1, 5, 1), (2, 5, 1), (2, 6, 1), (2, 7, 1)], products=groups), as_of="2024-01-01"
+    )
     found = reach(lists_of(history, [(0, 0), (0, 1), (0, 2), (1, 0), (1, 2)]), history, 4)
     assert found["coverage"] == 3 / 4
     assert found["repeats"] == 3 / 5
     assert found["popularity"] == pytest.approx((1 + 0.5 + 0.5 + 1 + 0.5) / 5)
     assert found["novelty"] == pytest.approx((0 + 1 + 1 + 0 + 1) / 5)
-    assert found["diversity"] == pytest.approx((2 / 3 + 1) / 2), "one of three pairs is tea with tea"
+    assert found["diversity"] == pytest.approx((2 / 3 + 1) / 2), (
+        "one of three pairs is tea with tea"
+    )
     assert found["familiar"] == 1 / 2, "customer 1 knows tea, not oil"
     assert found["gini"] == pytest.approx(gini(np.array([2, 1, 2]), 4))
 
@@ -69,7 +73,9 @@ def test_reach_of_two_lists_by_hand():
 def test_gini_is_the_mean_difference_of_two_products_over_twice_the_mean():
     shown = np.array([3, 1, 6])
     every = np.r_[shown, 0, 0]
-    assert gini(shown, 5) == pytest.approx(np.abs(every[:, None] - every).mean() / (2 * every.mean()))
+    assert gini(shown, 5) == pytest.approx(
+        np.abs(every[:, None] - every).mean() / (2 * every.mean())
+    )
 
 
 def test_no_list_has_no_reach():
@@ -90,7 +96,9 @@ def test_recall_of_the_known_and_of_the_new_is_counted_for_each_customer(trial, 
 
 
 def test_scores_of_hits_are_the_scores_of_the_lists(trial, board):
-    lists = board.models["products"].recommend(trial.truth.customer_id.unique(), 5, candidates=trial.candidates)
+    lists = board.models["products"].recommend(
+        trial.truth.customer_id.unique(), 5, candidates=trial.candidates
+    )
     direct = ranking(lists, trial.truth, 5)
     scored = board.scores[board.scores.model == "products"].reset_index(drop=True)
     pd.testing.assert_frame_equal(scored[list(direct.columns)], direct)
@@ -116,7 +124,9 @@ def test_segments_given_as_a_table_are_scored_apart_and_small_ones_hidden(board)
 def test_segments_of_another_form_are_refused(board):
     twice = pd.DataFrame({"customer_id": [1, 1], "city": ["A", "B"]})
     for wrong in (twice, twice.iloc[:1].assign(country="X"), twice[["customer_id"]].iloc[:1]):
-        with pytest.raises(TableError, match="give customer_id and one more column, one row a customer"):
+        with pytest.raises(
+            TableError, match="give customer_id and one more column, one row a customer"
+        ):
             board.by_segment("neighbours", wrong)
 
 
@@ -131,11 +141,18 @@ def test_newcomers_are_served_by_their_friends_or_by_popularity():
 
 
 def test_launches_are_told_apart_by_their_words_alone():
-    text = pd.DataFrame({"product_id": range(4, 9), "text": ["green tea", "motor oil", "black tea", "oil", "red tea"]})
+    text = pd.DataFrame(
+        {
+            "product_id": range(4, 9),
+            "text": ["green tea", "motor oil", "black tea", "oil", "red tea"],
+        }
+    )
     rows = [(1, 4, 1), (2, 5, 1), (1, 8, 9), (2, 7, 9), (1, 4, 9)]
     trial = Trial.load(time_split(shop(rows, products=text), cut="2024-01-05"), k=1).of_launches()
     assert trial.candidates.tolist() == [6, 7, 8]
-    board = trial.compare({"words": Content(min_products=1), "products": ItemKNN(min_support=1)}, repeat="new")
+    board = trial.compare(
+        {"words": Content(min_products=1), "products": ItemKNN(min_support=1)}, repeat="new"
+    )
     assert board.customers == 2
     assert board.row("words").ndcg == pytest.approx(1.0 if board.row("words").hit == 1 else 0.5)
     assert board.row("most popular").ndcg == 0
@@ -166,7 +183,9 @@ def test_a_random_split_flatters(tables):
     shifting = shop(rows)
     honest = Trial.load(time_split(shifting, cut="2024-01-10"), k=3)
     leaking = random_split(History.load(shifting, as_of="2024-01-25"), k=3)
-    scores = [t.compare({"ease": EASE(l2=10)}, repeat="new").row("ease").ndcg for t in (leaking, honest)]
+    scores = [
+        t.compare({"ease": EASE(l2=10)}, repeat="new").row("ease").ndcg for t in (leaking, honest)
+    ]
     assert scores[0] > 1.5 * scores[1]
 
 
@@ -175,7 +194,9 @@ def test_against_a_sample_everything_looks_better_and_against_all_it_is_the_hit_
     fitted = {name: model.fit_history(trial.history) for name, model in names.items()}
     table = sampled_ranks(fitted, trial, repeat="allow", negatives=3).set_index("model")
     assert table.sampled.tolist() == [1, 1], "among 1 + 3 products the first 5 are all"
-    lists = fitted["products"].recommend(trial.truth.customer_id.unique(), 5, candidates=trial.candidates)
+    lists = fitted["products"].recommend(
+        trial.truth.customer_id.unique(), 5, candidates=trial.candidates
+    )
     hit = trial.truth.merge(lists, on=["customer_id", "product_id"], how="left")["rank"].notna()
     known = trial.truth.product_id.isin(trial.candidates)
     assert table.full["products"] == pytest.approx(hit[known].mean())
@@ -202,30 +223,47 @@ def test_groups_let_what_is_beyond_the_cap_speak():
     rows = [(c, p, 1) for c in range(10) for p in (0, 10 + c)]  # one tea each, and product 0
     rows += [(c, p, 1) for c in range(10, 20) for p in (1, 30 + c)] + [(50, 99, 1)]
     names = [*range(10, 20), 99, *range(40, 50), 0, 1]
-    groups = pd.DataFrame({"product_id": names, "category": ["tea"] * 11 + ["oil"] * 10 + ["jam"] * 2})
+    groups = pd.DataFrame(
+        {"product_id": names, "category": ["tea"] * 11 + ["oil"] * 10 + ["jam"] * 2}
+    )
     tables = shop(rows, products=groups)
     for weight, product, said in ((0.5, 0, True), (0, 0, False)):
-        top = EASE(l2=1, max_items=2, group_weight=weight).fit(tables, as_of="2024-01-01").recommend([50], k=1)
+        top = (
+            EASE(l2=1, max_items=2, group_weight=weight)
+            .fit(tables, as_of="2024-01-01")
+            .recommend([50], k=1)
+        )
         assert (top.product_id[0], top.score[0] > 0) == (product, said)
 
 
 def test_customers_near_in_principal_components_need_no_common_product():
     rows = [(1, 5, 1), (2, 6, 1), (2, 8, 1)] + [(c, p, 1) for c in range(10, 20) for p in (5, 6)]
     rows += [(c, p, 1) for c in range(30, 40) for p in (11, 12)]
-    nearest = UserKNN(neighbours=11, half_life_weeks=None, components=2).fit(shop(rows), as_of="2024-01-01")
+    nearest = UserKNN(neighbours=11, half_life_weeks=None, components=2).fit(
+        shop(rows), as_of="2024-01-01"
+    )
     exact = UserKNN(neighbours=11, half_life_weeks=None).fit(shop(rows), as_of="2024-01-01")
     assert nearest.recommend([1], repeat="new").set_index("product_id").score[8] > 0
     assert exact.recommend([1], repeat="new").set_index("product_id").score[8] == 0
 
 
 def test_lists_can_be_limited_to_categories_and_to_running_offers(tables):
-    assert saleable(tables, exclude_departments=["FUEL"], categories=["group 1"]).tolist() == [1, 6, 11, 16]
+    assert saleable(tables, exclude_departments=["FUEL"], categories=["group 1"]).tolist() == [
+        1,
+        6,
+        11,
+        16,
+    ]
     offers = pd.DataFrame({
         "offer_id": [1, 2, 3], "kind": "coupon", "product_id": [4, 5, None], "category": [None, None, "group 2"],
         "start": pd.to_datetime(["2024-01-01", "2024-03-01", "2024-02-01"]), "end": pd.to_datetime(["2024-02-01"] * 3),
     }).astype({"product_id": "Int64"})  # fmt: skip
     shop_with = pz.load(
-        {"orders": tables.orders.to_pandas(), "products": tables.products.to_pandas(), "offers": offers}
+        {
+            "orders": tables.orders.to_pandas(),
+            "products": tables.products.to_pandas(),
+            "offers": offers,
+        }
     )
     on_offer = saleable(shop_with, exclude_departments=["FUEL"], offered_on="2024-02-01")
     assert on_offer.tolist() == [2, 4, 7, 12, 17]

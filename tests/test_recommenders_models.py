@@ -32,7 +32,12 @@ def shop(rows: list[tuple], **others: pd.DataFrame) -> "pz.tables.Tables":
     """Orders from (customer, product, day of January 2024); rows of one day and customer are separate orders."""
     frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "day"])
     time = pd.Timestamp("2023-12-31") + pd.to_timedelta(frame.pop("day"), unit="D")
-    return pz.load({"orders": frame.assign(time=time, order_id=range(len(frame)), quantity=1, amount=1.0), **others})
+    return pz.load(
+        {
+            "orders": frame.assign(time=time, order_id=range(len(frame)), quantity=1, amount=1.0),
+            **others,
+        }
+    )
 
 
 def scores(model, tables, day: int, customer=1, **options) -> dict:
@@ -49,27 +54,44 @@ def test_history_counts_orders_not_lines_or_pieces_and_dates_by_day():
             "customer_id": [1, 1, 1, 1, None, 2],
             "order_id": [10, 10, 11, 12, 13, 14],
             "product_id": [5, 5, 5, 6, 5, 5],
-            "time": pd.to_datetime("2024-01-01 10:00") + pd.to_timedelta([0, 0, 3.5, 4, 4, 4], unit="D"),
+            "time": pd.to_datetime("2024-01-01 10:00")
+            + pd.to_timedelta([0, 0, 3.5, 4, 4, 4], unit="D"),
             "quantity": [1, 2, 1, 1, 1, -1],
             "amount": 1.0,
         }
     )
     history = History.load(pz.load({"orders": rows}), as_of="2024-01-05")
-    assert history.customers.tolist() == [1], "an anonymous sale and a return make no customer history"
-    pairs = {name: getattr(history, name).tolist() for name in ("row", "col", "orders", "first", "last")}
-    assert pairs == {"row": [0, 0], "col": [0, 1], "orders": [2, 1], "first": [4, 0], "last": [1, 0]}
+    assert history.customers.tolist() == [1], (
+        "an anonymous sale and a return make no customer history"
+    )
+    pairs = {
+        name: getattr(history, name).tolist() for name in ("row", "col", "orders", "first", "last")
+    }
+    assert pairs == {
+        "row": [0, 0],
+        "col": [0, 1],
+        "orders": [2, 1],
+        "first": [4, 0],
+        "last": [1, 0],
+    }
     assert history.find(np.array([0, 0, -1]), np.array([1, 0, 0])).tolist() == [1, 0, -1]
 
 
 def test_history_knows_products_that_were_never_sold():
-    tables = shop([(1, 5, 1)], products=pd.DataFrame({"product_id": [4, 5], "name": ["Pear", "Plum"]}))
+    tables = shop(
+        [(1, 5, 1)], products=pd.DataFrame({"product_id": [4, 5], "name": ["Pear", "Plum"]})
+    )
     history = History.load(tables, as_of="2024-01-01")
     assert history.products.tolist() == [4, 5]
     assert history.buyers.tolist() == [0, 1]
     assert history.names.tolist() == ["Pear", "Plum"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 31)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 31)), min_size=1, max_size=30
+    )
+)
 @settings(max_examples=12, deadline=None)
 def test_decayed_frequency_equals_the_sum_over_orders(rows):
     history = History.load(shop([*rows, (0, 0, 31)]), as_of="2024-01-31")
@@ -97,7 +119,9 @@ def test_most_popular_counts_customers_not_orders():
 
 def test_an_order_counts_half_after_one_half_life_and_alike_without():
     rows = [(1, 5, 1), (1, 6, 15), (1, 6, 15)]
-    assert scores(PersonalFrequency(half_life_weeks=1), shop(rows), 15) == pytest.approx({6: 2, 5: 0.25})
+    assert scores(PersonalFrequency(half_life_weeks=1), shop(rows), 15) == pytest.approx(
+        {6: 2, 5: 0.25}
+    )
     assert scores(PersonalFrequency(half_life_weeks=None), shop(rows), 15) == {6: 2, 5: 1}
 
 
@@ -123,20 +147,24 @@ def test_reasons_say_how_often_how_long_ago_and_how_regularly():
 
 def test_neighbours_are_those_with_the_most_alike_frequencies():
     rows = [(1, 5, 1), (1, 6, 1), (2, 5, 1), (2, 6, 1), (2, 7, 1), (3, 6, 1), (3, 8, 1), (3, 9, 1)]
-    assert scores(UserKNN(neighbours=1, half_life_weeks=None), shop(rows), 1, repeat="new", k=1) == {7: 1}
+    assert scores(
+        UserKNN(neighbours=1, half_life_weeks=None), shop(rows), 1, repeat="new", k=1
+    ) == {7: 1}
 
 
 def test_tifu_is_the_weighted_sum_of_own_and_neighbours_frequencies():
     rows = [(1, 5, 1), (1, 5, 2), (2, 5, 1), (2, 7, 1)]
-    assert scores(TIFU(own=0.7, neighbours=1, half_life_weeks=None), shop(rows), 2) == pytest.approx(
-        {5: 0.7 * 2 + 0.3, 7: 0.3}
-    )
+    assert scores(
+        TIFU(own=0.7, neighbours=1, half_life_weeks=None), shop(rows), 2
+    ) == pytest.approx({5: 0.7 * 2 + 0.3, 7: 0.3})
 
 
 def test_tifu_with_all_weight_on_oneself_is_personal_frequency():
     rows = [(c, (c * p) % 7, 1 + (c + p) % 20) for c in range(1, 9) for p in range(1, 6)]
     own = TIFU(own=1).fit(shop(rows), as_of="2024-01-10").recommend(k=3)
-    pd.testing.assert_frame_equal(own, PersonalFrequency().fit(shop(rows), as_of="2024-01-10").recommend(k=3))
+    pd.testing.assert_frame_equal(
+        own, PersonalFrequency().fit(shop(rows), as_of="2024-01-10").recommend(k=3)
+    )
 
 
 def test_a_neighbour_speaks_for_its_favourites_only():
@@ -147,7 +175,18 @@ def test_a_neighbour_speaks_for_its_favourites_only():
 
 # --- item weights ------------------------------------------------------------------------------------------
 
-BASKETS = [(1, 5, 1), (1, 6, 1), (2, 5, 1), (2, 6, 1), (3, 5, 1), (3, 7, 1), (4, 7, 1), (4, 8, 1), (5, 8, 1), (6, 5, 1)]
+BASKETS = [
+    (1, 5, 1),
+    (1, 6, 1),
+    (2, 5, 1),
+    (2, 6, 1),
+    (3, 5, 1),
+    (3, 7, 1),
+    (4, 7, 1),
+    (4, 8, 1),
+    (5, 8, 1),
+    (6, 5, 1),
+]
 
 
 def test_item_similarity_is_shared_buyers_over_the_root_of_both_plus_shrinkage():
@@ -186,12 +225,16 @@ def test_weights_do_not_depend_on_the_number_of_threads():
 
 
 def test_ease_tells_its_memory_before_it_starts():
-    with pytest.raises(TableError, match=r"EASE over 4 products needs about 0 MB, .* set max_items=2"):
+    with pytest.raises(
+        TableError, match=r"EASE over 4 products needs about 0 MB, .* set max_items=2"
+    ):
         EASE(max_memory_mb=0.0001).fit(shop(BASKETS), as_of="2024-01-01")
 
 
 def test_ease_beyond_its_cap_leaves_the_rest_to_popularity():
-    table = EASE(l2=1, max_items=2).fit(shop(BASKETS), as_of="2024-01-01").recommend([6], repeat="new")
+    table = (
+        EASE(l2=1, max_items=2).fit(shop(BASKETS), as_of="2024-01-01").recommend([6], repeat="new")
+    )
     assert table.product_id.tolist() == [6, 7, 8]
     assert (table.score > 0).tolist() == [True, False, False]
 
@@ -199,7 +242,9 @@ def test_ease_beyond_its_cap_leaves_the_rest_to_popularity():
 def test_the_reason_of_an_item_model_is_the_purchase_that_weighs_most():
     products = pd.DataFrame({"product_id": [5, 6, 7, 8], "name": ["Tea", "Milk", "Jam", "Oil"]})
     table = (
-        ItemKNN(min_support=2).fit(shop(BASKETS, products=products), as_of="2024-01-01").recommend([6], repeat="new")
+        ItemKNN(min_support=2)
+        .fit(shop(BASKETS, products=products), as_of="2024-01-01")
+        .recommend([6], repeat="new")
     )
     assert table.reason[0] == "often bought by those who buy Tea"
 
@@ -210,7 +255,9 @@ def test_the_reason_of_an_item_model_is_the_purchase_that_weighs_most():
 def test_the_vectors_of_texts_are_those_of_scikit_learn():
     text = ["milk whole milk", "milk skimmed", "black tea", "green tea", "milk tea", "山泉 tea", ""]
     products = pd.DataFrame({"product_id": range(7), "text": text})
-    model = Content(min_products=2).fit(shop([(1, 0, 1), (1, 2, 1)], products=products), as_of="2024-01-01")
+    model = Content(min_products=2).fit(
+        shop([(1, 0, 1), (1, 2, 1)], products=products), as_of="2024-01-01"
+    )
     theirs = TfidfVectorizer(analyzer=words, sublinear_tf=True, min_df=2)
     expected = theirs.fit_transform(model.history_.described.text.drop_duplicates())
     assert model.vectors_.toarray() == pytest.approx(expected.toarray())
@@ -227,19 +274,30 @@ def test_words_of_english_and_chinese_texts():
 def test_content_names_a_product_that_nobody_has_bought():
     text = pd.DataFrame({"product_id": [5, 6, 7], "text": ["green tea", "motor oil", "black tea"]})
     tables = shop([(1, 5, 1), (2, 6, 1)], products=text)
-    table = Content(min_products=1).fit(tables, as_of="2024-01-01").recommend([1], repeat="new", candidates=[6, 7])
+    table = (
+        Content(min_products=1)
+        .fit(tables, as_of="2024-01-01")
+        .recommend([1], repeat="new", candidates=[6, 7])
+    )
     assert table.product_id.tolist() == [7, 6]
     assert table.reason[0] == "resembles earlier purchases: tea"
 
 
 def test_content_scores_are_cosines_of_tfidf_profiles():
     text = pd.DataFrame({"product_id": [5, 6], "text": ["tea", "oil"], "name": ["1", "2"]})
-    cosines = scores(Content(min_products=1, half_life_weeks=None), shop([(1, 5, 1), (1, 6, 1)], products=text), 1)
+    cosines = scores(
+        Content(min_products=1, half_life_weeks=None),
+        shop([(1, 5, 1), (1, 6, 1)], products=text),
+        1,
+    )
     assert list(cosines.values()) == pytest.approx([np.sqrt(0.5)] * 2)
 
 
 def test_content_says_which_columns_it_needs():
-    with pytest.raises(TableError, match="no product text: give the table products with product_id and one or more of"):
+    with pytest.raises(
+        TableError,
+        match="no product text: give the table products with product_id and one or more of",
+    ):
         Content().fit(shop([(1, 5, 1)]), as_of="2024-01-01")
     no_word = pd.DataFrame({"product_id": [5], "text": ["5 % 7"]})
     no_word["name"] = "1"
@@ -248,8 +306,12 @@ def test_content_says_which_columns_it_needs():
 
 
 def test_a_product_without_text_is_never_named_by_content():
-    text = pd.DataFrame({"product_id": [5, 6, 7], "text": ["tea", None, "tea"], "name": ["1", "2", "3"]})
-    table = Content(min_products=1).fit(shop([(1, 5, 1), (2, 6, 1), (3, 7, 1)], products=text), as_of="2024-01-01")
+    text = pd.DataFrame(
+        {"product_id": [5, 6, 7], "text": ["tea", None, "tea"], "name": ["1", "2", "3"]}
+    )
+    table = Content(min_products=1).fit(
+        shop([(1, 5, 1), (2, 6, 1), (3, 7, 1)], products=text), as_of="2024-01-01"
+    )
     ranked = table.recommend([1], repeat="new").set_index("product_id").score
     assert ranked[7] == pytest.approx(1)
     assert ranked[6] == 0
@@ -282,7 +344,10 @@ def test_missing_weights_count_one_and_negative_ones_are_refused():
 def test_the_social_reason_counts_linked_buyers():
     rows = [(1, 5, 1), (2, 5, 1), (3, 7, 1), (9, 4, 1)]
     table = Social().fit(shop(rows, links=LINKS), as_of="2024-01-01").recommend([9], repeat="new")
-    assert table.reason.tolist() == ["bought by 2 of 2 linked customers", "bought by friends of friends"]
+    assert table.reason.tolist() == [
+        "bought by 2 of 2 linked customers",
+        "bought by friends of friends",
+    ]
 
 
 # --- hybrid ------------------------------------------------------------------------------------------------
@@ -308,7 +373,9 @@ def test_a_model_learns_again_when_a_parameter_changes():
     history = History.load(shop([(1, 5, 1), (1, 6, 15), (1, 5, 2)]), as_of="2024-01-15")
     model = PersonalFrequency(None).fit_history(history)
     assert model.recommend([1]).product_id.tolist() == [5, 6]
-    assert model.set_params(half_life_weeks=0.5).fit_history(history).recommend([1]).product_id.tolist() == [6, 5]
+    assert model.set_params(half_life_weeks=0.5).fit_history(history).recommend(
+        [1]
+    ).product_id.tolist() == [6, 5]
 
 
 # --- compiled loops ----------------------------------------------------------------------------------------
@@ -325,14 +392,25 @@ def test_the_compiled_neighbours_and_their_blend_are_the_plain_sums():
     assert all(set(found[i]) == set(np.flatnonzero(cosine[i] >= lowest[i])) for i in range(40))
     near = np.where(rng.random(found.shape) < 0.2, -2, found).astype(np.int32)
     indptr, col, data = kernels.blend(np.arange(40), near, (0.7, 0.06), (first[0], first[0]), 300)
-    plain = [0.7 * wide[[i]].toarray()[0] + 0.06 * wide[near[i][near[i] >= 0]].toarray().sum(axis=0) for i in range(40)]
-    assert sparse.csr_array((data, col, indptr), shape=(40, 300)).toarray() == pytest.approx(np.array(plain))
+    plain = [
+        0.7 * wide[[i]].toarray()[0] + 0.06 * wide[near[i][near[i] >= 0]].toarray().sum(axis=0)
+        for i in range(40)
+    ]
+    assert sparse.csr_array((data, col, indptr), shape=(40, 300)).toarray() == pytest.approx(
+        np.array(plain)
+    )
 
 
 def test_the_compiled_best_orders_what_may_be_named_and_fills_what_is_left():
     scores = arrays(sparse.csr_array(np.array([[5.0, 4, 4, 3, -1], [1, 0, 2, 9, 0]])), np.float32)
     since = np.array([30, 7], np.int32)
-    bought = np.array([0, 1]), np.array([1, 2]), np.array([0, 2], np.int32), np.array([True, True]), since
+    bought = (
+        np.array([0, 1]),
+        np.array([1, 2]),
+        np.array([0, 2], np.int32),
+        np.array([True, True]),
+        since,
+    )
     standing, nothing = np.array([0, 3, 1, 2, 4]), np.zeros(0, int)
     products = np.array([True, True, True, False, True]), standing, nothing
 
@@ -345,7 +423,9 @@ def test_the_compiled_best_orders_what_may_be_named_and_fills_what_is_left():
     )
     assert named(1, 1) == [(0, 2, 4, -1), (1, 0, 1, -1)], "not what was bought"
     assert named(2, 9) == [(0, 0, 5, 0), (1, 2, 2, 1)], "only what was bought"
-    assert named(1, 3, np.array([4, 2]))[3:] == [(1, 0, 1, -1), (1, 4, 0, -1)], "filled, but not by what was bought"
+    assert named(1, 3, np.array([4, 2]))[3:] == [(1, 0, 1, -1), (1, 4, 0, -1)], (
+        "filled, but not by what was bought"
+    )
 
 
 @given(st.lists(st.integers(0, 40), min_size=1, max_size=400), st.integers(1, 30))
@@ -356,7 +436,9 @@ def test_the_compiled_best_equals_a_full_sort_whatever_the_ties(values, k):
     bought = nobody, nobody, np.zeros(1, np.int32), np.zeros(1, bool), np.zeros(1, np.int32)
     standing = np.random.default_rng(n).permutation(n)
     scores = np.array([0, n]), np.arange(n, dtype=np.int32), value
-    _, col, score, _ = kernels.best(scores, bought, (np.ones(n, bool), standing, np.zeros(0, int)), 0, k)
+    _, col, score, _ = kernels.best(
+        scores, bought, (np.ones(n, bool), standing, np.zeros(0, int)), 0, k
+    )
     expected = np.lexsort([standing, -value])[: min(k, int((value > 0).sum()))]
     assert col.tolist() == expected.tolist()
     assert score.tolist() == value[expected].tolist()
@@ -368,9 +450,12 @@ def test_warming_up_loads_what_the_models_call():
     ready = [list(loop.signatures) for loop in loops]
     tea = pd.DataFrame({"product_id": [5, 6, 7], "name": ["green tea", "black tea", "green oil"]})
     history = History.load(
-        shop([(1, 5, 1), (1, 6, 1), (2, 5, 1), (2, 7, 1), (3, 6, 2)], products=tea), as_of="2024-01-02"
+        shop([(1, 5, 1), (1, 6, 1), (2, 5, 1), (2, 7, 1), (3, 6, 2)], products=tea),
+        as_of="2024-01-02",
     )
     for model in (TIFU(), EASE(), Content(min_products=1), Hybrid(TIFU(), EASE())):
         for repeat in ("allow", "new", "due"):
             assert len(model.fit_history(history).recommend(k=2, repeat=repeat)) >= 0
-    assert [list(loop.signatures) for loop in loops] == ready, "anything else is compiled while a customer waits"
+    assert [list(loop.signatures) for loop in loops] == ready, (
+        "anything else is compiled while a customer waits"
+    )

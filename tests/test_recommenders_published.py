@@ -10,20 +10,44 @@ import pytest
 
 import personalize as pz
 from personalize.evaluate import paired_bootstrap, ranking, time_split
-from personalize.recommenders import ALS, EASE, TIFU, Content, Hybrid, MostPopular, Reorder, Social, Trial
+from personalize.recommenders import (
+    ALS,
+    EASE,
+    TIFU,
+    Content,
+    Hybrid,
+    MostPopular,
+    Reorder,
+    Social,
+    Trial,
+)
 from personalize.tables import TableError
 from tests.test_evaluate import ML_100K, movielens
 
 DATA = Path(os.environ.get("PERSONALIZE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 LASTFM = DATA / "hetrec2011-lastfm-2k"
-NO_MERCHANDISE = ["FUEL", "COUPON", "MISCELLANEOUS", "POSTAL CENTER", "CNTRL/STORE SUP", "PROD-WHS SALES"]
+NO_MERCHANDISE = [
+    "FUEL",
+    "COUPON",
+    "MISCELLANEOUS",
+    "POSTAL CENTER",
+    "CNTRL/STORE SUP",
+    "PROD-WHS SALES",
+]
 
 
 @pytest.mark.skipif(not ML_100K.exists(), reason="needs the MovieLens 100k file u.data.gz")
 def test_ease_on_movielens_100k_is_level_with_the_best_row_of_the_recommenders_project():
     train, test = movielens()
-    orders = train.assign(time=pd.to_datetime(train.time, unit="s"), order_id=range(len(train)), quantity=1, amount=1.0)
-    tables = pz.load({"orders": orders[["customer_id", "product_id", "order_id", "time", "quantity", "amount"]]})
+    orders = train.assign(
+        time=pd.to_datetime(train.time, unit="s"),
+        order_id=range(len(train)),
+        quantity=1,
+        amount=1.0,
+    )
+    tables = pz.load(
+        {"orders": orders[["customer_id", "product_id", "order_id", "time", "quantity", "amount"]]}
+    )
     popular = MostPopular().fit(tables, as_of=tables.end).recommend(repeat="new")
     ease = EASE(l2=500, max_items=2000).fit(tables, as_of=tables.end).recommend(repeat="new")
     assert ranking(popular, test).ndcg.mean() == pytest.approx(0.2498, abs=5e-5)
@@ -35,14 +59,18 @@ def test_ease_on_movielens_100k_is_level_with_the_best_row_of_the_recommenders_p
 def lastfm() -> pd.DataFrame:
     """Who listened to which artist, as orders of one day."""
     plays = pd.read_csv(LASTFM / "user_artists.dat.gz", sep="\t")
-    orders = pd.DataFrame({"customer_id": plays.userID, "product_id": plays.artistID, "order_id": range(len(plays))})
+    orders = pd.DataFrame(
+        {"customer_id": plays.userID, "product_id": plays.artistID, "order_id": range(len(plays))}
+    )
     return orders.assign(time=pd.Timestamp("2011-01-01"), quantity=1, amount=1.0)
 
 
 @pytest.mark.skipif(not LASTFM.exists(), reason="needs the HetRec 2011 Last.fm files")
 def test_friends_serve_lastfm_customers_without_history_far_better_than_popularity():
     orders = lastfm()
-    links = pd.read_csv(LASTFM / "user_friends.dat.gz", sep="\t", names=["customer_id", "other_id"], header=0)
+    links = pd.read_csv(
+        LASTFM / "user_friends.dat.gz", sep="\t", names=["customer_id", "other_id"], header=0
+    )
     fold = np.random.RandomState(42).randint(0, 5, orders.customer_id.max() + 1)[orders.customer_id]
     social, popular = [], []
     for number in range(5):
@@ -64,12 +92,21 @@ def test_tags_add_to_ease_on_lastfm():
     train, test = orders[place <= np.round(0.8 * size)], orders[place > np.round(0.8 * size)]
     tags = pd.read_csv(LASTFM / "user_taggedartists.dat.gz", sep="\t")
     words = pd.read_csv(LASTFM / "tags.dat.gz", sep="\t", encoding="latin-1")
-    text = tags.merge(words, on="tagID").sort_values(["artistID", "tagID", "userID"]).groupby("artistID").tagValue
+    text = (
+        tags.merge(words, on="tagID")
+        .sort_values(["artistID", "tagID", "userID"])
+        .groupby("artistID")
+        .tagValue
+    )
     products = text.agg(" ; ".join).rename_axis("product_id").rename("text").reset_index()
     products = products[products.product_id.isin(orders.product_id)]
     tables = pz.load({"orders": train, "products": products})
-    model = Hybrid(EASE(l2=300, max_items=3000), Content(half_life_weeks=None), alpha=0.6, shortlist=200)
-    both = ranking(model.fit(tables, as_of="2011-01-01").recommend(test.customer_id, repeat="new"), test).ndcg
+    model = Hybrid(
+        EASE(l2=300, max_items=3000), Content(half_life_weeks=None), alpha=0.6, shortlist=200
+    )
+    both = ranking(
+        model.fit(tables, as_of="2011-01-01").recommend(test.customer_id, repeat="new"), test
+    ).ndcg
     alone = ranking(model.first.recommend(test.customer_id, repeat="new"), test).ndcg
     assert both.mean() >= 0.234
     assert paired_bootstrap(both, alone).verdict == "better"
@@ -79,7 +116,9 @@ def test_tags_add_to_ease_on_lastfm():
 def groceries() -> tuple[pz.tables.Tables, pd.DataFrame]:
     tables = pz.load("complete_journey")
     merchandise = tables.products.to_pandas(["product_id", "department", "subcategory"])
-    merchandise = merchandise[~merchandise.department.isin(NO_MERCHANDISE) & merchandise.subcategory.notna()]
+    merchandise = merchandise[
+        ~merchandise.department.isin(NO_MERCHANDISE) & merchandise.subcategory.notna()
+    ]
     return tables, merchandise
 
 
@@ -104,7 +143,9 @@ def test_complete_journey_reaches_the_bars_measured_outside_this_package(groceri
 
 def test_product_types_of_complete_journey_reach_their_bar(groceries):
     tables, merchandise = groceries
-    orders = tables.orders.to_pandas(["customer_id", "order_id", "product_id", "time", "quantity", "amount"])
+    orders = tables.orders.to_pandas(
+        ["customer_id", "order_id", "product_id", "time", "quantity", "amount"]
+    )
     kinds = merchandise.set_index("product_id").subcategory
     orders = orders[orders.product_id.isin(kinds.index) & (orders.quantity > 0)]
     by_kind = pz.load({"orders": orders.assign(product_id=kinds.loc[orders.product_id].to_numpy())})

@@ -38,7 +38,9 @@ def test_the_signs_of_a_pair_by_hand():
 
 def test_returns_are_the_share_who_came_back_pulled_to_a_fifth():
     early = pd.Timestamp("2024-01-01")
-    rows = [(c, 5, early) for c in range(8)] + [(c, 5, early + pd.Timedelta(days=90)) for c in range(6)]
+    rows = [(c, 5, early) for c in range(8)] + [
+        (c, 5, early + pd.Timedelta(days=90)) for c in range(6)
+    ]
     frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "time"])
     tables = pz.load({"orders": frame.assign(order_id=range(len(frame)), quantity=1, amount=1.0)})
     signs = Signs(History.load(tables, as_of="2024-03-31")).table(np.array([0]), np.array([0]))
@@ -59,7 +61,9 @@ def test_a_past_cut_in_memory_is_the_past_that_was_read(tables):
 def test_a_history_cannot_be_cut_outside_its_days(tables):
     history = History.load(tables, as_of="2024-02-29")
     for day in ("2023-12-31", "2024-03-01"):
-        with pytest.raises(TableError, match="outside this history, which runs from 2024-01-01 to 2024-02-29"):
+        with pytest.raises(
+            TableError, match="outside this history, which runs from 2024-01-01 to 2024-02-29"
+        ):
             history.until(day)
 
 
@@ -79,21 +83,32 @@ def test_the_score_is_a_probability_that_is_right_on_average(tables):
     assert lists.score.between(0, 1).all()
     split = pz.evaluate.time_split(tables, cut="2024-03-10")
     later = split.test.query("recommender_truth")
-    bought = lists.merge(later, on=["customer_id", "product_id"], how="left", indicator=True)._merge == "both"
+    bought = (
+        lists.merge(later, on=["customer_id", "product_id"], how="left", indicator=True)._merge
+        == "both"
+    )
     assert lists.score.mean() == pytest.approx(bought.mean(), abs=0.1)
     assert bought[lists.score > 0.8].mean() > bought[lists.score < 0.5].mean() + 0.3
 
 
 def test_reorder_finds_favourites_at_least_as_well_as_frequency_in_a_loyal_shop(tables):
-    board = Trial.load(pz.evaluate.time_split(tables, cut="2024-02-29"), k=3).compare({"reorder": Reorder()})
+    board = Trial.load(pz.evaluate.time_split(tables, cut="2024-02-29"), k=3).compare(
+        {"reorder": Reorder()}
+    )
     assert board.row("reorder").difference_high >= 0
     assert board.row("reorder").ndcg > 0.9 * board.row("personal frequency").ndcg
     assert board.row("reorder").ndcg > 1.5 * board.row("most popular").ndcg
 
 
 def test_any_classifier_with_probabilities_will_do(tables):
-    trees = HistGradientBoostingClassifier(max_iter=10, max_leaf_nodes=4, early_stopping=False, random_state=0)
-    lists = Reorder(classifier=trees, first=PersonalFrequency()).fit(tables, as_of="2024-03-31").recommend(k=3)
+    trees = HistGradientBoostingClassifier(
+        max_iter=10, max_leaf_nodes=4, early_stopping=False, random_state=0
+    )
+    lists = (
+        Reorder(classifier=trees, first=PersonalFrequency())
+        .fit(tables, as_of="2024-03-31")
+        .recommend(k=3)
+    )
     assert lists.groupby("customer_id").size().eq(3).all()
     assert not hasattr(trees, "classes_"), "the classifier that was given is not fitted itself"
 

@@ -141,7 +141,9 @@ def test_groups_by_history_hold_every_customer_once_and_hide_small_ones(board):
     groups = board.by_history("personal frequency", groups=3, min_cell=1)
     assert groups.customers.sum() == board.customers
     assert board.by_history("personal frequency", min_cell=1000).empty
-    assert np.average(groups.ndcg, weights=groups.customers) == pytest.approx(board.row("personal frequency").ndcg)
+    assert np.average(groups.ndcg, weights=groups.customers) == pytest.approx(
+        board.row("personal frequency").ndcg
+    )
 
 
 def test_candidates_restrict_lists_and_truth_alike(tables):
@@ -173,7 +175,9 @@ def test_days_without_orders_around_the_cut_do_no_harm():
     rows = [(c, p, d) for c in (1, 2, 3) for p in (5, 6) for d in (0, 30)]
     frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "day"])
     time = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame.pop("day"), unit="D")
-    tables = pz.load({"orders": frame.assign(time=time, order_id=range(12), quantity=1, amount=1.0)})
+    tables = pz.load(
+        {"orders": frame.assign(time=time, order_id=range(12), quantity=1, amount=1.0)}
+    )
     days = periods(tables, test_weeks=9)
     assert days.days == 31 // 5
     board = Trial.load(days.judge).compare({"similar": ItemKNN()})
@@ -187,7 +191,10 @@ def test_periods_follow_each_other_without_gap_or_overlap(tables):
     days = periods(tables, test_weeks=2)
     table = days.table()
     assert table.period.tolist() == ["history", "choose", "judge"]
-    assert (table.first_day.iloc[1:].to_numpy() - table.last_day.iloc[:-1].to_numpy() == np.timedelta64(1, "D")).all()
+    assert (
+        table.first_day.iloc[1:].to_numpy() - table.last_day.iloc[:-1].to_numpy()
+        == np.timedelta64(1, "D")
+    ).all()
     assert table.days.tolist()[1:] == [14, 14]
     assert (table.first_day[0], table.last_day[2]) == (tables.start, tables.end)
     assert days.tune.test.end <= days.judge.cut < days.judge.test.start
@@ -213,7 +220,9 @@ def test_the_alpha_curve_scores_the_hybrid_itself_and_ends_at_zero_gain(trial):
     curve = alpha_curve(PersonalFrequency(), ItemKNN(), trial=trial, alphas=(0, 0.5))
     assert curve.points.alpha.tolist() == [0, 0.5, 1]
     assert curve.points.difference.iloc[-1] == 0
-    board = trial.compare({"half": Hybrid(PersonalFrequency(), ItemKNN(), alpha=0.5), "second": ItemKNN()})
+    board = trial.compare(
+        {"half": Hybrid(PersonalFrequency(), ItemKNN(), alpha=0.5), "second": ItemKNN()}
+    )
     assert curve.points.ndcg[1] == pytest.approx(board.row("half").ndcg)
     assert curve.points.ndcg[0] == pytest.approx(board.row("second").ndcg)
     assert curve.best == curve.points.alpha[curve.points.ndcg == curve.points.ndcg.max()].max()
@@ -235,12 +244,19 @@ def test_a_second_model_that_cannot_learn_leaves_weight_one(trial):
 
 @pytest.fixture(scope="module")
 def both(tables):
-    return slates(PersonalFrequency(), ItemKNN(), history=History.load(tables, as_of="2024-03-31"), k=4)
+    return slates(
+        PersonalFrequency(), ItemKNN(), history=History.load(tables, as_of="2024-03-31"), k=4
+    )
 
 
 def test_slates_hold_what_was_bought_and_what_was_not_each_ranked_from_one(tables, both):
-    bought = set(tables.orders.to_pandas()[["customer_id", "product_id"]].itertuples(index=False, name=None))
-    known = [pair in bought for pair in both[["customer_id", "product_id"]].itertuples(index=False, name=None)]
+    bought = set(
+        tables.orders.to_pandas()[["customer_id", "product_id"]].itertuples(index=False, name=None)
+    )
+    known = [
+        pair in bought
+        for pair in both[["customer_id", "product_id"]].itertuples(index=False, name=None)
+    ]
     assert (both.slate == np.where(known, "buy again", "discover")).all()
     for _, part in both.groupby(["customer_id", "slate"]):
         assert part["rank"].tolist() == list(range(1, len(part) + 1))
@@ -261,10 +277,16 @@ def test_the_products_named_most_are_counted_named_and_large_enough(tables, both
 
 def test_familiar_means_bought_from_the_narrowest_group_before():
     products = pd.DataFrame(
-        {"product_id": [5, 6, 7, 8], "category": ["drinks", "drinks", "tools", None], "subcategory": [None] * 4}
+        {
+            "product_id": [5, 6, 7, 8],
+            "category": ["drinks", "drinks", "tools", None],
+            "subcategory": [None] * 4,
+        }
     )
     products.loc[0, "subcategory"] = products.loc[1, "subcategory"] = "tea"
-    orders = pd.DataFrame({"customer_id": [1, 2, 2, 2], "product_id": [5, 6, 7, 8], "order_id": [1, 2, 2, 2]})
+    orders = pd.DataFrame(
+        {"customer_id": [1, 2, 2, 2], "product_id": [5, 6, 7, 8], "order_id": [1, 2, 2, 2]}
+    )
     orders = orders.assign(time=pd.Timestamp("2024-01-01"), quantity=1, amount=1.0)
     history = History.load(pz.load({"orders": orders, "products": products}), as_of="2024-01-01")
     assert history.familiar(np.array([0, 0, 0, 1, -1]), np.array([1, 2, 3, 3, 0])).tolist() == [
@@ -277,6 +299,8 @@ def test_familiar_means_bought_from_the_narrowest_group_before():
 
 
 def test_novelty_speaks_of_familiar_groups_only_where_groups_are_known(trial, tables):
-    assert "of a group that the customer already buys from" in trial.compare({}, repeat="new").novelty
+    assert (
+        "of a group that the customer already buys from" in trial.compare({}, repeat="new").novelty
+    )
     bare = Trial.load(time_split(pz.load({"orders": tables.orders.to_pandas()}), cut=CUT))
     assert bare.compare({}, repeat="new").novelty.endswith("can reach it.")

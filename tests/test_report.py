@@ -28,7 +28,16 @@ from personalize.report import keys, page, refresh, warm
 from personalize.report.execute import SAME_EVERYWHERE, Turn, execute
 from personalize.report.listing import markdown
 from personalize.report.normalise import normalised
-from personalize.report.parameters import KINDS, Notebook, Parameter, cast, choose, declared, notebooks, resolve
+from personalize.report.parameters import (
+    KINDS,
+    Notebook,
+    Parameter,
+    cast,
+    choose,
+    declared,
+    notebooks,
+    resolve,
+)
 from personalize.report.ranges import Range
 from personalize.report.store import Store
 from personalize.tables import TableError
@@ -105,7 +114,11 @@ class Shop:
         return (self.out / name).read_text(encoding="utf-8")
 
     def files(self) -> dict[str, bytes]:
-        return {str(p.relative_to(self.out)): p.read_bytes() for p in sorted(self.out.rglob("*")) if p.is_file()}
+        return {
+            str(p.relative_to(self.out)): p.read_bytes()
+            for p in sorted(self.out.rglob("*"))
+            if p.is_file()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +127,9 @@ def made(tmp_path_factory, notebook_file):
     folder = tmp_path_factory.mktemp("shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERSONALIZE_CACHE", str(folder / "cache"))
-        patch.setattr(keys, "package", lambda: "this package")  # however it is edited while the tests run
+        patch.setattr(
+            keys, "package", lambda: "this package"
+        )  # however it is edited while the tests run
         notebook_file(folder / "notebooks" / "00_good.ipynb", GOOD)
         notebook_file(folder / "notebooks" / "01_bad.ipynb", BAD)
         shop = Shop(folder)
@@ -129,9 +144,20 @@ def shop(made, tmp_path):
 
 
 def test_a_run_leaves_page_notebook_tables_index_and_manifest(made):
-    wanted = {"00_good.html", "00_good.ipynb", "tables/plan.csv", "tables/plan.parquet", "01_bad.html", "index.html"}
+    wanted = {
+        "00_good.html",
+        "00_good.ipynb",
+        "tables/plan.csv",
+        "tables/plan.parquet",
+        "01_bad.html",
+        "index.html",
+    }
     assert wanted <= set(made.files()) and "manifest.json" in made.files()
-    assert sorted(path.name for path in made.out.parent.iterdir()) == [".shop.lock", "index.html", "shop"]
+    assert sorted(path.name for path in made.out.parent.iterdir()) == [
+        ".shop.lock",
+        "index.html",
+        "shop",
+    ]
     assert made.result.page == made.out / "index.html"
     assert list(made.result.table().state) == ["done", "failed"]
 
@@ -140,7 +166,9 @@ def test_a_failing_notebook_does_not_stop_the_others_and_is_told_without_library
     assert made.result.status == 1
     good, bad = made.result.outcomes
     assert good.state == "done" and bad.state == "failed"
-    assert bad.error.startswith("in cell 2, line 3:\n    json.loads('[')\n  JSONDecodeError: Expecting value")
+    assert bad.error.startswith(
+        "in cell 2, line 3:\n    json.loads('[')\n  JSONDecodeError: Expecting value"
+    )
     assert "raw_decode" not in bad.error and "site-packages" not in bad.error
 
 
@@ -174,21 +202,31 @@ def test_a_changed_parameter_reruns_its_notebook_says_why_and_shows_the_change(s
 def test_a_report_that_is_not_as_it_was_written_is_made_again(shop, damage, monkeypatch):
     path = shop.out / "tables" / "plan.csv"
     path.unlink() if damage == "missing" else path.write_text("x")
-    assert _reason(shop).startswith(f"tables/plan.csv {'is missing' if damage == 'missing' else 'was changed'}")
+    assert _reason(shop).startswith(
+        f"tables/plan.csv {'is missing' if damage == 'missing' else 'was changed'}"
+    )
 
 
 def _reason(shop, **given):
     """Why notebook 00 would run, without running it."""
     from personalize.report.runner import Run
 
-    values = {"only": "00", "parameters": {}, "notebooks": shop.folder / "notebooks", "out": shop.folder / "out"}
+    values = {
+        "only": "00",
+        "parameters": {},
+        "notebooks": shop.folder / "notebooks",
+        "out": shop.folder / "out",
+    }
     run = Run(source=str(shop.folder / "shop.yml"), say=shop.lines.append, **{**values, **given})
     return run._reason(run.chosen[0], False)
 
 
 def test_changed_data_notebooks_and_code_each_have_their_reason(shop, notebook_file, monkeypatch):
     assert _reason(shop) == ""
-    assert _reason(shop, parameters={"00_good": {"theta": 2}}) == "parameters changed: theta 1.5 -> 2.0"
+    assert (
+        _reason(shop, parameters={"00_good": {"theta": 2}})
+        == "parameters changed: theta 1.5 -> 2.0"
+    )
     (shop.folder / "orders.csv").write_text(ORDERS + "3,13,6,2024-02-03 10:00,1,1\n")
     assert _reason(shop) == "data changed"
     (shop.folder / "orders.csv").write_text(ORDERS)
@@ -203,15 +241,26 @@ def test_changed_data_notebooks_and_code_each_have_their_reason(shop, notebook_f
     [({"00_good": 9.0, "01_bad": 1.0}, ["00_good", "01_bad"]), ({"00_good": 1.0, "01_bad": 9.0}, ["01_bad", "00_good"]),
      ({"01_bad": 9.0}, ["00_good", "01_bad"]), ({}, ["01_bad", "00_good"])],
 )  # fmt: skip
-def test_the_notebook_that_took_longest_starts_first_and_before_it_what_was_never_timed(made, tmp_path, seconds, order):
+def test_the_notebook_that_took_longest_starts_first_and_before_it_what_was_never_timed(
+    made, tmp_path, seconds, order
+):
     from personalize.report.runner import Run
 
-    run = Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", tmp_path, made.lines.append)
+    run = Run(
+        str(made.folder / "shop.yml"),
+        None,
+        {},
+        made.folder / "notebooks",
+        tmp_path,
+        made.lines.append,
+    )
     run.store.manifest["reports"] = {name: {"seconds": value} for name, value in seconds.items()}
     assert [notebook.name for notebook in run._longest_first(run.chosen)] == order
 
 
-def test_data_that_take_long_to_read_are_time_in_which_the_kernels_get_ready(made, tmp_path, monkeypatch):
+def test_data_that_take_long_to_read_are_time_in_which_the_kernels_get_ready(
+    made, tmp_path, monkeypatch
+):
     from personalize.report import runner
 
     def slow(source, real=runner.sources.prepare):
@@ -223,11 +272,15 @@ def test_data_that_take_long_to_read_are_time_in_which_the_kernels_get_ready(mad
     started = []
     monkeypatch.setattr(runner.sources, "prepare", slow)
     monkeypatch.setattr(runner.Nursery, "start", lambda self: started.append(self))
-    assert runner.Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", tmp_path, print).prepared
+    assert runner.Run(
+        str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", tmp_path, print
+    ).prepared
     assert started
 
 
-def test_where_something_must_run_the_kernels_get_ready_before_the_data_are_looked_at(made, tmp_path, monkeypatch):
+def test_where_something_must_run_the_kernels_get_ready_before_the_data_are_looked_at(
+    made, tmp_path, monkeypatch
+):
     from personalize.report import runner
 
     def refused(source):
@@ -236,8 +289,14 @@ def test_where_something_must_run_the_kernels_get_ready_before_the_data_are_look
     started = []
     monkeypatch.setattr(runner.sources, "prepare", refused)
     monkeypatch.setattr(runner.Nursery, "start", lambda self: started.append(self))
-    for out, force, expected in ((made.out.parent, False, 0), (made.out.parent, True, 1), (tmp_path, False, 2)):
-        run = runner.Run(str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", out, print)
+    for out, force, expected in (
+        (made.out.parent, False, 0),
+        (made.out.parent, True, 1),
+        (tmp_path, False, 2),
+    ):
+        run = runner.Run(
+            str(made.folder / "shop.yml"), None, {}, made.folder / "notebooks", out, print
+        )
         with pytest.raises(TableError, match="enough seen"):
             run.make(jobs=1, force=force)
         assert len(started) == expected
@@ -258,11 +317,15 @@ def test_the_place_of_a_source_is_no_part_of_its_key(shop, monkeypatch):
     monkeypatch.chdir(shop.folder)
     from personalize.report.runner import Run
 
-    run = Run("shop.yml", "00", {}, shop.folder / "notebooks", shop.folder / "out", shop.lines.append)
+    run = Run(
+        "shop.yml", "00", {}, shop.folder / "notebooks", shop.folder / "out", shop.lines.append
+    )
     assert run._reason(run.chosen[0], False) == ""
 
 
-def test_two_folders_get_the_same_bytes_and_no_machine_path(made, tmp_path, notebook_file, monkeypatch):
+def test_two_folders_get_the_same_bytes_and_no_machine_path(
+    made, tmp_path, notebook_file, monkeypatch
+):
     other = Shop(tmp_path)
     notebook_file(tmp_path / "notebooks" / "00_good.ipynb", GOOD)
     notebook_file(tmp_path / "notebooks" / "01_bad.ipynb", BAD)
@@ -274,16 +337,22 @@ def test_two_folders_get_the_same_bytes_and_no_machine_path(made, tmp_path, note
     assert not [name for name, data in here.items() if str(made.folder).encode() in data]
 
 
-def test_verify_agrees_for_a_sound_notebook_and_names_the_files_of_one_that_is_not(shop, notebook_file):
+def test_verify_agrees_for_a_sound_notebook_and_names_the_files_of_one_that_is_not(
+    shop, notebook_file
+):
     assert shop.run(report.verify, only="00").status == 0
     assert "4 files compared, 0 differ" in shop.lines[-1]
     clock = "import time\nfrom personalize import show\nshow.text(f'{time.time()}')"
-    notebook_file(shop.folder / "notebooks" / "02_clock.ipynb", ["md:# Clock\n\nTime?", PARAMETERS, clock])
+    notebook_file(
+        shop.folder / "notebooks" / "02_clock.ipynb", ["md:# Clock\n\nTime?", PARAMETERS, clock]
+    )
     result = shop.run(report.verify, only="02")
     assert result.status == 1 and result.differences == ("02_clock.html", "02_clock.ipynb")
 
 
-def test_a_run_that_is_killed_leaves_the_last_good_report_or_none_and_the_next_completes(shop, notebook_file):
+def test_a_run_that_is_killed_leaves_the_last_good_report_or_none_and_the_next_completes(
+    shop, notebook_file
+):
     before = shop.files()
     slow = [*GOOD[:3], "import time\ntime.sleep(30)"]
     notebook_file(shop.folder / "notebooks" / "00_good.ipynb", slow)
@@ -364,7 +433,9 @@ def kills(tmp_path_factory, notebook_file):
     folder = tmp_path_factory.mktemp("kills")
     Shop(folder)
     for name in ("00_one", "01_two"):
-        notebook_file(folder / "notebooks" / f"{name}.ipynb", [cell.format(name[3:]) for cell in SMALL])
+        notebook_file(
+            folder / "notebooks" / f"{name}.ipynb", [cell.format(name[3:]) for cell in SMALL]
+        )
     (folder / "kills.py").write_text(KILLS)
     env = {**os.environ, "PERSONALIZE_CACHE": str(folder / "cache")}
     command = [sys.executable, str(folder / "kills.py"), str(folder), "10"]
@@ -380,17 +451,23 @@ def _versions(files, name):
     return {version for text in texts for version in re.findall(r"version (\d)\b", text)}
 
 
-def test_a_run_that_is_killed_at_any_of_ten_moments_leaves_every_report_whole_and_of_one_version(kills):
+def test_a_run_that_is_killed_at_any_of_ten_moments_leaves_every_report_whole_and_of_one_version(
+    kills,
+):
     assert kills["first"] == kills["both"] == 0 and len(kills["steps"]) > 20
     assert len({killed["moment"] for killed in kills["moments"]}) == 10
     seen = set()
     for killed in kills["moments"]:
         assert killed["status"] == -signal.SIGKILL
-        assert killed["left"]["damage"] == {"00_one": "", "01_two": ""}, "every report is there, as it was written"
+        assert killed["left"]["damage"] == {"00_one": "", "01_two": ""}, (
+            "every report is there, as it was written"
+        )
         versions = [_versions(killed["left"]["files"], name) for name in ("00_one", "01_two")]
         assert [len(found) for found in versions] == [1, 1]
         seen.add("".join(sorted(versions[0] | versions[1])))
-    assert seen == {"1", "12", "2"}, "the moments lie before, between and after the two replacements"
+    assert seen == {"1", "12", "2"}, (
+        "the moments lie before, between and after the two replacements"
+    )
 
 
 def test_a_run_that_is_killed_at_any_of_ten_moments_is_never_taken_for_up_to_date(kills):
@@ -402,7 +479,11 @@ def test_a_run_that_is_killed_at_any_of_ten_moments_is_never_taken_for_up_to_dat
 
 
 def _lasting(state):
-    return {name: text for name, text in state["files"].items() if not name.endswith(("manifest.json", ".lock"))}
+    return {
+        name: text
+        for name, text in state["files"].items()
+        if not name.endswith(("manifest.json", ".lock"))
+    }
 
 
 def test_the_run_after_a_kill_completes_and_leaves_what_an_undisturbed_one_leaves(kills):
@@ -416,10 +497,16 @@ def test_the_run_after_a_kill_completes_and_leaves_what_an_undisturbed_one_leave
 def test_the_bytes_do_not_depend_on_how_many_notebooks_run_at_a_time(kills):
     one, two = _lasting(kills["alone"]), _lasting(kills["counted"])
     assert kills["one"] == 0 and len(one) == 10
-    assert one == two and _versions(one, "00_one") == {"2"} and _versions(_lasting(kills["old"]), "00_one") == {"1"}
+    assert (
+        one == two
+        and _versions(one, "00_one") == {"2"}
+        and _versions(_lasting(kills["old"]), "00_one") == {"1"}
+    )
 
 
-@pytest.mark.parametrize("calls", [0, 1], ids=["before the first of two steps", "between two steps"])
+@pytest.mark.parametrize(
+    "calls", [0, 1], ids=["before the first of two steps", "between two steps"]
+)
 def test_where_folders_cannot_change_places_at_once_a_cut_replacement_is_completed_later(
     shop, monkeypatch, tmp_path, calls
 ):
@@ -500,16 +587,23 @@ def test_no_request_can_leave_a_page_and_only_its_own_script_runs(made):
 def test_names_from_the_data_are_harmless_in_pages_and_tables(made):
     for name in ("00_good.html", "index.html"):
         assert "<script>alert" not in made.read(name) and "<b>more" not in made.read(name)
-    assert "&lt;script&gt;alert(1)" in made.read("00_good.html") and "牛奶" in made.read("00_good.html")
+    assert "&lt;script&gt;alert(1)" in made.read("00_good.html") and "牛奶" in made.read(
+        "00_good.html"
+    )
     assert "'=cmd()" in (made.out / "tables" / "plan.csv").read_text(encoding="utf-8-sig")
 
 
 def test_a_page_has_formulas_contents_alternative_text_parameters_and_tables(made):
     text = made.read("00_good.html")
-    assert "<mfrac>" in text and '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
+    assert (
+        "<mfrac>" in text
+        and '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">' in text
+    )
     assert '<a href="#first-best">First &amp; best</a>' in text and 'id="first-best"' in text
     assert re.search(r'<img [^>]*alt="Bars of 3 names: largest 3.0"', text)
-    assert re.search(r"<code>theta</code></th><td>1.5</td><td>1.5</td><td>0 to 50</td><td>least lift</td>", text)
+    assert re.search(
+        r"<code>theta</code></th><td>1.5</td><td>1.5</td><td>0 to 50</td><td>least lift</td>", text
+    )
     assert 'href="tables/plan.csv"' in text and "readable by its owner only" in text
     assert '<html lang="en">' in text
 
@@ -520,7 +614,13 @@ def test_an_empty_page_is_light(made):
 
 def test_the_index_shows_question_answer_figure_numbers_and_tables(made):
     text = made.read("index.html")
-    for part in ("What is <strong>in</strong> it?", "Offer 牛奶", "14 USD", "9 USD to 20 USD", "tables/plan.parquet"):
+    for part in (
+        "What is <strong>in</strong> it?",
+        "Offer 牛奶",
+        "14 USD",
+        "9 USD to 20 USD",
+        "tables/plan.parquet",
+    ):
         assert part in text
     assert 'alt="Bars of 3 names' in text and "what to offer" in text and "k: 5" not in text
 
@@ -530,7 +630,9 @@ def test_the_sources_share_a_page(made):
 
 
 def test_a_notebook_that_leaves_early_has_failed(tmp_path, notebook_file):
-    path = notebook_file(tmp_path / "00_leave.ipynb", ["md:# Leave", PARAMETERS, "import sys\nsys.exit(0)", "2 + 2"])
+    path = notebook_file(
+        tmp_path / "00_leave.ipynb", ["md:# Leave", PARAMETERS, "import sys\nsys.exit(0)", "2 + 2"]
+    )
     _, failure = asyncio.run(execute(path, {}, cwd=tmp_path))
     assert failure.cell == 2 and "SystemExit" in failure.error
 
@@ -538,7 +640,9 @@ def test_a_notebook_that_leaves_early_has_failed(tmp_path, notebook_file):
 def test_the_executed_notebook_is_what_plain_papermill_makes(made, tmp_path):
     given = {"k": 6, "source": "x"}
     source = str(made.folder / "notebooks" / "00_good.ipynb")
-    theirs = papermill.execute_notebook(source, str(tmp_path / "o.ipynb"), given, progress_bar=False, log_output=False)
+    theirs = papermill.execute_notebook(
+        source, str(tmp_path / "o.ipynb"), given, progress_bar=False, log_output=False
+    )
     ours, failure = asyncio.run(execute(Path(source), given, cwd=tmp_path))
     assert failure is None
     assert [cell.source for cell in ours.cells if "k = 6" in cell.source][0].splitlines()[1:] == [
@@ -549,23 +653,33 @@ def test_the_executed_notebook_is_what_plain_papermill_makes(made, tmp_path):
         assert mine.get("outputs") == its.get("outputs")
 
 
-def test_kernels_get_a_fixed_environment_and_the_callers_folder(tmp_path, notebook_file, monkeypatch):
+def test_kernels_get_a_fixed_environment_and_the_callers_folder(
+    tmp_path, notebook_file, monkeypatch
+):
     monkeypatch.setenv("PERSONALIZE_TABLES", "elsewhere")
     look = "import os\n[os.getcwd(), *(os.environ.get(n) for n in ('PYTHONHASHSEED', 'TZ', 'PERSONALIZE_TABLES'))]"
     path = notebook_file(tmp_path / "00_look.ipynb", ["md:# Look", PARAMETERS, look])
     nb, _ = asyncio.run(execute(path, {}, cwd=tmp_path))
-    assert ast.literal_eval(nb.cells[2].outputs[0].data["text/plain"]) == [str(tmp_path), "0", "UTC", None]
+    assert ast.literal_eval(nb.cells[2].outputs[0].data["text/plain"]) == [
+        str(tmp_path),
+        "0",
+        "UTC",
+        None,
+    ]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="warm kernels are forks: Linux only")
-def test_a_warm_kernel_is_a_copy_and_shows_what_a_cold_one_shows_plots_included(tmp_path, notebook_file):
+def test_a_warm_kernel_is_a_copy_and_shows_what_a_cold_one_shows_plots_included(
+    tmp_path, notebook_file
+):
     cells = [
         "import os\nos.environ['TZ'], os.getcwd(), __name__",
         "import matplotlib.pyplot as plt\n_ = plt.plot([1, 2])",
     ]
     path = notebook_file(tmp_path / "00_look.ipynb", ["md:# Look", PARAMETERS, *cells, *GOOD[2:5]])
     parent = notebook_file(
-        tmp_path / "01_parent.ipynb", [PARAMETERS, "import os\nopen(f'/proc/{os.getppid()}/cmdline').read()"]
+        tmp_path / "01_parent.ipynb",
+        [PARAMETERS, "import os\nopen(f'/proc/{os.getppid()}/cmdline').read()"],
     )
 
     async def both():
@@ -620,7 +734,9 @@ def test_without_a_nursery_at_work_a_kernel_starts_cold(tmp_path, notebook_file)
     assert failure is None and nb.cells[1].outputs[0].data["text/plain"] == "2"
 
 
-def test_refresh_stores_outputs_in_place_and_keeps_the_old_ones_of_a_failure(tmp_path, notebook_file):
+def test_refresh_stores_outputs_in_place_and_keeps_the_old_ones_of_a_failure(
+    tmp_path, notebook_file
+):
     good = notebook_file(tmp_path / "00_good.ipynb", ["md:# Sum", PARAMETERS, "k + 1"])
     bad = notebook_file(tmp_path / "01_bad.ipynb", ["md:# Bad", PARAMETERS, "1 / 0"])
     before, said = bad.read_bytes(), []
@@ -634,7 +750,10 @@ def test_refresh_stores_outputs_in_place_and_keeps_the_old_ones_of_a_failure(tmp
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"thteta": 2}, "unknown parameter 'thteta'(?s:.*)theta \\(float, default 1.5\\): least lift \\[0 to 50\\]"),
+        (
+            {"thteta": 2},
+            "unknown parameter 'thteta'(?s:.*)theta \\(float, default 1.5\\): least lift \\[0 to 50\\]",
+        ),
         ({"theta": 99}, "'theta' must be 0 to 50, not 99 .*00_good, 01_bad"),
         ({"theta": "high"}, "'theta' must be a number \\(float\\), not 'high' .*00_good, 01_bad"),
         ({"k": 1.5, "theta": True}, "'k' must be a whole number(?s:.*)'theta' must be a number"),
@@ -669,7 +788,11 @@ def test_parameters_of_the_source_file_come_before_those_of_the_call(made):
 
 def test_notebooks_are_chosen_by_number_or_name(made):
     known = notebooks(made.folder / "notebooks")
-    assert [n.name for n in choose(known, "01")] == ["01_bad"] == [n.name for n in choose(known, ["bad"])]
+    assert (
+        [n.name for n in choose(known, "01")]
+        == ["01_bad"]
+        == [n.name for n in choose(known, ["bad"])]
+    )
     assert choose(known, None) == choose(known, "") == known
 
 
@@ -699,7 +822,9 @@ def test_a_range_holds_its_ends_and_nothing_beyond(text, notebook_file, tmp_path
     assert all(map(allowed.holds, inside)) and not any(map(allowed.holds, outside))
     assert allowed.holds(inside) and not any(allowed.holds([*inside, value]) for value in outside)
     line = f"p:k: {type(inside[0]).__name__} = {inside[0]!r}  # a help {text}"
-    theirs = papermill.inspect_notebook(str(notebook_file(tmp_path / "00_range.ipynb", [line])))["k"]
+    theirs = papermill.inspect_notebook(str(notebook_file(tmp_path / "00_range.ipynb", [line])))[
+        "k"
+    ]
     assert theirs["help"] == f"a help {text}" and theirs["default"] == repr(inside[0])
 
 
@@ -707,7 +832,9 @@ def test_the_table_of_parameters_names_each_once_with_range_and_notebooks(made):
     frame = report.parameter_table(made.folder / "notebooks").set_index("parameter")
     assert list(frame.index) == ["as_of", "k", "theta"]
     assert list(frame.loc["theta", ["type", "default", "range"]]) == ["float", "1.5", "0 to 50"]
-    assert "| `theta` | float | `1.5` | 0 to 50 | least lift | 00 01 |" in markdown(frame.reset_index())
+    assert "| `theta` | float | `1.5` | 0 to 50 | least lift | 00 01 |" in markdown(
+        frame.reset_index()
+    )
 
 
 VALUES = {
@@ -785,13 +912,21 @@ def _contrast(one, other):
 def test_words_have_the_contrast_that_wcag_asks_for(theme):
     text = (page.TEMPLATES / "style.css").read_text()
     colours = [
-        dict(re.findall(r"--(\w+): (#\w+);", part)) for part in re.findall(r":root[^{]*\{([^}]*--ink[^}]*)\}", text)
+        dict(re.findall(r"--(\w+): (#\w+);", part))
+        for part in re.findall(r":root[^{]*\{([^}]*--ink[^}]*)\}", text)
     ]
-    full = {k: v if len(v) == 7 else "#" + "".join(2 * c for c in v[1:]) for k, v in colours[theme].items()}
+    full = {
+        k: v if len(v) == 7 else "#" + "".join(2 * c for c in v[1:])
+        for k, v in colours[theme].items()
+    }
     pairs = [(word, ground) for word in ("ink", "soft", "link") for ground in ("paper", "card")]
-    pairs += [("bad", "badbg"), ("ink", "badbg"), ("ink", "mark")] + [(word, "card") for word in "ksncf"]
+    pairs += [("bad", "badbg"), ("ink", "badbg"), ("ink", "mark")] + [
+        (word, "card") for word in "ksncf"
+    ]
     assert {
-        pair: _contrast(full[pair[0]], full[pair[1]]) for pair in pairs if _contrast(full[pair[0]], full[pair[1]]) < 4.5
+        pair: _contrast(full[pair[0]], full[pair[1]])
+        for pair in pairs
+        if _contrast(full[pair[0]], full[pair[1]]) < 4.5
     } == {}
 
 
@@ -804,7 +939,10 @@ def test_a_browser_finds_nothing_to_complain_of(made, browser, name, scheme):
     tab.on("pageerror", lambda error: said.append(str(error)))
     tab.on("request", lambda request: requests.append(request.url))
     tab.goto((made.out / name).as_uri())
-    assert tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+    assert (
+        tab.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        == 0
+    )
     assert tab.evaluate("[...document.images].every(i => i.alt.trim() && i.naturalWidth)")
     assert not said and not [url for url in requests if not url.startswith(("file:", "data:"))]
     tab.close()

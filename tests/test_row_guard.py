@@ -22,10 +22,16 @@ from personalize.tables import TableError
 
 ROOT = Path(pz.__file__).parents[1]
 MOST, DEFAULT = 50_000_000, 5_000_000
-WHOLE = {"rules_baskets", "rules_visits", "recommender_visits", "recommender_truth"}  # a row a line, or an order
+WHOLE = {
+    "rules_baskets",
+    "rules_visits",
+    "recommender_visits",
+    "recommender_truth",
+}  # a row a line, or an order
 HEADER = "customer_id,order_id,product_id,time,quantity,amount"
 LINES = [
-    f"{'' if k % 50 == 0 else k % 400},{k},{k % 7},2024-01-{k % 28 + 1:02d},1,2.5" for k in range(4000)
+    f"{'' if k % 50 == 0 else k % 400},{k},{k % 7},2024-01-{k % 28 + 1:02d},1,2.5"
+    for k in range(4000)
 ]  # one order in fifty is nobody's
 
 
@@ -34,11 +40,18 @@ def code(path):
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".ipynb":
         return text
-    return "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code")
+    return "\n".join(
+        "".join(cell["source"]) for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"
+    )
 
 
 def test_the_default_limit_is_the_stated_one_everywhere():
-    for reader in (DuckDB.frame, pz.tables.Table.to_pandas, pz.tables.Tables.sql, pz.tables.Tables.query):
+    for reader in (
+        DuckDB.frame,
+        pz.tables.Table.to_pandas,
+        pz.tables.Tables.sql,
+        pz.tables.Tables.query,
+    ):
         assert inspect.signature(reader).parameters["max_rows"].default == DEFAULT
 
 
@@ -46,15 +59,23 @@ def test_no_line_of_code_allows_more_rows_than_stated():
     allowed = {}
     for path in [*(ROOT / "personalize").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]:
         for node in ast.walk(ast.parse(code(path))):
-            limits = [k.value for k in node.keywords if k.arg == "max_rows"] if isinstance(node, ast.Call) else []
+            limits = (
+                [k.value for k in node.keywords if k.arg == "max_rows"]
+                if isinstance(node, ast.Call)
+                else []
+            )
             if isinstance(node, ast.FunctionDef):
                 limits += [
-                    v for a, v in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True) if a.arg == "max_rows"
+                    v
+                    for a, v in zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+                    if a.arg == "max_rows"
                 ]
             numbers = [limit.value for limit in limits if isinstance(limit, ast.Constant)]
             if any(number > DEFAULT for number in numbers):
                 allowed.setdefault(path.relative_to(ROOT).parts[1], []).extend(numbers)
-    assert set(allowed) <= {"association_rules", "recommenders"}, "state it at the head of this file"
+    assert set(allowed) <= {"association_rules", "recommenders"}, (
+        "state it at the head of this file"
+    )
     assert max(sum(allowed.values(), [])) <= MOST
 
 
@@ -72,7 +93,9 @@ def asked():
 
     with pytest.MonkeyPatch.context() as patch:
         shop, load = pz.load(tables), pz.load
-        patch.setattr(pz, "load", lambda source: load(source) if source == "cdnow" else shop, raising=False)
+        patch.setattr(
+            pz, "load", lambda source: load(source) if source == "cdnow" else shop, raising=False
+        )
         patch.setattr(DuckDB, "frame", counted)
         for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
             names = {}
@@ -85,7 +108,11 @@ def _plain(text):
 
 
 def test_only_the_named_queries_of_a_notebook_may_give_more_rows_than_the_limit(asked):
-    named = [path for path in (ROOT / "personalize" / "sql").glob("*.sql") if path.stem.startswith(tuple(WHOLE))]
+    named = [
+        path
+        for path in (ROOT / "personalize" / "sql").glob("*.sql")
+        if path.stem.startswith(tuple(WHOLE))
+    ]
     heads = {path.read_text(encoding="utf-8").splitlines()[0] for path in named}
     raised = {sql.splitlines()[0] for most, sql in asked if most > DEFAULT}
     assert len(asked) > 50 and raised
@@ -117,10 +144,13 @@ def test_a_sample_keeps_whole_customers_the_same_ones_every_time_and_says_so(sam
     assert (known == lines[known.index]).all() and 50 < len(known) < 110
     assert set(few.index) <= set(more.index) and fifth.customers.count() == len(known)
     assert few[-1] == pytest.approx(0.2 * lines[-1], abs=15)  # orders of nobody, by order
-    dropped = fifth.log.set_index(["table", "reason"]).rows["orders", "outside the sample of 0.2 of the customers"]
+    dropped = fifth.log.set_index(["table", "reason"]).rows[
+        "orders", "outside the sample of 0.2 of the customers"
+    ]
     assert dropped == 4000 - fifth.orders.count()
     assert (
-        "A sample of 0.2 of the customers." in fifth.card["description"] and "sample" not in whole.card["description"]
+        "A sample of 0.2 of the customers." in fifth.card["description"]
+        and "sample" not in whole.card["description"]
     )
 
 
@@ -133,14 +163,20 @@ def test_a_share_that_is_none_is_refused(sampled, share):
 def test_a_sample_is_hashed_the_same_way_as_published_md5(sampled):
     import hashlib
 
-    kept = sampled("sample: 0.2\n").sql("select distinct customer_id as c from {orders} where customer_id is not null")
+    kept = sampled("sample: 0.2\n").sql(
+        "select distinct customer_id as c from {orders} where customer_id is not null"
+    )
     edge = f"{round(0.2 * 16**8):08x}"
-    assert set(kept.c) == {k for k in range(400) if hashlib.md5(str(k).encode()).hexdigest() < edge and k % 50}
+    assert set(kept.c) == {
+        k for k in range(400) if hashlib.md5(str(k).encode()).hexdigest() < edge and k % 50
+    }
 
 
 def test_the_next_product_of_a_shop_of_many_products_is_learned_among_the_most_bought():
     baskets = pd.DataFrame({"order_id": [1, 1, 1, 2, 2, 3, 3, 4], "product_id": list("abcabacb")})
-    whole, few = (pz.association_rules.NextProduct(min_count=1, most=most).fit(baskets) for most in (4_000, 2))
+    whole, few = (
+        pz.association_rules.NextProduct(min_count=1, most=most).fit(baskets) for most in (4_000, 2)
+    )
     assert few.labels_.tolist() == ["a", "b"]
     known = pd.Index(whole.labels_).get_indexer(few.labels_)
     assert (few.confidence_ == whole.confidence_[known][:, known]).all()

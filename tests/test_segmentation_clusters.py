@@ -30,7 +30,9 @@ def planted() -> pd.DataFrame:
     centre = np.array([[3, 40, 2000.0], [30, 10, 300], [200, 2, 20]])[kind]
     values = np.rint(centre * np.exp(rng.normal(0, 0.15, centre.shape)))
     table = pd.DataFrame(values, columns=["recency_days", "frequency", "monetary"])
-    return table.assign(customer_id=rng.permutation(300), kind=kind)[["customer_id", *table.columns, "kind"]]
+    return table.assign(customer_id=rng.permutation(300), kind=kind)[
+        ["customer_id", *table.columns, "kind"]
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,9 @@ def test_a_saved_model_assigns_as_the_fitted_one_does(journey, tmp_path) -> None
     again = KMeansSegments.load(model.save(tmp_path / "segments.json"))
     pd.testing.assert_frame_equal(again.assign(journey), model.assign(journey))
     pd.testing.assert_frame_equal(again.table(), model.table())
-    new = pd.DataFrame({"customer_id": ["new"], "recency_days": [1], "frequency": [99], "monetary": [4000.0]})
+    new = pd.DataFrame(
+        {"customer_id": ["new"], "recency_days": [1], "frequency": [99], "monetary": [4000.0]}
+    )
     assert again.assign(new).cluster.tolist() == [1]
 
 
@@ -146,15 +150,38 @@ def test_complete_journey_has_the_measured_silhouettes_and_five_stable_segments(
 
 # anchors: silhouette, lowest Jaccard (None: its own error exceeds .03), ARI of 30 samples, by number of segments
 STABLE_ROWS = {2: (0.444, 0.98, 0.98), 3: (0.354, 0.96, 0.96), 5: (0.329, 0.91, 0.92)}
-LOG_SILHOUETTES = {2: 0.444, 3: 0.354, 4: 0.325, 5: 0.329, 6: 0.300, 7: 0.295, 8: 0.276, 9: 0.267, 10: 0.265}
-RAW_SILHOUETTES = {2: 0.506, 3: 0.563, 4: 0.470, 5: 0.383, 6: 0.423, 7: 0.404, 8: 0.399, 9: 0.403, 10: 0.390}
+LOG_SILHOUETTES = {
+    2: 0.444,
+    3: 0.354,
+    4: 0.325,
+    5: 0.329,
+    6: 0.300,
+    7: 0.295,
+    8: 0.276,
+    9: 0.267,
+    10: 0.265,
+}
+RAW_SILHOUETTES = {
+    2: 0.506,
+    3: 0.563,
+    4: 0.470,
+    5: 0.383,
+    6: 0.423,
+    7: 0.404,
+    8: 0.399,
+    9: 0.403,
+    10: 0.390,
+}
 
 
 @pytest.mark.parametrize(("log", "published"), [(True, LOG_SILHOUETTES), (False, RAW_SILHOUETTES)])
 def test_silhouettes_of_complete_journey_are_the_measured_ones(journey, log, published) -> None:
     z = KMeansSegments(log=log).standardise(journey)
     far = cdist(z, z)
-    found = {k: silhouette(far, KMeansSegments(k, log=log).fit(journey).labels_ - 1, k) for k in published}
+    found = {
+        k: silhouette(far, KMeansSegments(k, log=log).fit(journey).labels_ - 1, k)
+        for k in published
+    }
     assert list(found.values()) == pytest.approx(list(published.values()), abs=0.03)
 
 
@@ -173,12 +200,17 @@ def test_the_compiled_search_ends_where_scikit_learns_does_from_the_same_start(j
     weight = np.random.default_rng(0).integers(1, 4, len(z)).astype(float)
     repeated = KMeans(5, init=start, n_init=1, tol=0, max_iter=1000).fit(z, sample_weight=weight)
     columns = np.ascontiguousarray(z.T)
-    assert kernels.lloyd(columns, weight, start, 0.0, 1000)[0] == pytest.approx(repeated.cluster_centers_, abs=1e-9)
+    assert kernels.lloyd(columns, weight, start, 0.0, 1000)[0] == pytest.approx(
+        repeated.cluster_centers_, abs=1e-9
+    )
 
 
 def test_starts_are_as_good_as_scikit_learns(journey) -> None:
     z = KMeansSegments().standardise(journey)
-    ours = [((z - c[nearest(z, c)]) ** 2).sum() for c in (good_centers(z, 6, seed=s, starts=1) for s in range(40))]
+    ours = [
+        ((z - c[nearest(z, c)]) ** 2).sum()
+        for c in (good_centers(z, 6, seed=s, starts=1) for s in range(40))
+    ]
     theirs = [KMeans(6, n_init=1, random_state=s).fit(z).inertia_ for s in range(40)]
     assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.01)
 
@@ -195,13 +227,17 @@ def test_points_that_are_not_looked_at_again_are_those_that_stay(n, k, seed, gri
             centers[j] = np.average(z[label == j], axis=0, weights=weight[label == j])
     found, inertia = kernels.lloyd(np.ascontiguousarray(z.T), weight, start, 0.0, 100)
     assert found == pytest.approx(centers, abs=1e-9)
-    assert inertia == pytest.approx((weight * ((z - centers[nearest(z, centers)]) ** 2).sum(axis=1)).sum(), abs=1e-9)
+    assert inertia == pytest.approx(
+        (weight * ((z - centers[nearest(z, centers)]) ** 2).sum(axis=1)).sum(), abs=1e-9
+    )
 
 
 def test_a_centre_that_nobody_is_near_stays_where_it_is() -> None:
     columns = np.array([[0.0, 0.1, 5.0, 5.1]])
     found, inertia = kernels.lloyd(columns, np.ones(4), np.array([[0.0], [5.0], [99.0]]), 0.0, 50)
-    assert found.ravel().tolist() == pytest.approx([0.05, 5.05, 99.0]) and inertia == pytest.approx(0.01)
+    assert found.ravel().tolist() == pytest.approx([0.05, 5.05, 99.0]) and inertia == pytest.approx(
+        0.01
+    )
 
 
 def test_blocks_of_customers_change_nothing() -> None:
@@ -213,7 +249,9 @@ def test_blocks_of_customers_change_nothing() -> None:
     assert inertia == pytest.approx(((z - found[nearest(z, found)]) ** 2).sum())
 
 
-def test_another_month_with_frozen_rules_gives_the_same_labels_to_the_same_behaviour(journey) -> None:
+def test_another_month_with_frozen_rules_gives_the_same_labels_to_the_same_behaviour(
+    journey,
+) -> None:
     model = KMeansSegments(5).fit(journey)
     assert (model.assign(journey.tail(7)).cluster.to_numpy() == model.labels_[-7:]).all()
 
@@ -245,7 +283,9 @@ def test_a_number_that_is_just_stable_does_not_beat_one_that_is_very_stable() ->
 
 def test_when_nothing_is_stable_the_reason_says_so() -> None:
     rng = np.random.default_rng(0)
-    noise = pd.DataFrame(rng.uniform(0, 1, (200, 6)), columns=list("abcdef")).assign(customer_id=range(200))
+    noise = pd.DataFrame(rng.uniform(0, 1, (200, 6)), columns=list("abcdef")).assign(
+        customer_id=range(200)
+    )
     found = choose_n_segments(noise, [6, 7, 8], log=False, n_boot=10)
     assert found.reason.startswith("no number of segments passes")
 
@@ -257,7 +297,9 @@ def test_choice_is_the_same_for_any_row_order(planted) -> None:
 
 
 def test_one_customer_cannot_be_split() -> None:
-    one = pd.DataFrame({"customer_id": [1], "recency_days": [3], "frequency": [1], "monetary": [5.0]})
+    one = pd.DataFrame(
+        {"customer_id": [1], "recency_days": [3], "frequency": [1], "monetary": [5.0]}
+    )
     with pytest.raises(TableError, match="cannot be split"):
         choose_n_segments(one)
 
@@ -266,7 +308,9 @@ def test_one_customer_cannot_be_split() -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=4, max_size=40))
 def test_agreement_and_silhouette_equal_scikit_learns(pairs) -> None:
     one, two = np.array(pairs).T
-    assert adjusted_rand(overlap(one, two, 4)) == pytest.approx(adjusted_rand_score(one, two), abs=1e-9)
+    assert adjusted_rand(overlap(one, two, 4)) == pytest.approx(
+        adjusted_rand_score(one, two), abs=1e-9
+    )
     points = np.random.default_rng(len(pairs)).normal(size=(len(pairs), 2))
     if 1 < len(set(one)) < len(one):
         far = np.linalg.norm(points[:, None] - points[None], axis=2)
@@ -302,7 +346,8 @@ def test_a_rule_card_hides_small_rules_and_refuses_a_wrong_length(planted) -> No
 
 
 @pytest.mark.parametrize(
-    ("hits", "n", "low", "high"), [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)]
+    ("hits", "n", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0)],
 )
 def test_wilson_interval_equals_the_published_values(hits, n, low, high) -> None:
     assert wilson(hits, n) == pytest.approx((low, high), abs=5e-5)

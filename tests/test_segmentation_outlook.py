@@ -38,7 +38,12 @@ def journey(tables) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def assigned(journey) -> pd.DataFrame:
-    return RFM().fit(journey).assign(journey).merge(KMeansSegments(n_segments=5).fit(journey).assign(journey))
+    return (
+        RFM()
+        .fit(journey)
+        .assign(journey)
+        .merge(KMeansSegments(n_segments=5).fit(journey).assign(journey))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +85,9 @@ def test_interval_of_a_spend_share_is_that_of_resampled_customers(journey, assig
     draws = np.random.default_rng(0).integers(0, len(journey), (1000, len(journey)))
     money = journey.monetary.to_numpy()[draws]
     shares = (money * inside[draws]).sum(axis=1) / money.sum(axis=1)
-    assert [row.spend_share_low, row.spend_share_high] == pytest.approx(np.quantile(shares, [0.025, 0.975]), abs=0.004)
+    assert [row.spend_share_low, row.spend_share_high] == pytest.approx(
+        np.quantile(shares, [0.025, 0.975]), abs=0.004
+    )
 
 
 def test_a_group_like_everybody_has_ratio_one() -> None:
@@ -125,7 +132,9 @@ def test_an_assignment_that_does_not_fit_is_refused(journey, assigned, change, m
 
 def test_outcome_holds_the_weeks_after_and_nothing_else(tables, journey, later) -> None:
     whole, before = (pz.features.rfm(tables, as_of=day) for day in ("2017-12-31", "2017-11-05"))
-    gained = whole.set_index("customer_id").sub(before.set_index("customer_id")).loc[later.customer_id]
+    gained = (
+        whole.set_index("customer_id").sub(before.set_index("customer_id")).loc[later.customer_id]
+    )
     assert later.next_spend.tolist() == pytest.approx(gained.monetary.tolist())
     assert later.next_orders.tolist() == gained.frequency.tolist()
     with pytest.raises(TableError, match="outside the data"):
@@ -136,15 +145,23 @@ def test_better_clusters_spend_more_and_fall_silent_less(assigned, later) -> Non
     found = what_came_next(assigned, later, by="cluster")
     assert found.cluster.tolist() == [1, 2, 3, 4, 5]
     assert found.silent.iloc[0] < 0.01 < 0.4 < found.silent.iloc[-1]
-    assert (found.silent_low <= found.silent).all() and (found.next_spend_low < found.next_spend).all()
+    assert (found.silent_low <= found.silent).all() and (
+        found.next_spend_low < found.next_spend
+    ).all()
 
 
-def test_a_grouping_by_the_outcome_itself_knows_everything_and_chance_knows_nothing(assigned, later) -> None:
+def test_a_grouping_by_the_outcome_itself_knows_everything_and_chance_knows_nothing(
+    assigned, later
+) -> None:
     known = later.assign(next_spend=assigned.monetary_score.to_numpy() * 10.0)
-    rows = foresight(assigned.assign(segment=np.arange(len(assigned)) % 2), known).set_index("grouping")
+    rows = foresight(assigned.assign(segment=np.arange(len(assigned)) % 2), known).set_index(
+        "grouping"
+    )
     assert rows.spend_known["spend score alone"] == pytest.approx(1)
     assert rows.spend_known["named segments"] < 0.01
-    assert rows.spend_gain["named segments"] == pytest.approx(rows.spend_known["named segments"] - 1)
+    assert rows.spend_gain["named segments"] == pytest.approx(
+        rows.spend_known["named segments"] - 1
+    )
 
 
 def test_foresight_needs_scores_and_enough_customers(assigned, later) -> None:
@@ -161,7 +178,9 @@ def test_many_tiny_groups_do_not_win_by_number(assigned, later) -> None:
     assert rows.silence_auc["k-means clusters"] < 0.56
 
 
-def test_foresight_of_complete_journey_spend_score_leads_on_spend_clusters_on_silence(assigned, later) -> None:
+def test_foresight_of_complete_journey_spend_score_leads_on_spend_clusters_on_silence(
+    assigned, later
+) -> None:
     rows = foresight(assigned, later).set_index("grouping")
     assert rows.spend_known.idxmax() == "spend score alone"
     assert rows.silence_auc.idxmax() == "k-means clusters"
@@ -169,7 +188,11 @@ def test_foresight_of_complete_journey_spend_score_leads_on_spend_clusters_on_si
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=60))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(0, 9), st.integers(0, 9)), min_size=4, max_size=60
+    )
+)
 def test_auc_equals_scikit_learns_and_a_score_gains_nothing_over_itself(rows) -> None:
     truth, one, two = (np.array(column) for column in zip(*rows, strict=True))
     if truth.all() or not truth.any():
@@ -177,7 +200,9 @@ def test_auc_equals_scikit_learns_and_a_score_gains_nothing_over_itself(rows) ->
             compare_auc(truth, {"one": one}, baseline="one")
         return
     found = compare_auc(truth, {"one": one, "two": two, "again": one}, baseline="one")
-    assert found.auc.tolist()[:2] == pytest.approx([roc_auc_score(truth, one), roc_auc_score(truth, two)])
+    assert found.auc.tolist()[:2] == pytest.approx(
+        [roc_auc_score(truth, one), roc_auc_score(truth, two)]
+    )
     assert found.gain[2] == 0 and found.gain_high[2] == pytest.approx(0, abs=1e-7)
 
 
@@ -188,14 +213,18 @@ def test_interval_of_an_auc_gain_is_that_of_resampled_customers() -> None:
     found = compare_auc(truth, {"one": one, "two": two}, baseline="two").iloc[0]
     draws = [rng.integers(0, 600, 600) for _ in range(400)]
     gains = [roc_auc_score(truth[d], one[d]) - roc_auc_score(truth[d], two[d]) for d in draws]
-    assert [found.gain_low, found.gain_high] == pytest.approx(np.quantile(gains, [0.025, 0.975]), abs=0.02)
+    assert [found.gain_low, found.gain_high] == pytest.approx(
+        np.quantile(gains, [0.025, 0.975]), abs=0.02
+    )
 
 
 def test_churn_on_complete_journey_beats_recency_alone_as_measured(tables) -> None:
     model = Churn().fit(tables, as_of="2017-08-10")  # features of 15 June
     scored = model.predict(tables, as_of="2017-10-15")
     silent = outcome(tables, scored.customer_id, as_of="2017-10-15", days=56).next_orders == 0
-    found = compare_auc(silent, {"logistic": scored.churn, "recency": scored.recency_days}, baseline="recency")
+    found = compare_auc(
+        silent, {"logistic": scored.churn, "recency": scored.recency_days}, baseline="recency"
+    )
     assert silent.mean() == pytest.approx(0.075, abs=0.0005)
     assert found.auc[1] == pytest.approx(0.829, abs=0.0005)
     assert found.auc[0] >= 0.862 and found.gain_low[0] > 0
@@ -211,7 +240,9 @@ def test_churn_report_ranks_and_calibrates(tables) -> None:
     report = Churn().evaluate(tables, as_of="2017-12-31")
     assert report.tenths.customers.sum() == report.n_customers
     assert report.tenths.lift.iloc[0] > 3 and report.tenths.observed.iloc[-1] < 0.02
-    assert (report.tenths.customers * report.tenths.observed).sum() == pytest.approx(report.n_customers * report.rate)
+    assert (report.tenths.customers * report.tenths.observed).sum() == pytest.approx(
+        report.n_customers * report.rate
+    )
     assert report.table().model.tolist()[1] == "recency alone"
 
 
@@ -243,12 +274,19 @@ def test_readings_hold_the_numbers_of_their_tables(tables, journey, assigned) ->
     sizes = overview(assigned, journey, by="cluster")
     said = segmentation.contrast(sizes)
     assert "**cluster 1**" in said and f"{sizes.spend_share[0]:.0%}" in said
-    assert f"**{len(journey):,}**" in segmentation.facts(journey, as_of="2017-11-05", currency="USD")
+    assert f"**{len(journey):,}**" in segmentation.facts(
+        journey, as_of="2017-11-05", currency="USD"
+    )
     report = Churn().evaluate(tables, as_of="2017-12-31")
-    assert report.verdict == "better than recency alone" and f"{report.comparison.auc[0]:.3f}" in report.reading()
+    assert (
+        report.verdict == "better than recency alone"
+        and f"{report.comparison.auc[0]:.3f}" in report.reading()
+    )
 
 
-def test_hindsight_forms_the_segments_without_the_later_period(tables, journey, assigned, later) -> None:
+def test_hindsight_forms_the_segments_without_the_later_period(
+    tables, journey, assigned, later
+) -> None:
     past = hindsight(tables, KMeansSegments(n_segments=5), as_of="2017-12-31", days=56)
     assert past.cut == pd.Timestamp("2017-11-05")
     pd.testing.assert_frame_equal(past.assigned, assigned)
@@ -261,8 +299,12 @@ def test_a_quarter_of_moves_is_shown_best_segment_first_without_small_cells(tabl
     moves = segmentation.quarter(tables, as_of="2017-12-31")
     shares = moves.shares(min_cell=10)
     assert shares.index[0] == "Champions" and shares.loc["Champions"].idxmax() == "Champions"
-    assert (moves.table().loc[shares.index, shares.columns][shares.isna()].fillna(0) < 10).all(axis=None)
-    assert moves.due_to_borders.estimate < 0.1 and f"{moves.changed.estimate:.0%}" in moves.reading()
+    assert (moves.table().loc[shares.index, shares.columns][shares.isna()].fillna(0) < 10).all(
+        axis=None
+    )
+    assert (
+        moves.due_to_borders.estimate < 0.1 and f"{moves.changed.estimate:.0%}" in moves.reading()
+    )
 
 
 def test_what_a_short_source_cannot_support_is_said_in_one_line(tables) -> None:
@@ -271,16 +313,24 @@ def test_what_a_short_source_cannot_support_is_said_in_one_line(tables) -> None:
         assert not refused and "days of orders" in refused.reading() and len(refused.table()) == 1
     with pytest.raises(ZeroDivisionError):
         segmentation.attempt(lambda: 1 / 0)
-    assert "not shown" in segmentation.attempt_table(segmentation.tastes, pz.load("cdnow"), None, as_of="1998-01-01")
+    assert "not shown" in segmentation.attempt_table(
+        segmentation.tastes, pz.load("cdnow"), None, as_of="1998-01-01"
+    )
 
 
 def test_a_taste_that_was_planted_is_found_and_no_other(journey) -> None:
     rng = np.random.default_rng(0)
-    lines = pd.DataFrame({"customer_id": np.repeat(range(200), 30), "product_id": rng.integers(0, 10, 6000)})
+    lines = pd.DataFrame(
+        {"customer_id": np.repeat(range(200), 30), "product_id": rng.integers(0, 10, 6000)}
+    )
     odd = (lines.customer_id < 100) & (rng.random(6000) < 0.3)
     lines["product_id"] = lines.product_id.where(~odd, 3)
-    lines = lines.assign(order_id=range(6000), time=pd.Timestamp("2024-01-01"), quantity=1, amount=2.0)
-    products = pd.DataFrame({"product_id": range(10), "category": [f"group {i}" for i in range(10)]})
+    lines = lines.assign(
+        order_id=range(6000), time=pd.Timestamp("2024-01-01"), quantity=1, amount=2.0
+    )
+    products = pd.DataFrame(
+        {"product_id": range(10), "category": [f"group {i}" for i in range(10)]}
+    )
     log = pz.load({"orders": lines, "products": products})
     labels = pd.DataFrame({"customer_id": range(200), "segment": ["a"] * 100 + ["b"] * 100})
     found = segmentation.tastes(log, labels, as_of="2024-01-01")
@@ -292,7 +342,9 @@ def test_a_taste_that_was_planted_is_found_and_no_other(journey) -> None:
 
 
 def test_an_attribute_that_was_planted_is_found_and_small_groups_are_not_shown() -> None:
-    people = pd.DataFrame({"customer_id": range(300), "town": ["Gent"] * 150 + ["Lier"] * 145 + ["Mol"] * 5})
+    people = pd.DataFrame(
+        {"customer_id": range(300), "town": ["Gent"] * 150 + ["Lier"] * 145 + ["Mol"] * 5}
+    )
     orders = pd.DataFrame({"customer_id": range(300), "order_id": range(300), "product_id": 1, "quantity": 1,
                            "time": pd.Timestamp("2024-01-01"), "amount": 1.0})  # fmt: skip
     labels = pd.DataFrame({"customer_id": range(300), "segment": ["a"] * 130 + ["b"] * 170})

@@ -14,12 +14,16 @@ from personalize.segmentation import RFM, Cuts, migration, segment_map
 from personalize.tables import TableError
 
 customers = st.lists(
-    st.tuples(st.integers(0, 400), st.integers(1, 30), st.integers(-500, 9000)), min_size=5, max_size=60
+    st.tuples(st.integers(0, 400), st.integers(1, 30), st.integers(-500, 9000)),
+    min_size=5,
+    max_size=60,
 )
 
 
 def frame(rows: list[tuple]) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=["recency_days", "frequency", "monetary"]).astype({"monetary": float})
+    table = pd.DataFrame(rows, columns=["recency_days", "frequency", "monetary"]).astype(
+        {"monetary": float}
+    )
     return table.assign(customer_id=range(len(table)))[["customer_id", *table.columns]]
 
 
@@ -71,7 +75,9 @@ def test_every_one_of_the_125_cells_has_one_segment_and_better_scores_never_a_wo
     table = frame([(6 - recency, frequency, float(money)) for recency, frequency, money in cells])
     found = RFM(cuts=cuts).assign(table)
     assert found.cell.tolist() == ["".join(map(str, cell)) for cell in cells]
-    rank = dict(zip(cells, found.segment.map(segment_map().set_index("segment")["rank"]), strict=True))
+    rank = dict(
+        zip(cells, found.segment.map(segment_map().set_index("segment")["rank"]), strict=True)
+    )
     assert not any(pd.isna(value) for value in rank.values())
     for one, other in product(cells, repeat=2):
         if all(a <= b for a, b in zip(one, other, strict=True)):
@@ -88,7 +94,10 @@ def test_the_package_map_has_at_most_ten_names_each_with_a_treatment() -> None:
     ("change", "message"),
     [
         (lambda t: t[t.segment != "Light"], "cell 411 has no segment"),
-        (lambda t: t.assign(value_low=t.value_low.where(t.segment != "Loyal", 6)), "is in Loyal and Promising"),
+        (
+            lambda t: t.assign(value_low=t.value_low.where(t.segment != "Loyal", 6)),
+            "is in Loyal and Promising",
+        ),
         (lambda t: t.assign(rank=10 - t["rank"]), "ranks below"),
         (lambda t: t.drop(columns="treatment"), r"lacks \['treatment'\]"),
     ],
@@ -160,13 +169,20 @@ def test_all_problems_of_a_table_come_in_one_message() -> None:
 def test_the_table_of_borders_covers_every_value_once() -> None:
     table = frame([(day, day + 1, float(day)) for day in range(10)])
     borders = RFM().fit(table).table().set_index("score")
-    assert borders.loc[5, "recency_days_above"] == -np.inf and borders.loc[1, "recency_days_to"] == np.inf
+    assert (
+        borders.loc[5, "recency_days_above"] == -np.inf
+        and borders.loc[1, "recency_days_to"] == np.inf
+    )
     assert borders.monetary_to.tolist()[:-1] == borders.monetary_above.tolist()[1:]
     assert borders.recency_days_above.tolist()[:-1] == borders.recency_days_to.tolist()[1:]
 
 
 def test_ranges_say_the_borders_in_words_and_name_empty_scores() -> None:
-    ranges = Cuts((1, 3, 9, 25), (1, 1, 2, 4), (10.5, 20, 30, 40), n_customers=9).ranges().set_index("score")
+    ranges = (
+        Cuts((1, 3, 9, 25), (1, 1, 2, 4), (10.5, 20, 30, 40), n_customers=9)
+        .ranges()
+        .set_index("score")
+    )
     assert ranges.recency_days.tolist() == ["26 or more", "10 to 25", "4 to 9", "2 to 3", "up to 1"]
     assert ranges.frequency.tolist() == ["up to 1", "nobody", "2", "3 to 4", "5 or more"]
     assert ranges.monetary[2] == "above 10.50 to 20.00" and ranges.monetary[5] == "above 40.00"
@@ -183,7 +199,9 @@ def test_complete_journey_has_the_measured_cuts_and_champions(journey) -> None:
 
 def test_nobody_moves_between_equal_days(journey) -> None:
     found = migration(journey, journey, rfm=RFM().fit(journey))
-    assert found.changed.estimate == found.due_to_borders.estimate == found.changed_refit.estimate == 0
+    assert (
+        found.changed.estimate == found.due_to_borders.estimate == found.changed_refit.estimate == 0
+    )
     assert found.table().to_numpy().trace() == len(journey)
 
 

@@ -39,7 +39,9 @@ def test_a_file_places_every_customer_as_the_fitted_object_does(journey, fitted,
     again = Segmenter.load(fitted.save(tmp_path / "rules.json"))
     pd.testing.assert_frame_equal(again.assign(journey), fitted.assign(journey))
     assert again.get_params()["n_segments"] == 5 and again.rfm_.cuts_ == fitted.rfm_.cuts_
-    assert again.save(tmp_path / "again.json").read_bytes() == (tmp_path / "rules.json").read_bytes()
+    assert (
+        again.save(tmp_path / "again.json").read_bytes() == (tmp_path / "rules.json").read_bytes()
+    )
 
 
 def test_own_names_travel_with_the_file(journey, tmp_path) -> None:
@@ -84,31 +86,46 @@ def test_tenure_counts_from_the_first_purchase_ever(journey) -> None:
     assert found.customer_id.tolist() == journey.customer_id.tolist()
     assert (found.tenure_days.to_numpy() >= journey.recency_days.to_numpy()).all()
     once = journey.frequency.to_numpy() == 1
-    assert once.any() and (found.tenure_days.to_numpy() == journey.recency_days.to_numpy())[once].all()
+    assert (
+        once.any() and (found.tenure_days.to_numpy() == journey.recency_days.to_numpy())[once].all()
+    )
     earlier = pz.features.tenure(tables, as_of="2017-10-01").merge(found, on="customer_id")
     assert (earlier.tenure_days_y - earlier.tenure_days_x == 91).all()
 
 
 def test_segments_scores_and_clusters_in_the_engine_equal_those_in_python(journey, fitted) -> None:
     engine = DuckDB()
-    found = engine.frame(fitted.sql(engine.register("customers", journey)) + " order by s.customer_id")
-    pd.testing.assert_frame_equal(found, fitted.assign(journey).drop(columns="state"), check_dtype=False)
+    found = engine.frame(
+        fitted.sql(engine.register("customers", journey)) + " order by s.customer_id"
+    )
+    pd.testing.assert_frame_equal(
+        found, fitted.assign(journey).drop(columns="state"), check_dtype=False
+    )
 
 
 def test_a_rule_card_in_the_engine_equals_the_tree(journey, fitted) -> None:
     engine, label = DuckDB(), fitted.clusters_.labels_
     card = RuleCard().fit(journey, label)
     found = engine.frame(card.sql(engine.register("customers", journey)) + " order by customer_id")
-    assert found.cluster.tolist() == card.tree_.predict(journey[card.features_].to_numpy(float)).tolist()
+    assert (
+        found.cluster.tolist()
+        == card.tree_.predict(journey[card.features_].to_numpy(float)).tolist()
+    )
 
 
-values = st.lists(st.tuples(st.integers(0, 400), st.integers(1, 30), st.integers(-500, 9000)), min_size=6, max_size=40)
+values = st.lists(
+    st.tuples(st.integers(0, 400), st.integers(1, 30), st.integers(-500, 9000)),
+    min_size=6,
+    max_size=40,
+)
 
 
 @settings(max_examples=25, deadline=None)
 @given(values, st.booleans())
 def test_any_table_is_scored_alike_in_the_engine(rows, log) -> None:
-    table = pd.DataFrame(rows, columns=["recency_days", "frequency", "monetary"]).astype({"monetary": float})
+    table = pd.DataFrame(rows, columns=["recency_days", "frequency", "monetary"]).astype(
+        {"monetary": float}
+    )
     table.insert(0, "customer_id", range(len(table)))
     k, engine = min(3, len(table.drop(columns="customer_id").drop_duplicates())), DuckDB()
     relation = engine.register("customers", table)
@@ -122,7 +139,9 @@ def test_any_table_is_scored_alike_in_the_engine(rows, log) -> None:
 def test_a_customer_who_lacks_a_number_has_no_cluster_in_the_engine(journey, fitted) -> None:
     engine, gap = DuckDB(), journey.head(2).assign(monetary=[np.nan, 5.0]).astype(object)
     gap.loc[0, "monetary"] = None
-    found = engine.frame(fitted.clusters_.sql(engine.register("gap", gap.convert_dtypes())) + " order by customer_id")
+    found = engine.frame(
+        fitted.clusters_.sql(engine.register("gap", gap.convert_dtypes())) + " order by customer_id"
+    )
     assert found.cluster.isna().tolist() == [True, False]
 
 
@@ -133,12 +152,21 @@ def test_names_with_quotes_and_odd_feature_names_stay_text() -> None:
     assert found.cluster.tolist() == [2, 2, 1, 1]
     own = segment_map().assign(segment=lambda t: t.segment + "'s")
     cuts = Cuts((1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), (1.0, 2.0, 3.0, 4.0), n_customers=5)
-    one = pd.DataFrame({"customer_id": [1], "recency_days": [0], "frequency": [9], "monetary": [9.0]})
-    assert engine.frame(RFM(cuts=cuts, names=own).sql(engine.register("one", one))).segment[0] == "Champions's"
+    one = pd.DataFrame(
+        {"customer_id": [1], "recency_days": [0], "frequency": [9], "monetary": [9.0]}
+    )
+    assert (
+        engine.frame(RFM(cuts=cuts, names=own).sql(engine.register("one", one))).segment[0]
+        == "Champions's"
+    )
 
 
 def test_nothing_is_placed_before_fitting() -> None:
-    for call in (lambda: Segmenter().assign(None), lambda: Segmenter().sql("t"), lambda: KMeansSegments().sql("t")):
+    for call in (
+        lambda: Segmenter().assign(None),
+        lambda: Segmenter().sql("t"),
+        lambda: KMeansSegments().sql("t"),
+    ):
         with pytest.raises(TableError, match="not fitted"):
             call()
     with pytest.raises(TableError, match="no cuts yet"):
@@ -149,18 +177,27 @@ def test_new_customers_are_not_counted_as_movement_and_returners_are_not_called_
     first = pd.DataFrame({"customer_id": range(6), "recency_days": [0, 3, 9, 30, 60, 1],
                           "frequency": [40, 12, 5, 2, 2, 1], "monetary": [900.0, 300, 80, 20, 15, 5]})  # fmt: skip
     later = pd.concat([first, first.head(2).assign(customer_id=[7, 8])], ignore_index=True)
-    before = pd.DataFrame({"customer_id": [0, 1, 2, 3, 4, 5, 7], "tenure_days": [300, 300, 300, 300, 300, 3, 200]})
-    after = pd.DataFrame({"customer_id": [*range(6), 7, 8], "tenure_days": [391] * 5 + [94, 291, 10]})
+    before = pd.DataFrame(
+        {"customer_id": [0, 1, 2, 3, 4, 5, 7], "tenure_days": [300, 300, 300, 300, 300, 3, 200]}
+    )
+    after = pd.DataFrame(
+        {"customer_id": [*range(6), 7, 8], "tenure_days": [391] * 5 + [94, 291, 10]}
+    )
     found = migration(first, later, rfm=RFM().fit(first), tenure=(before, after))
     moves = found.moves.set_index("customer_id")
     assert moves.before[5] == TOO_NEW and moves.after[8] == TOO_NEW and found.changed.n == 5
-    assert moves.before[7] == "no purchase in the window" and moves.before[8] == "not yet a customer"
+    assert (
+        moves.before[7] == "no purchase in the window" and moves.before[8] == "not yet a customer"
+    )
     assert list(found.table().columns)[-1] == TOO_NEW
 
 
 def test_a_small_number_of_newcomers_is_not_given() -> None:
     few = pd.DataFrame({"state": ["settled"] * 95 + [TOO_NEW] * 5})
-    assert newcomers(few) == "fewer than 10 are too new" and newcomers(few.head(90)) == "no customer is too new"
+    assert (
+        newcomers(few) == "fewer than 10 are too new"
+        and newcomers(few.head(90)) == "no customer is too new"
+    )
     assert newcomers(few, min_cell=5) == "5 customers (5.0%) are too new"
 
 

@@ -16,7 +16,9 @@ def people() -> pd.DataFrame:
     kind = np.repeat([0, 1], 100)
     town = np.where(kind == 0, rng.choice(["Gent", "Lier"], 200), rng.choice(["Mol", "Aalst"], 200))
     spend = np.exp(rng.normal(3 + 2 * kind, 0.4))
-    return pd.DataFrame({"customer_id": rng.permutation(200), "spend": spend, "town": town, "kind": kind})
+    return pd.DataFrame(
+        {"customer_id": rng.permutation(200), "spend": spend, "town": town, "kind": kind}
+    )
 
 
 def test_mixed_attributes_recover_planted_groups(people) -> None:
@@ -35,7 +37,9 @@ def test_a_word_weighs_as_much_as_a_number(people) -> None:
 def test_a_value_never_seen_is_counted_and_lands_among_the_rare_or_nowhere(people) -> None:
     space = CustomerSpace().fit(people.drop(columns="kind"))
     new = people.drop(columns="kind").head(3).assign(town=["Oslo", "Oslo", "Gent"])
-    assert space.unseen(new).to_dict("records") == [{"attribute": "town", "value": "Oslo", "customers": 2}]
+    assert space.unseen(new).to_dict("records") == [
+        {"attribute": "town", "value": "Oslo", "customers": 2}
+    ]
     towns = space.transform(new).filter(like="town")
     assert (towns.iloc[0] == 0).all() and (towns.iloc[2] != 0).sum() == 1
     rare = people.drop(columns="kind").assign(town=lambda t: t.town.where(t.index != 5, "Vlore"))
@@ -54,12 +58,17 @@ def test_an_attribute_that_nobody_has_is_left_out_and_named(people) -> None:
         CustomerSpace().fit(table[["customer_id", "income", "country"]])
 
 
-def test_an_attribute_missing_for_all_later_customers_becomes_the_median_and_missing(people) -> None:
+def test_an_attribute_missing_for_all_later_customers_becomes_the_median_and_missing(
+    people,
+) -> None:
     table = people.drop(columns="kind").assign(town=lambda t: t.town.where(t.index % 4 > 0))
     space = CustomerSpace().fit(table)
     gone = space.transform(table.assign(spend=np.nan, town=None))
     middle = space.transform(table.assign(spend=table.spend.median()))
-    assert gone.spend.tolist() == pytest.approx(middle.spend.tolist()) and (gone["town missing"] > 0).all()
+    assert (
+        gone.spend.tolist() == pytest.approx(middle.spend.tolist())
+        and (gone["town missing"] > 0).all()
+    )
     assert np.isfinite(gone.drop(columns="customer_id").to_numpy()).all()
 
 
@@ -120,7 +129,8 @@ def test_complete_journey_has_one_large_component_of_how_much_a_customer_buys() 
 def test_methods_agree_on_groups_that_lie_apart_and_less_on_complete_journey() -> None:
     rng = np.random.default_rng(2)
     far = pd.DataFrame(
-        np.repeat([[1, 1], [9, 1], [5, 9]], 60, axis=0) + rng.normal(0, 0.3, (180, 2)), columns=["a", "b"]
+        np.repeat([[1, 1], [9, 1], [5, 9]], 60, axis=0) + rng.normal(0, 0.3, (180, 2)),
+        columns=["a", "b"],
     )
     far = far.assign(customer_id=range(180))
     rows = compare_methods(far, KMeansSegments(3, log=False).fit(far))

@@ -14,7 +14,12 @@ from personalize import plots, report, show
 from personalize.tables import TableError
 
 FRAME = pd.DataFrame(
-    {"product": ["<b>MILK</b>", "牛奶"], "amount": [1234.5, -2.0], "share": [0.25, np.nan], "n": [1200, 3]}
+    {
+        "product": ["<b>MILK</b>", "牛奶"],
+        "amount": [1234.5, -2.0],
+        "share": [0.25, np.nan],
+        "n": [1200, 3],
+    }
 )
 
 
@@ -25,7 +30,10 @@ def _bundle(shown):
 def test_a_table_separates_thousands_aligns_numbers_and_shows_shares_in_percent():
     data, _ = _bundle(show.table(FRAME, "Products", units={"share": "%", "amount": "USD"}))
     assert "1,234.5" in data["text/html"] and '<td class="n">25.0</td>' in data["text/html"]
-    assert '<td class="n">1,200</td>' in data["text/html"] and "<small>USD</small>" in data["text/html"]
+    assert (
+        '<td class="n">1,200</td>' in data["text/html"]
+        and "<small>USD</small>" in data["text/html"]
+    )
     assert "–" in data["text/html"], "a missing number is a dash"
     assert data["text/plain"].splitlines()[0] == "Products" and "share (%)" in data["text/plain"]
 
@@ -33,7 +41,10 @@ def test_a_table_separates_thousands_aligns_numbers_and_shows_shares_in_percent(
 def test_names_from_the_data_are_escaped_in_tables_and_readings():
     assert "&lt;b&gt;MILK&lt;/b&gt;" in _bundle(show.table(FRAME, "<i>x</i>"))[0]["text/html"]
     assert "<b>" not in _bundle(show.table(FRAME, "<i>x</i>"))[0]["text/html"]
-    assert _bundle(show.text("a <script> for $5, 2 < 3"))[0]["text/markdown"] == r"a \<script> for \$5, 2 < 3"
+    assert (
+        _bundle(show.text("a <script> for $5, 2 < 3"))[0]["text/markdown"]
+        == r"a \<script> for \$5, 2 < 3"
+    )
 
 
 def test_a_long_table_says_how_much_it_shows():
@@ -42,7 +53,9 @@ def test_a_long_table_says_how_much_it_shows():
 
 
 def test_identifiers_are_not_written_with_thousands_separators():
-    assert ">68509<" in _bundle(show.table(pd.DataFrame({"product_id": [68509]}), "x"))[0]["text/html"]
+    assert (
+        ">68509<" in _bundle(show.table(pd.DataFrame({"product_id": [68509]}), "x"))[0]["text/html"]
+    )
 
 
 def test_a_named_index_becomes_a_column():
@@ -62,7 +75,9 @@ def test_the_decimals_of_a_column_are_the_same_all_the_way_down(values):
 
 
 def test_a_figure_carries_its_description_as_text_and_as_alternative_text():
-    shown = show.figure(plots.bars(FRAME, x="amount", y="product"), "Bars of 2 products:\n largest 1,234")
+    shown = show.figure(
+        plots.bars(FRAME, x="amount", y="product"), "Bars of 2 products:\n largest 1,234"
+    )
     data, metadata = _bundle(shown)
     assert data["text/plain"] == "[figure] Bars of 2 products: largest 1,234"
     assert metadata["image/png"]["alt"] == "Bars of 2 products: largest 1,234"
@@ -77,7 +92,10 @@ def test_a_description_without_a_number_is_refused():
 def test_a_headline_carries_value_interval_and_baseline():
     shown = show.headline("Reach", 0.25, low=0.2, high=0.3, baseline=0.1, unit="%")
     assert repr(shown) == "Reach: 25.0% (20.0% to 30.0%; baseline 10.0%)"
-    assert shown.metadata["personalize"]["value"] == 0.25 and shown.metadata["personalize"]["kind"] == "headline"
+    assert (
+        shown.metadata["personalize"]["value"] == 0.25
+        and shown.metadata["personalize"]["kind"] == "headline"
+    )
 
 
 def test_an_unknown_headline_number_is_a_dash_not_an_error():
@@ -107,7 +125,9 @@ def test_an_export_shows_the_same_whether_it_writes_or_not(tmp_path, monkeypatch
 
 def test_only_text_is_neutralised_in_csv_and_nothing_in_parquet(tmp_path, monkeypatch):
     monkeypatch.setenv("PERSONALIZE_TABLES", str(tmp_path))
-    frame = pd.DataFrame({"name": ["=cmd()", "@x", "-5", "- 5%", "milk"], "change": [-1.5, 2, 3, 4, 5], "=head": 1})
+    frame = pd.DataFrame(
+        {"name": ["=cmd()", "@x", "-5", "- 5%", "milk"], "change": [-1.5, 2, 3, 4, 5], "=head": 1}
+    )
     show.export(frame, "danger")
     lines = (tmp_path / "danger.csv").read_text().splitlines()
     assert lines[:3] == ["name,change,'=head", "'=cmd(),-1.5,1", "'@x,2.0,1"]
@@ -168,9 +188,10 @@ def test_every_result_of_the_kit_shows_itself_as_its_table(shell):
 
 def test_what_shows_itself_already_and_what_is_no_result_is_left_alone(shell):
     assert _html(shell, FRAME) == FRAME._repr_html_()
-    assert [_html(shell, thing) for thing in (3, "x", [1], Path, pd.DataFrame, report.Outcome("a", "done"))] == [
-        None
-    ] * 6
+    assert [
+        _html(shell, thing)
+        for thing in (3, "x", [1], Path, pd.DataFrame, report.Outcome("a", "done"))
+    ] == [None] * 6
 
 
 def test_a_result_about_customers_names_none(shell):
@@ -181,10 +202,15 @@ def test_a_result_about_customers_names_none(shell):
             return pd.DataFrame({"customer_id": ["ann", "bob"], "segment": [1, 2]})
 
     Found.__module__ = "personalize.topic"
-    assert "Found: Who is who. 2 rows" in _html(shell, Found()) and "ann" not in _html(shell, Found())
+    assert "Found: Who is who. 2 rows" in _html(shell, Found()) and "ann" not in _html(
+        shell, Found()
+    )
 
 
 def test_a_result_that_is_not_ready_shows_what_it_would_without_the_kit(shell):
     from personalize import clv
 
-    assert _html(shell, clv.BetaGeo()) in (None, getattr(clv.BetaGeo(), "_repr_html_", lambda: None)())
+    assert _html(shell, clv.BetaGeo()) in (
+        None,
+        getattr(clv.BetaGeo(), "_repr_html_", lambda: None)(),
+    )

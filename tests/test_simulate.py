@@ -39,10 +39,16 @@ def sold(shop):
 
 
 def rfm(shop):
-    orders = shop.tables["orders"].dropna(subset="customer_id").merge(shop.truth["orders"], on="order_id")
+    orders = (
+        shop.tables["orders"]
+        .dropna(subset="customer_id")
+        .merge(shop.truth["orders"], on="order_id")
+    )
     bought = orders[orders.origin != "return"].groupby("customer_id")
     days = (orders.time.max() - bought.time.max()).dt.days
-    return pd.DataFrame({"R": days, "F": bought.order_id.nunique(), "M": orders.groupby("customer_id").amount.sum()})
+    return pd.DataFrame(
+        {"R": days, "F": bought.order_id.nunique(), "M": orders.groupby("customer_id").amount.sum()}
+    )
 
 
 def lift_beyond_size(lines, one, other):
@@ -52,7 +58,9 @@ def lift_beyond_size(lines, one, other):
     for name, product in (("one", one), ("other", other)):
         holds[name] = holds.index.isin(lines.order_id[lines.product_id == product])
     both = (holds.one & holds.other).sum()
-    shares = holds.groupby("size").agg(n=("one", "size"), one=("one", "mean"), other=("other", "mean"))
+    shares = holds.groupby("size").agg(
+        n=("one", "size"), one=("one", "mean"), other=("other", "mean")
+    )
     return both / (shares.n * shares.one * shares.other).sum(), both
 
 
@@ -76,7 +84,11 @@ def test_ids_refer_to_rows_that_exist(shop):
     products = set(shop.tables["products"].product_id)
     offers = set(shop.tables["offers"].offer_id)
     for name, frame in shop.tables.items():
-        for column, known in (("customer_id", customers), ("product_id", products), ("offer_id", offers)):
+        for column, known in (
+            ("customer_id", customers),
+            ("product_id", products),
+            ("offer_id", offers),
+        ):
             if column in frame and name != column.replace("_id", "s"):
                 assert set(frame[column].dropna()) <= known, (name, column)
     assert set(shop.tables["links"].other_id) <= customers
@@ -88,7 +100,9 @@ def test_keys_are_unique_and_an_order_has_one_customer_and_one_time(shop):
             assert not shop.tables[name].duplicated(list(contract.key)).any(), name
     orders = shop.tables["orders"]
     assert not orders.duplicated(["order_id", "product_id"]).any()
-    assert (orders.groupby("order_id")[["customer_id", "time", "store_id"]].nunique() <= 1).all().all()
+    assert (
+        (orders.groupby("order_id")[["customer_id", "time", "store_id"]].nunique() <= 1).all().all()
+    )
 
 
 def test_times_stay_in_the_period_and_orders_are_numbered_in_order_of_time(shop):
@@ -144,7 +158,9 @@ def test_a_part_that_draws_more_leaves_the_other_tables_as_they_were(monkeypatch
 
     monkeypatch.setattr(voice, "reviews", wasteful)
     after = simulate.shop(**ARGUMENTS)
-    changed = [name for name, frame in before.tables.items() if not frame.equals(after.tables[name])]
+    changed = [
+        name for name, frame in before.tables.items() if not frame.equals(after.tables[name])
+    ]
     assert changed == ["reviews"]
 
 
@@ -169,16 +185,23 @@ def test_no_campaign_changes_what_people_buy_by_habit(monkeypatch):
 # --- buying: BG/NBD and gamma-gamma ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("rate", "leave", "weeks"), [(0.5, 0.0, 40.0), (1.0, 0.2, 20.0), (0.1, 0.5, 70.0)])
+@pytest.mark.parametrize(
+    ("rate", "leave", "weeks"), [(0.5, 0.0, 40.0), (1.0, 0.2, 20.0), (0.1, 0.5, 70.0)]
+)
 def test_purchases_and_survivors_match_their_expectation(rate, leave, weeks):
     n = 20_000
     who, when, left = process.purchases(
-        np.full(n, rate), np.full(n, leave), exposure=np.full(n, weeks), rng=np.random.default_rng(1)
+        np.full(n, rate),
+        np.full(n, leave),
+        exposure=np.full(n, weeks),
+        rng=np.random.default_rng(1),
     )
     expected = rate * weeks if leave == 0 else (1 - np.exp(-rate * leave * weeks)) / leave
     counts = np.bincount(who, minlength=n)
     assert counts.mean() == pytest.approx(expected, abs=4 * counts.std() / np.sqrt(n))
-    assert np.isinf(left).mean() == pytest.approx(np.exp(-rate * leave * weeks), abs=4 * 0.5 / np.sqrt(n))
+    assert np.isinf(left).mean() == pytest.approx(
+        np.exp(-rate * leave * weeks), abs=4 * 0.5 / np.sqrt(n)
+    )
     assert (when <= left[who]).all()
 
 
@@ -186,17 +209,31 @@ def test_mean_repeat_purchases_match_fader_hardie_lee_2005_equation_9():
     n, t, (r, alpha, a, b) = 40_000, 39.0, (0.243, 4.414, 0.793, 2.426)
     rng = np.random.default_rng(2)
     rate, leave = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
-    counts = np.bincount(process.purchases(rate, leave, exposure=np.full(n, t), rng=rng)[0], minlength=n)
+    counts = np.bincount(
+        process.purchases(rate, leave, exposure=np.full(n, t), rng=rng)[0], minlength=n
+    )
     z = t / (alpha + t)
     shrunk = (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, z)
-    assert counts.mean() == pytest.approx((a + b - 1) / (a - 1) * (1 - shrunk), abs=4 * counts.std() / np.sqrt(n))
+    assert counts.mean() == pytest.approx(
+        (a + b - 1) / (a - 1) * (1 - shrunk), abs=4 * counts.std() / np.sqrt(n)
+    )
 
 
-@given(seed=st.integers(0, 1_000), rate=st.floats(0.01, 5), leave=st.floats(0, 1), weeks=st.floats(0, 50))
+@given(
+    seed=st.integers(0, 1_000),
+    rate=st.floats(0.01, 5),
+    leave=st.floats(0, 1),
+    weeks=st.floats(0, 50),
+)
 @settings(max_examples=30, deadline=None)
-def test_purchases_come_in_order_within_the_exposure_and_stop_with_the_last(seed, rate, leave, weeks):
+def test_purchases_come_in_order_within_the_exposure_and_stop_with_the_last(
+    seed, rate, leave, weeks
+):
     who, when, left = process.purchases(
-        np.full(5, rate), np.full(5, leave), exposure=np.full(5, weeks), rng=np.random.default_rng(seed)
+        np.full(5, rate),
+        np.full(5, leave),
+        exposure=np.full(5, weeks),
+        rng=np.random.default_rng(seed),
     )
     assert (np.diff(who) >= 0).all()
     assert ((np.diff(when) >= 0) | (np.diff(who) > 0)).all()
@@ -252,16 +289,22 @@ def test_customer_parameters_have_the_moments_of_their_segment(large):
         assert group.rate.std() / group.rate.mean() == pytest.approx(row.r**-0.5, rel=0.15)
         assert group.leave.mean() == pytest.approx(row.a / (row.a + row.b), rel=0.5)
         assert group.mean_spend.mean() == pytest.approx(row.p * row.gamma / (row.q - 1), rel=0.06)
-        assert group.mean_spend.std() / group.mean_spend.mean() == pytest.approx((row.q - 2) ** -0.5, rel=0.2)
+        assert group.mean_spend.std() / group.mean_spend.mean() == pytest.approx(
+            (row.q - 2) ** -0.5, rel=0.2
+        )
 
 
 def test_lines_add_up_to_the_value_drawn_for_the_order(shop, sold):
-    total = sold.groupby("order_id").agg(amount=("amount", "sum"), value=("value", "first"), lines=("amount", "size"))
+    total = sold.groupby("order_id").agg(
+        amount=("amount", "sum"), value=("value", "first"), lines=("amount", "size")
+    )
     assert ((total.amount - total.value).abs() <= 0.01 * total.lines).all()
 
 
 def test_mean_spend_is_recovered_and_orders_vary_as_gamma_gamma_says(shop, sold):
-    habit = sold[sold.origin == "habit"].groupby(["customer_id", "order_id"]).amount.sum().reset_index()
+    habit = (
+        sold[sold.origin == "habit"].groupby(["customer_id", "order_id"]).amount.sum().reset_index()
+    )
     truth = shop.truth["customers"].set_index("customer_id")
     ratio = habit.amount / truth.mean_spend[habit.customer_id].to_numpy()
     assert ratio.mean() == pytest.approx(1, abs=4 * ratio.std() / np.sqrt(len(ratio)))
@@ -283,12 +326,18 @@ def test_weekday_hour_and_season_follow_the_stated_pattern(large):
     orders = orders[orders.time >= orders.time.min() + pd.Timedelta(weeks=40)]
     by_day = orders.time.dt.day_of_week.value_counts(normalize=True).sort_index()
     assert np.allclose(by_day * 7, process.WEEKDAYS / np.mean(process.WEEKDAYS), atol=0.05)
-    by_hour = orders.time.dt.hour.value_counts(normalize=True).reindex(range(24), fill_value=0).sort_index()
+    by_hour = (
+        orders.time.dt.hour.value_counts(normalize=True)
+        .reindex(range(24), fill_value=0)
+        .sort_index()
+    )
     assert np.allclose(by_hour, np.array(process.HOURS) / sum(process.HOURS), atol=0.005)
     calendar = process.Calendar(pd.Timestamp("2023-01-02"), 52)
     weekly = calendar.intensity.reshape(52, 7).mean(axis=1)
     assert weekly.argmax() == pytest.approx(process.SEASON_PEAK / 7, abs=1)
-    assert weekly.max() / weekly.min() == pytest.approx((1 + process.SEASON) / (1 - process.SEASON), rel=0.01)
+    assert weekly.max() / weekly.min() == pytest.approx(
+        (1 + process.SEASON) / (1 - process.SEASON), rel=0.01
+    )
 
 
 # --- baskets --------------------------------------------------------------------------------------------------------
@@ -310,7 +359,10 @@ def test_planted_substitutes_are_bought_together_far_less_than_basket_size_expla
     bought = orders[orders.quantity > 0]
     substitutes = large.truth["pairs"].query("kind == 'substitute'")
     assert len(substitutes) >= 2
-    lifts = [lift_beyond_size(bought, row.product_id, row.other_id)[0] for row in substitutes.itertuples()]
+    lifts = [
+        lift_beyond_size(bought, row.product_id, row.other_id)[0]
+        for row in substitutes.itertuples()
+    ]
     assert max(lifts) < 0.7
 
 
@@ -341,7 +393,9 @@ def test_a_price_cut_multiplies_lines_by_its_elasticity(large):
     kept = ~counts.columns.isin(partners) & (truth.launch_week == 0).to_numpy()
     for cut in catalogue.DEPTHS:
         cells = (depth == cut).to_numpy() & kept
-        assert counts.to_numpy()[cells].sum() == pytest.approx(expected.to_numpy()[cells].sum(), rel=0.08), cut
+        assert counts.to_numpy()[cells].sum() == pytest.approx(
+            expected.to_numpy()[cells].sum(), rel=0.08
+        ), cut
 
 
 def test_discount_is_the_price_cut_of_the_week(sold, shop):
@@ -365,7 +419,9 @@ def test_customers_buy_their_own_favourites_again(shop, sold):
     """The three products bought most make up far more of a regular customer's lines than of all lines."""
     regular = shop.truth["customers"].query("segment == 'champions'").customer_id
     lines = sold[sold.customer_id.isin(regular)]
-    top = lines.groupby("customer_id").product_id.agg(lambda bought: bought.value_counts(normalize=True)[:3].sum())
+    top = lines.groupby("customer_id").product_id.agg(
+        lambda bought: bought.value_counts(normalize=True)[:3].sum()
+    )
     assert top.mean() > 3 * sold.product_id.value_counts(normalize=True)[:3].sum()
 
 
@@ -373,7 +429,9 @@ def test_tastes_show_in_the_categories_bought(shop, sold):
     category = shop.tables["products"].set_index("product_id").category[sold.product_id].to_numpy()
     taste = shop.truth["customers"].set_index("customer_id").taste
     known = sold.customer_id.notna().to_numpy()
-    counts = pd.crosstab(taste[sold.customer_id[known]].to_numpy(), category[known], normalize="index")
+    counts = pd.crosstab(
+        taste[sold.customer_id[known]].to_numpy(), category[known], normalize="index"
+    )
     loved = counts.idxmax(axis=1)
     stated = shop.truth["tastes"].set_index("taste").idxmax(axis=1)
     assert (loved == stated).all()
@@ -403,13 +461,21 @@ def test_a_returned_line_was_bought_before_by_the_same_customer(shop, sold):
 
 def test_arms_are_drawn_with_the_logged_probabilities(large):
     contacts = large.tables["contacts"].merge(large.truth["customers"][["customer_id", "segment"]])
-    stated = large.truth["campaigns"].set_index(["campaign_id", "segment", "arm"]).probability.sort_index()
+    stated = (
+        large.truth["campaigns"]
+        .set_index(["campaign_id", "segment", "arm"])
+        .probability.sort_index()
+    )
     groups = contacts.groupby(["campaign_id", "segment"])
     for (campaign, segment), group in groups:
         drawn = group.arm.value_counts(normalize=True)
         for arm, probability in stated[campaign, segment].items():
             room = 4.5 * np.sqrt(probability * (1 - probability) / len(group))
-            assert drawn.get(arm, 0) == pytest.approx(probability, abs=room), (campaign, segment, arm)
+            assert drawn.get(arm, 0) == pytest.approx(probability, abs=room), (
+                campaign,
+                segment,
+                arm,
+            )
     keys = pd.MultiIndex.from_frame(contacts[["campaign_id", "segment", "arm"]])
     assert np.allclose(contacts.probability, stated[keys])
 
@@ -429,9 +495,15 @@ def orders_after_contact(shop):
     """Contacts with the number of orders in the 14 days after, counted from the orders table alone."""
     contacts = shop.tables["contacts"].merge(shop.truth["customers"][["customer_id", "segment"]])
     orders = shop.tables["orders"].query("quantity > 0").drop_duplicates("order_id")
-    joined = contacts.reset_index().merge(orders[["customer_id", "time"]], on="customer_id", suffixes=("", "_order"))
-    inside = joined.time_order.between(joined.time, joined.time + pd.Timedelta(days=14), inclusive="left")
-    return contacts.assign(orders=joined[inside].groupby("index").size().reindex(contacts.index, fill_value=0))
+    joined = contacts.reset_index().merge(
+        orders[["customer_id", "time"]], on="customer_id", suffixes=("", "_order")
+    )
+    inside = joined.time_order.between(
+        joined.time, joined.time + pd.Timedelta(days=14), inclusive="left"
+    )
+    return contacts.assign(
+        orders=joined[inside].groupby("index").size().reindex(contacts.index, fill_value=0)
+    )
 
 
 def test_effects_of_the_arms_are_recovered_from_orders_within_sampling_error(large):
@@ -453,7 +525,10 @@ def test_the_arms_together_bring_orders_beyond_their_sampling_error(large):
     outcome = orders_after_contact(large)
     effect = error = 0.0
     for _, group in outcome.groupby(["campaign_id", "segment"]):
-        treated, control = group.orders[group.arm != "control"], group.orders[group.arm == "control"]
+        treated, control = (
+            group.orders[group.arm != "control"],
+            group.orders[group.arm == "control"],
+        )
         if min(len(treated), len(control)) > 1:
             weight = len(group) / len(outcome)
             effect += weight * (treated.mean() - control.mean())
@@ -464,8 +539,12 @@ def test_the_arms_together_bring_orders_beyond_their_sampling_error(large):
 def test_both_outcomes_of_the_truth_add_up_to_the_orders_seen(large):
     outcome = orders_after_contact(large)
     truth = large.truth["contacts"]
-    assert (outcome.orders.to_numpy() >= (truth.natural_orders + truth.further_orders).to_numpy()).all()
-    assert outcome.orders.sum() == pytest.approx((truth.natural_orders + truth.further_orders).sum(), rel=0.01)
+    assert (
+        outcome.orders.to_numpy() >= (truth.natural_orders + truth.further_orders).to_numpy()
+    ).all()
+    assert outcome.orders.sum() == pytest.approx(
+        (truth.natural_orders + truth.further_orders).sum(), rel=0.01
+    )
     assert (truth.further_orders[truth.arm == "control"] == 0).all()
 
 
@@ -475,7 +554,8 @@ def test_a_naive_comparison_of_the_targeted_campaign_is_biased_and_its_weights_r
     raw = contacts.groupby("arm").natural_orders.mean()
     assert raw["email"] > 1.2 * raw["control"]
     weighted = {
-        arm: np.average(group.natural_orders, weights=1 / group.probability) for arm, group in contacts.groupby("arm")
+        arm: np.average(group.natural_orders, weights=1 / group.probability)
+        for arm, group in contacts.groupby("arm")
     }
     assert weighted["email"] == pytest.approx(weighted["control"], rel=0.2)
 
@@ -527,7 +607,10 @@ def test_friends_buy_more_of_the_same_products_than_strangers(shop, sold):
 
     def common(one, other):
         return np.mean(
-            [len(bought[a] & bought[b]) / len(bought[a] | bought[b]) for a, b in zip(one, other, strict=True)]
+            [
+                len(bought[a] & bought[b]) / len(bought[a] | bought[b])
+                for a, b in zip(one, other, strict=True)
+            ]
         )
 
     assert common(links.customer_id, links.other_id) > 1.5 * common(links.customer_id, strangers)
@@ -542,7 +625,13 @@ def test_stars_follow_quality_and_opinion_words_follow_stars(large):
     for row in large.truth["opinions"].itertuples():
         stars = reviews.rating[text.str.contains(row.word, regex=False)]
         assert len(stars) > 5, row
-        assert ((stars >= 4) if row.polarity > 0 else (stars == 3) if row.polarity == 0 else (stars <= 2)).all(), row
+        assert (
+            (stars >= 4)
+            if row.polarity > 0
+            else (stars == 3)
+            if row.polarity == 0
+            else (stars <= 2)
+        ).all(), row
 
 
 def test_reviews_come_in_english_and_chinese_at_the_stated_share_and_survive_utf_8(large):
@@ -574,7 +663,9 @@ def test_survey_scores_stay_on_their_scale_and_rank_segments_as_planted(large):
     assert limits["max"].tolist() == [10, 5]
 
 
-def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put_into_the_cart(shop, sold):
+def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put_into_the_cart(
+    shop, sold
+):
     events = shop.tables["events"]
     bought = sold[(sold.channel == "online") & sold.customer_id.notna()]
     ends = events[events.event == "purchase"]
@@ -589,9 +680,13 @@ def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put
 
 def test_visits_convert_at_the_stated_rate_and_some_are_anonymous(large):
     events = large.tables["events"].assign(buys=lambda rows: rows.event == "purchase")
-    visits = events.groupby("session_id").agg(bought=("buys", "any"), known=("customer_id", "count"))
+    visits = events.groupby("session_id").agg(
+        bought=("buys", "any"), known=("customer_id", "count")
+    )
     assert visits.bought.mean() == pytest.approx(1 / (1 + simulate.web.BROWSING), abs=0.01)
-    assert (visits.known[~visits.bought] == 0).mean() == pytest.approx(1 - simulate.web.SIGNED_IN, abs=0.01)
+    assert (visits.known[~visits.bought] == 0).mean() == pytest.approx(
+        1 - simulate.web.SIGNED_IN, abs=0.01
+    )
 
 
 # --- arguments ------------------------------------------------------------------------------------------------------
@@ -600,17 +695,27 @@ def test_visits_convert_at_the_stated_rate_and_some_are_anonymous(large):
 def test_arguments_outside_their_range_are_all_named_at_once():
     with pytest.raises(TableError) as error:
         simulate.shop(customers=3, products=10**9, weeks="many", start="soon", seed=-1)
-    for name in ("customers = 3", "products = 1000000000", "weeks = 'many'", "start = 'soon'", "seed = -1"):
+    for name in (
+        "customers = 3",
+        "products = 1000000000",
+        "weeks = 'many'",
+        "start = 'soon'",
+        "seed = -1",
+    ):
         assert name in str(error.value)
 
 
-@pytest.mark.parametrize("arguments", [{"customers": 10}, {"products": 40}, {"weeks": 26}, {"start": "2024-02-29"}])
+@pytest.mark.parametrize(
+    "arguments", [{"customers": 10}, {"products": 40}, {"weeks": 26}, {"start": "2024-02-29"}]
+)
 def test_the_smallest_shops_have_every_table(arguments):
     simulated = simulate.shop(**{"customers": 50, "weeks": 30, **arguments})
     assert all(len(frame) for frame in simulated.tables.values())
 
 
-@given(weights=st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=1, max_size=4))
+@given(
+    weights=st.lists(st.lists(st.integers(0, 5), min_size=3, max_size=3), min_size=1, max_size=4)
+)
 @settings(max_examples=30, deadline=None)
 def test_pick_never_draws_what_has_no_weight(weights):
     table = np.array(weights, dtype=float)

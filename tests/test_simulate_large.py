@@ -17,7 +17,10 @@ LINES = 60_000
 
 
 def digests(folder):
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.iterdir())}
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.iterdir())
+    }
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +47,9 @@ def test_equal_seeds_give_equal_bytes_whatever_the_threads_and_another_seed_othe
     assert digests(tmp_path / "other")["orders-0000.parquet"] != digests(log)["orders-0000.parquet"]
 
 
-def test_a_log_of_several_chunks_and_files_is_exact_in_order_of_time_and_cuts_no_order(tmp_path, monkeypatch):
+def test_a_log_of_several_chunks_and_files_is_exact_in_order_of_time_and_cuts_no_order(
+    tmp_path, monkeypatch
+):
     module = __import__("sys").modules["personalize.simulate.large"]
     monkeypatch.setattr(module, "CHUNK", 2_000)
     monkeypatch.setattr(module, "PART", 2)
@@ -52,17 +57,26 @@ def test_a_log_of_several_chunks_and_files_is_exact_in_order_of_time_and_cuts_no
     large(tmp_path / "shop", lines=9_001, progress=said.append)
     parts = sorted((tmp_path / "shop").glob("orders-*.parquet"))
     rows = pd.concat([pd.read_parquet(part) for part in parts], ignore_index=True)
-    assert len(parts) == 3 and len(rows) == 9_001 and said[-1] == "9,001 of 9,001 lines" and len(said) == 5
+    assert (
+        len(parts) == 3
+        and len(rows) == 9_001
+        and said[-1] == "9,001 of 9,001 lines"
+        and len(said) == 5
+    )
     assert rows.time.is_monotonic_increasing and rows.order_id.is_monotonic_increasing
     assert rows.order_id.max() == rows.order_id.nunique() == (rows.order_id.diff() != 0).sum()
     assert rows.groupby("order_id").time.nunique().max() == 1
 
 
 def test_customers_products_and_baskets_have_the_stated_shapes(log, lines):
-    orders = lines.groupby("order_id").agg(customer=("customer_id", "first"), size=("product_id", "size"))
+    orders = lines.groupby("order_id").agg(
+        customer=("customer_id", "first"), size=("product_id", "size")
+    )
     assert len(lines) == LINES
     assert orders["size"].mean() == pytest.approx(8, rel=0.05)
-    assert (orders["size"] == 1).mean() == pytest.approx(1 / 8, rel=0.1)  # geometric: a whole order of one line
+    assert (orders["size"] == 1).mean() == pytest.approx(
+        1 / 8, rel=0.1
+    )  # geometric: a whole order of one line
     assert orders.customer.isna().mean() == pytest.approx(0.01, abs=0.004)
     assert (lines.groupby("order_id").quantity.max() < 0).mean() == pytest.approx(0.005, abs=0.003)
     known = pd.read_parquet(log / "customers.parquet").customer_id
@@ -79,8 +93,14 @@ def test_planted_pairs_are_bought_together_far_more_often_than_by_chance(log, li
     pairs = pd.read_csv(log / "pairs.csv")
     baskets = lines.groupby("product_id").order_id.agg(set)
     total = lines.order_id.nunique()
-    lifts = [len(baskets[a] & baskets[b]) * total / len(baskets[a]) / len(baskets[b]) for a, b in pairs.values]
-    chance = [len(baskets[a] & baskets[b]) * total / len(baskets[a]) / len(baskets[b]) for a, b in pairs.values + 60]
+    lifts = [
+        len(baskets[a] & baskets[b]) * total / len(baskets[a]) / len(baskets[b])
+        for a, b in pairs.values
+    ]
+    chance = [
+        len(baskets[a] & baskets[b]) * total / len(baskets[a]) / len(baskets[b])
+        for a, b in pairs.values + 60
+    ]
     assert len(pairs) == 20 and np.median(lifts) > 4 * np.median(chance) and np.median(chance) < 2
 
 
@@ -89,7 +109,11 @@ def test_the_log_is_a_source_of_its_own(log, tmp_path, monkeypatch):
     tables = pz.load(log / "shop.yml")
     assert tables.orders.count() == LINES and tables.card["simulated"] is True
     assert {"products", "customers"} <= set(tables.relations)
-    assert tables.sql("select cast(sum(amount) as varchar) as s from {order_totals}").s[0].endswith("00")
+    assert (
+        tables.sql("select cast(sum(amount) as varchar) as s from {order_totals}")
+        .s[0]
+        .endswith("00")
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +149,9 @@ def test_a_log_that_breaks_off_leaves_nothing(tmp_path):
 def test_the_command_writes_says_and_refuses(tmp_path, capsys):
     assert main(["simulate", "--lines", "1e3", "--out", str(tmp_path / "shop")]) == 0
     said = capsys.readouterr().out
-    assert "1,000 of 1,000 lines" in said and re.search(r"Next: personalize check .*shop\.yml", said)
+    assert "1,000 of 1,000 lines" in said and re.search(
+        r"Next: personalize check .*shop\.yml", said
+    )
     assert main(["simulate", "--lines", "1000", "--out", str(tmp_path / "shop")]) == 2
     assert "is not empty" in capsys.readouterr().err
     for wrong in (["--lines", "many"], ["--lines", "1.5"], ["--lines", "inf"], ["--seed", "x"]):

@@ -12,7 +12,11 @@ from personalize.sources.spec import parse, read
 from personalize.tables import TableError
 
 HEADER = "customer,order,product,time,qty,amount"
-ROWS = ["1,10,5,2024-01-01 08:00,1,2.50", "1,11,6,2024-01-02 09:00,2,5.00", "2,12,5,2024-01-03 10:00,1,2.50"]
+ROWS = [
+    "1,10,5,2024-01-01 08:00,1,2.50",
+    "1,11,6,2024-01-02 09:00,2,5.00",
+    "2,12,5,2024-01-03 10:00,1,2.50",
+]
 COLUMNS = {
     "customer_id": "customer",
     "order_id": "order",
@@ -28,12 +32,18 @@ def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("PERSONALIZE_CACHE", str(tmp_path / "cache"))
 
 
-def _source(folder: Path, lines=None, *, header=HEADER, more="", table="", encoding="utf-8") -> Path:
+def _source(
+    folder: Path, lines=None, *, header=HEADER, more="", table="", encoding="utf-8"
+) -> Path:
     """A CSV and a source file for it."""
-    (folder / "orders.csv").write_bytes("\n".join([header, *(ROWS if lines is None else lines), ""]).encode(encoding))
+    (folder / "orders.csv").write_bytes(
+        "\n".join([header, *(ROWS if lines is None else lines), ""]).encode(encoding)
+    )
     columns = "".join(f"      {ours}: {theirs}\n" for ours, theirs in COLUMNS.items())
     path = folder / "shop.yml"
-    path.write_text(f"name: shop\n{more}tables:\n  orders:\n    path: orders.csv\n{table}    columns:\n{columns}")
+    path.write_text(
+        f"name: shop\n{more}tables:\n  orders:\n    path: orders.csv\n{table}    columns:\n{columns}"
+    )
     return path
 
 
@@ -51,8 +61,16 @@ def test_complete_journey_has_the_published_counts_and_local_times():
         "count(distinct product_id) as products, min(time) as first, max(time) as last, "
         "count(distinct cast(time as date)) as days from {orders}"
     ).iloc[0]
-    assert (facts.lines, facts.customers, facts.orders, facts.products) == (1_469_307, 2_469, 155_848, 68_509)
-    assert (str(facts["first"]), str(facts["last"])) == ("2017-01-01 06:53:26", "2017-12-31 23:01:20")
+    assert (facts.lines, facts.customers, facts.orders, facts.products) == (
+        1_469_307,
+        2_469,
+        155_848,
+        68_509,
+    )
+    assert (str(facts["first"]), str(facts["last"])) == (
+        "2017-01-01 06:53:26",
+        "2017-12-31 23:01:20",
+    )
     assert facts.days == 364
     assert _log(tables)["lines with quantity 0"] == 8_869
     assert _log(tables)["lines whose product is not in 'products'"] == 4_836
@@ -82,7 +100,13 @@ def test_every_built_in_source_states_its_terms():
 
 
 def test_every_row_is_either_kept_or_counted_by_reason(tmp_path):
-    lines = [*ROWS, ",13,5,2024-01-03,1,1", "1,,5,2024-01-03,1,1", "1,14,POST,2024-01-03,1,9", "1,15,6,,1,1"]
+    lines = [
+        *ROWS,
+        ",13,5,2024-01-03,1,1",
+        "1,,5,2024-01-03,1,1",
+        "1,14,POST,2024-01-03,1,9",
+        "1,15,6,,1,1",
+    ]
     tables = pz.load(_source(tmp_path, lines, more='exclude: {product_id: ["POST"]}\n'))
     log = tables.log.set_index(["step", "reason"]).rows
     assert log["read", "rows in the file"] == 7
@@ -94,10 +118,16 @@ def test_every_row_is_either_kept_or_counted_by_reason(tmp_path):
 
 @pytest.mark.parametrize(
     ("policy", "rows", "money", "is_return"),
-    [("net", 4, 8.0, [False, False, False, True]), ("drop", 3, 10.0, [False] * 3), ("keep", 4, 8.0, [False] * 4)],
+    [
+        ("net", 4, 8.0, [False, False, False, True]),
+        ("drop", 3, 10.0, [False] * 3),
+        ("keep", 4, 8.0, [False] * 4),
+    ],
 )
 def test_returns_follow_the_stated_policy(tmp_path, policy, rows, money, is_return):
-    tables = pz.load(_source(tmp_path, [*ROWS, "1,13,6,2024-01-04,-1,-2"], more=f"returns: {policy}\n"))
+    tables = pz.load(
+        _source(tmp_path, [*ROWS, "1,13,6,2024-01-04,-1,-2"], more=f"returns: {policy}\n")
+    )
     assert tables.orders.count() == rows
     totals = tables.order_totals.to_pandas()
     assert totals.amount.sum() == money and totals.is_return.tolist() == is_return
@@ -135,9 +165,16 @@ def test_repeated_lines_stay_unless_the_source_says_drop(tmp_path):
 def test_text_survives_its_encoding(tmp_path, encoding):
     name = "茶壶" if encoding == "gb18030" else "café £"
     lines = [row + f",{name}" for row in ROWS]
-    path = _source(tmp_path, lines, header=HEADER + ",title", table=f"    encoding: {encoding}\n", encoding=encoding)
+    path = _source(
+        tmp_path,
+        lines,
+        header=HEADER + ",title",
+        table=f"    encoding: {encoding}\n",
+        encoding=encoding,
+    )
     path.write_text(
-        path.read_text() + "  products:\n    from: orders\n    columns: {product_id: product, name: title}\n"
+        path.read_text()
+        + "  products:\n    from: orders\n    columns: {product_id: product, name: title}\n"
     )
     assert set(pz.load(path).products.to_pandas().name) == {name}
 
@@ -146,7 +183,10 @@ def test_products_and_customers_can_be_made_from_the_order_lines(tmp_path):
     lines = [
         row + f",{title},{land}"
         for row, title, land in zip(
-            [*ROWS, "2,13,5,2024-01-09,1,2.50"], ["Tea", "Cup", "Tea", "TEA!"], ["UK", "UK", "FR", "FR"], strict=True
+            [*ROWS, "2,13,5,2024-01-09,1,2.50"],
+            ["Tea", "Cup", "Tea", "TEA!"],
+            ["UK", "UK", "FR", "FR"],
+            strict=True,
         )
     ]
     path = _source(tmp_path, lines, header=HEADER + ",title,land")
@@ -158,12 +198,20 @@ def test_products_and_customers_can_be_made_from_the_order_lines(tmp_path):
     tables = pz.load(path)
     products = tables.products.to_pandas().set_index("product_id")
     assert products.name.to_dict() == {5: "Tea", 6: "Cup"} and products.price[5] == 2.5
-    assert tables.customers.to_pandas().set_index("customer_id").location.to_dict() == {1: "UK", 2: "FR"}
+    assert tables.customers.to_pandas().set_index("customer_id").location.to_dict() == {
+        1: "UK",
+        2: "FR",
+    }
 
 
 def test_decimal_commas_are_read_where_the_source_says_so(tmp_path):
     lines = [row.replace(",2.50", ',"1.002,50"').replace(",5.00", ',"5,00"') for row in ROWS]
-    assert pz.load(_source(tmp_path, lines, table='    decimal: ","\n')).orders.to_pandas().amount.max() == 1002.5
+    assert (
+        pz.load(_source(tmp_path, lines, table='    decimal: ","\n'))
+        .orders.to_pandas()
+        .amount.max()
+        == 1002.5
+    )
 
 
 def test_xlsx_parquet_gzip_and_globs_give_the_same_tables(tmp_path):
@@ -177,7 +225,9 @@ def test_xlsx_parquet_gzip_and_globs_give_the_same_tables(tmp_path):
     text = (tmp_path / "shop.yml").read_text()
     for other in ("orders.xlsx", "orders.parquet", "zip.csv.gz", "part-*.csv"):
         (tmp_path / "shop.yml").write_text(text.replace("orders.csv", f'"{other}"'))
-        pd.testing.assert_frame_equal(pz.load(tmp_path / "shop.yml").orders.to_pandas(), plain, obj=other)
+        pd.testing.assert_frame_equal(
+            pz.load(tmp_path / "shop.yml").orders.to_pandas(), plain, obj=other
+        )
 
 
 @pytest.mark.parametrize("keep", [1.0, 0.5])
@@ -189,7 +239,8 @@ def test_a_damaged_part_of_several_is_named_nothing_is_left_and_a_rerun_complete
     third = len(good) // 3
     part.write_bytes((good[:third] + bytes(4000) + good[third + 4000 :])[: int(keep * len(good))])
     with pytest.raises(
-        TableError, match=r"orders-0000\.parquet is (damaged: copy it again|no readable \.parquet file)"
+        TableError,
+        match=r"orders-0000\.parquet is (damaged: copy it again|no readable \.parquet file)",
     ):
         pz.load(source)
     assert not list((tmp_path / "cache").iterdir())
@@ -198,7 +249,9 @@ def test_a_damaged_part_of_several_is_named_nothing_is_left_and_a_rerun_complete
 
 
 def test_rows_keep_the_order_of_their_files_whatever_the_threads(tmp_path):
-    rows = pd.DataFrame({"customer": 1, "order": range(400_000), "product": 5, "qty": 1, "amount": 2.5})
+    rows = pd.DataFrame(
+        {"customer": 1, "order": range(400_000), "product": 5, "qty": 1, "amount": 2.5}
+    )
     rows["time"] = pd.Timestamp("2024-01-01")
     rows = rows.sample(frac=1, random_state=1)
     for k in range(4):
@@ -219,7 +272,9 @@ def test_the_conversion_is_made_once_and_again_when_the_data_changes(tmp_path):
     assert not first.path.exists() and second.path.stat().st_mode & 0o077 == 0
 
 
-def test_a_second_process_that_converts_the_same_never_takes_the_file_from_a_first(tmp_path, monkeypatch):
+def test_a_second_process_that_converts_the_same_never_takes_the_file_from_a_first(
+    tmp_path, monkeypatch
+):
     source, there = _source(tmp_path), []
     made = store.prepare(source)
     note = made.path.with_name(made.path.name + ".json")
@@ -250,7 +305,10 @@ def test_all_problems_of_a_source_file_come_in_one_message():
         "colour": "red",
         "returns": "burn",
         "timezone": {"from": "UTC"},
-        "tables": {"orders": {"path": "x.csv", "columns": {"customer_id": 3, "price": "p"}}, "cats": {}},
+        "tables": {
+            "orders": {"path": "x.csv", "columns": {"customer_id": 3, "price": "p"}},
+            "cats": {},
+        },
     }
     with pytest.raises(TableError) as error:
         parse(document, "shop.yml", Path())
@@ -269,10 +327,21 @@ def test_all_problems_of_a_source_file_come_in_one_message():
 
 
 def test_an_engine_and_a_sample_that_make_no_sense_are_told_with_all_other_problems():
-    document = {"name": "Shop", "tables": {}, "engine": {"name": "flink", "cores": 2}, "sample": 2.0}
+    document = {
+        "name": "Shop",
+        "tables": {},
+        "engine": {"name": "flink", "cores": 2},
+        "sample": 2.0,
+    }
     with pytest.raises(TableError) as error:
         parse(document, "shop.yml", Path())
-    for part in ("'name' must be", "'orders'", "'engine' must be duckdb", "'engine.cores'", "'sample' must be a share"):
+    for part in (
+        "'name' must be",
+        "'orders'",
+        "'engine' must be duckdb",
+        "'engine.cores'",
+        "'sample' must be a share",
+    ):
         assert part in str(error.value)
 
 
@@ -310,7 +379,10 @@ def test_a_retail_export_is_guessed_whole_and_the_guess_loads(tmp_path):
     assert 'time_format: "%m/%d/%Y %H:%M"' in text and 'encoding: "latin-1"' in text
     assert any("proposed for exclusion: POST" in sentence for sentence in said)
     assert {"products", "customers"} <= set(tables.relations) and tables.orders.count() == 61
-    assert _log(tables)["product_id 'POST' is excluded"] == 1 and _log(tables)["return lines (quantity below 0)"] == 1
+    assert (
+        _log(tables)["product_id 'POST' is excluded"] == 1
+        and _log(tables)["return lines (quantity below 0)"] == 1
+    )
 
 
 def test_what_cannot_be_guessed_is_said_and_marked_in_the_file(tmp_path):
@@ -327,7 +399,10 @@ def test_what_cannot_be_guessed_is_said_and_marked_in_the_file(tmp_path):
 
 def test_a_log_without_order_and_product_ids_is_read_as_whole_orders(tmp_path):
     path = tmp_path / "log.csv"
-    path.write_text("customer_id,date,amount\n" + "".join(f"{k % 3},2024-01-{k:02d},{k}.5\n" for k in range(1, 20)))
+    path.write_text(
+        "customer_id,date,amount\n"
+        + "".join(f"{k % 3},2024-01-{k:02d},{k}.5\n" for k in range(1, 20))
+    )
     text, said = guess.source([path], folder=tmp_path)
     (tmp_path / "shop.yml").write_text(text)
     assert pz.load(tmp_path / "shop.yml").order_totals.count() == 19
@@ -337,5 +412,7 @@ def test_a_log_without_order_and_product_ids_is_read_as_whole_orders(tmp_path):
 def test_a_file_that_is_no_order_log_is_refused(tmp_path):
     path = tmp_path / "cats.csv"
     path.write_text("fur,claws\nred,5\n")
-    with pytest.raises(TableError, match="cannot be told what these files hold.*\n.*cats.csv: columns fur, claws"):
+    with pytest.raises(
+        TableError, match="cannot be told what these files hold.*\n.*cats.csv: columns fur, claws"
+    ):
         guess.source([path])

@@ -57,7 +57,9 @@ def sqlite(tmp_path, lines, monkeypatch):
     return tmp_path / "shop.db"
 
 
-QUERY = "sql: select * from lines order by order_id, product_id, quantity\n    connection: ${SHOP_DB}"
+QUERY = (
+    "sql: select * from lines order by order_id, product_id, quantity\n    connection: ${SHOP_DB}"
+)
 
 
 def same_as_csv(shop, lines, source):
@@ -65,7 +67,9 @@ def same_as_csv(shop, lines, source):
     plain = pz.load(shop("path: lines.csv", "plain"))
     found = pz.load(source)
     for name in ("orders", "order_totals"):
-        pd.testing.assert_frame_equal(getattr(found, name).to_pandas(), getattr(plain, name).to_pandas())
+        pd.testing.assert_frame_equal(
+            getattr(found, name).to_pandas(), getattr(plain, name).to_pandas()
+        )
     assert found.log.equals(plain.log)
 
 
@@ -98,18 +102,30 @@ def test_a_query_is_answered_once_for_all_notebooks_and_anew_for_a_report(shop, 
 def test_a_query_cannot_write(shop, sqlite):
     before = sqlite.read_bytes()
     with pytest.raises(TableError, match="could not be read.*readonly"):
-        pz.load(shop(QUERY.replace("select * from lines order by order_id, product_id, quantity", "delete from lines")))
+        pz.load(
+            shop(
+                QUERY.replace(
+                    "select * from lines order by order_id, product_id, quantity",
+                    "delete from lines",
+                )
+            )
+        )
     assert sqlite.read_bytes() == before
 
 
-def test_a_lost_database_is_told_keeps_the_last_answer_and_leaves_nothing_half_written(shop, sqlite, capsys):
+def test_a_lost_database_is_told_keeps_the_last_answer_and_leaves_nothing_half_written(
+    shop, sqlite, capsys
+):
     source = shop(QUERY)
     pz.sources.prepare(source)
     cache = sorted(path.name for path in Path("cache").iterdir())
     sqlite.rename("away.db")
     assert main(["check", str(source)]) == 2
     assert "the database file of SHOP_DB does not exist" in capsys.readouterr().err
-    assert sorted(path.name for path in Path("cache").iterdir()) == cache and pz.load(source).orders.count() == 5_000
+    assert (
+        sorted(path.name for path in Path("cache").iterdir()) == cache
+        and pz.load(source).orders.count() == 5_000
+    )
     Path("away.db").rename(sqlite)
     assert main(["check", str(source)]) == 0
 
@@ -118,11 +134,26 @@ def test_a_lost_database_is_told_keeps_the_last_answer_and_leaves_nothing_half_w
     ("origin", "said"),
     [
         ("sql: select 1", "'sql' and 'connection' go together"),
-        ("path: a.csv\n    sql: select 1\n    connection: ${X}", "either 'path' .* 'sql' .* or 'from: orders'"),
-        (f"sql: select 1\n    connection: postgresql://bob:{SECRET}@db/x", r"connection: \$\{SHOP_DB\}"),
-        (f"sql: select 1\n    connection: {{password: {SECRET}}}", "'tables.orders.connection' must be text"),
-        ("sql: select 1\n    connection: ${NOT_SET}", "NOT_SET is not set: set it to postgresql://"),
-        ("sql: select 1 from nowhere\n    connection: ${SHOP_DB}", "could not be read .no such table: nowhere"),
+        (
+            "path: a.csv\n    sql: select 1\n    connection: ${X}",
+            "either 'path' .* 'sql' .* or 'from: orders'",
+        ),
+        (
+            f"sql: select 1\n    connection: postgresql://bob:{SECRET}@db/x",
+            r"connection: \$\{SHOP_DB\}",
+        ),
+        (
+            f"sql: select 1\n    connection: {{password: {SECRET}}}",
+            "'tables.orders.connection' must be text",
+        ),
+        (
+            "sql: select 1\n    connection: ${NOT_SET}",
+            "NOT_SET is not set: set it to postgresql://",
+        ),
+        (
+            "sql: select 1 from nowhere\n    connection: ${SHOP_DB}",
+            "could not be read .no such table: nowhere",
+        ),
         ("sql: select 1 as x\n    connection: ${SHOP_DB}", r"column\(s\) not in the file"),
     ],
 )
@@ -158,7 +189,10 @@ def _programs():
 def server(lines):
     """A real PostgreSQL server on loopback with a password, started for these tests; they skip where there is none."""
     pytest.importorskip("adbc_driver_postgresql", reason="the extra [postgres] is not installed")
-    programs, user = _programs(), "postgres" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+    programs, user = (
+        _programs(),
+        "postgres" if hasattr(os, "geteuid") and os.geteuid() == 0 else None,
+    )
     if not (programs / "initdb").is_file():
         pytest.skip("no PostgreSQL server on this machine")
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -168,17 +202,37 @@ def server(lines):
         port = probe.getsockname()[1]
 
     def run(program, *arguments):
-        done = subprocess.run([programs / program, *arguments], user=user, cwd=folder, capture_output=True, text=True)
+        done = subprocess.run(
+            [programs / program, *arguments], user=user, cwd=folder, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
     (folder / "pw").write_text(SECRET)
     shutil.chown(folder / "pw", user) if user else None
-    run("initdb", "-D", "data", "-U", "bob", "--pwfile", "pw", "-A", "scram-sha-256", "-E", "UTF8", "--no-sync")
+    run(
+        "initdb",
+        "-D",
+        "data",
+        "-U",
+        "bob",
+        "--pwfile",
+        "pw",
+        "-A",
+        "scram-sha-256",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    )
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     run("pg_ctl", "-D", "data", "-w", "-l", "log", "-o", options, "start")
     address = f"postgresql://bob:{SECRET}@127.0.0.1:{port}/postgres"
     _fill(address, lines)
-    yield address, lambda verb: run("pg_ctl", "-D", "data", "-w", "-l", "log", "-m", "immediate", "-o", options, verb)
+    yield (
+        address,
+        lambda verb: run(
+            "pg_ctl", "-D", "data", "-w", "-l", "log", "-m", "immediate", "-o", options, verb
+        ),
+    )
     subprocess.run([programs / "pg_ctl", "-D", "data", "-m", "immediate", "stop"], user=user, cwd=folder, check=False,
                    capture_output=True)  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
@@ -217,7 +271,9 @@ def test_a_query_on_postgresql_cannot_write(shop, postgres):
     assert pz.load(shop(QUERY)).orders.count() == 5_000
 
 
-def test_credentials_are_in_no_report_manifest_log_table_or_message(shop, postgres, tmp_path, notebook_file):
+def test_credentials_are_in_no_report_manifest_log_table_or_message(
+    shop, postgres, tmp_path, notebook_file
+):
     parameters = "p:" + 'source: str = "shop.yml"  # source'
     load = "import personalize as pz\ntables = pz.load(source)\ntables.order_totals.count(), tables.card, tables"
     folder = tmp_path / "notebooks"
@@ -228,15 +284,23 @@ def test_credentials_are_in_no_report_manifest_log_table_or_message(shop, postgr
     done = report.run(str(source), out=tmp_path / "out", notebooks=folder, progress=said.append)
     assert done.status == 0, said
     secret = SECRET.encode()
-    assert secret not in everything(tmp_path / "out") and secret not in everything(tmp_path / "cache")
-    assert SECRET not in "\n".join(said) and json.loads(next((tmp_path / "out").rglob("manifest.json")).read_text())
+    assert secret not in everything(tmp_path / "out") and secret not in everything(
+        tmp_path / "cache"
+    )
+    assert SECRET not in "\n".join(said) and json.loads(
+        next((tmp_path / "out").rglob("manifest.json")).read_text()
+    )
 
 
 def test_a_wrong_password_is_told_without_it(shop, postgres, monkeypatch, capsys):
     monkeypatch.setenv("SHOP_DB", os.environ["SHOP_DB"].replace(SECRET, "an0ther-S3cret"))
     assert main(["check", str(shop(QUERY))]) == 2
     said = capsys.readouterr()
-    assert "authentication failed" in said.err and "S3cret" not in said.err + said.out and "bob" not in said.err
+    assert (
+        "authentication failed" in said.err
+        and "S3cret" not in said.err + said.out
+        and "bob" not in said.err
+    )
 
 
 def test_a_server_that_goes_away_is_told_and_a_rerun_completes(shop, postgres):
@@ -247,7 +311,9 @@ def test_a_server_that_goes_away_is_told_and_a_rerun_completes(shop, postgres):
         pz.load(source)
     stop.join()
     assert SECRET not in str(error.value)
-    assert not [path for path in Path("cache").iterdir() if path.suffix in (".parquet", ".duckdb", ".json")]
+    assert not [
+        path for path in Path("cache").iterdir() if path.suffix in (".parquet", ".duckdb", ".json")
+    ]
     postgres("start")
     time.sleep(0.1)
     assert pz.load(shop(QUERY)).orders.count() == 5_000

@@ -55,7 +55,12 @@ def test_customers_of_seven_lines_by_hand(seven: pz.tables.Tables) -> None:
     one, two = statistics.customers(seven).to_dict("records")
     assert (one["orders"], one["lines"], one["pieces"], one["spend"]) == (2, 3, 3, 10.0)
     assert (two["orders"], two["lines"], two["pieces"], two["spend"]) == (1, 2, 0, 60.0)
-    assert (one["gap_days"], one["quiet_days"], one["lines_per_order"], one["spend_per_order"]) == (3, 38, 1.5, 5)
+    assert (one["gap_days"], one["quiet_days"], one["lines_per_order"], one["spend_per_order"]) == (
+        3,
+        38,
+        1.5,
+        5,
+    )
     assert np.isnan(two["gap_days"]) and two["quiet_days"] == 6
 
 
@@ -65,7 +70,9 @@ def test_value_counts_by_order_of_seven_lines_by_hand(seven: pz.tables.Tables) -
     assert found.counts("order", "pieces").to_dict("list") == {"value": [0, 1, 3], "n": [1, 2, 1]}
     assert found.counts("order", "spend").value.tolist() == [2, 5, 10, 60]
     assert found.counts("order", "gap").to_dict("list") == {"value": [3], "n": [1]}
-    with pytest.raises(TableError, match=r"no measure 'age' at grain 'order'. Present: customer: orders"):
+    with pytest.raises(
+        TableError, match=r"no measure 'age' at grain 'order'. Present: customer: orders"
+    ):
         found.counts("order", "age")
 
 
@@ -89,14 +96,22 @@ def test_smallest_coin_follows_the_currency() -> None:
     assert piece_rule(Shop())["coin"] == 0.01
 
 
-orders = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 90), st.integers(0, 2000)), min_size=2, max_size=40)
+orders = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(0, 90), st.integers(0, 2000)), min_size=2, max_size=40
+)
 
 
 @given(orders)
 @settings(max_examples=15, deadline=None)
-def test_every_described_measure_equals_numpy_on_the_orders_written_out(rows: list[tuple[int, int, int]]) -> None:
-    frame = pd.DataFrame(rows, columns=["customer_id", "day", "cents"]).assign(amount=lambda f: f.cents / 100)
-    tables = shop([(c, i, 1, DAY0 + pd.Timedelta(days=d), 1, a / 100) for i, (c, d, a) in enumerate(rows)])
+def test_every_described_measure_equals_numpy_on_the_orders_written_out(
+    rows: list[tuple[int, int, int]],
+) -> None:
+    frame = pd.DataFrame(rows, columns=["customer_id", "day", "cents"]).assign(
+        amount=lambda f: f.cents / 100
+    )
+    tables = shop(
+        [(c, i, 1, DAY0 + pd.Timedelta(days=d), 1, a / 100) for i, (c, d, a) in enumerate(rows)]
+    )
     found = statistics.behaviour(tables).table().set_index(["grain", "measure"])
     by_customer = frame.groupby("customer_id").agg(n=("day", "size"), spend=("amount", "sum"))
     gaps = frame.sort_values("day").groupby("customer_id").day.diff().dropna()
@@ -113,7 +128,11 @@ def test_every_described_measure_equals_numpy_on_the_orders_written_out(rows: li
 def test_orders_of_one_customer_widen_the_interval() -> None:
     rng = np.random.default_rng(2)
     level = rng.normal(20, 8, 40)
-    rows = [(c, 100 * c + k, 1, DAY0, 1, round(level[c] + rng.normal(), 2)) for c in range(40) for k in range(25)]
+    rows = [
+        (c, 100 * c + k, 1, DAY0, 1, round(level[c] + rng.normal(), 2))
+        for c in range(40)
+        for k in range(25)
+    ]
     row = statistics.behaviour(shop(rows)).table("order").set_index("measure").loc["spend"]
     by_customer = pd.DataFrame(rows).groupby(0)[5].mean()
     half = stats.t.ppf(0.975, 39) * by_customer.std() / np.sqrt(40)
@@ -128,7 +147,14 @@ def test_hours_weekdays_and_weeks_by_hand(seven: pz.tables.Tables) -> None:
     assert statistics.has_hours(table)
     weeks = statistics.weekly(table)
     assert weeks.week.tolist() == [DAY0 + pd.Timedelta(days=7 * k) for k in range(6)]
-    assert weeks.orders.tolist() == [2, 0, 0, 0, 0, 2] and weeks.spend.tolist() == [12, 0, 0, 0, 0, 63]
+    assert weeks.orders.tolist() == [2, 0, 0, 0, 0, 2] and weeks.spend.tolist() == [
+        12,
+        0,
+        0,
+        0,
+        0,
+        63,
+    ]
     assert set(statistics.timeline(table).per) == {"day"} and len(statistics.timeline(table)) == 42
     assert statistics.by_weekday(table).set_index("weekday").orders["Sunday"] == 1
     grid = statistics.weekday_hour(table, min_cell=1)
@@ -147,12 +173,16 @@ def test_trend_and_its_interval_equal_statsmodels_newey_west(log: bool) -> None:
     )
     low, high = fit.conf_int().iloc[1]
     ends = np.array([fit.params.iloc[1], low, high]) * 51
-    assert (found.change, found.low, found.high) == pytest.approx(np.expm1(ends) if log else ends / y.mean())
+    assert (found.change, found.low, found.high) == pytest.approx(
+        np.expm1(ends) if log else ends / y.mean()
+    )
     assert found.fitted == pytest.approx(np.exp(fit.fittedvalues) if log else fit.fittedvalues)
     assert bool(found.note) is not log
 
 
-@pytest.mark.parametrize(("series", "note"), [([], "0 value"), ([5.0] * 7, "7 value"), ([0.0] * 20, "not above 0")])
+@pytest.mark.parametrize(
+    ("series", "note"), [([], "0 value"), ([5.0] * 7, "7 value"), ([0.0] * 20, "not above 0")]
+)
 def test_a_trend_that_cannot_be_told_says_why(series: list, note: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -165,7 +195,9 @@ def test_weekday_pattern_and_an_odd_day_are_found() -> None:
     per_day = 20 + 10 * (np.arange(70) % 7 == 5) + rng.integers(0, 3, 70)
     per_day[33] = 80
     rows = [
-        (1 + k % 9, 1000 * d + k, 1, DAY0 + pd.Timedelta(days=d), 1, 1.0) for d in range(70) for k in range(per_day[d])
+        (1 + k % 9, 1000 * d + k, 1, DAY0 + pd.Timedelta(days=d), 1, 1.0)
+        for d in range(70)
+        for k in range(per_day[d])
     ]
     found = statistics.season(statistics.hours(shop(rows)))
     assert found.weekday_strength > 0.4
@@ -189,7 +221,9 @@ def test_months_by_hand() -> None:
         (2, "2024-02-04"),
         (3, "2024-04-30"),
     ]
-    found = statistics.months(shop([(c, i, 1, pd.Timestamp(d), 1, 1.0) for i, (c, d) in enumerate(visits)]))
+    found = statistics.months(
+        shop([(c, i, 1, pd.Timestamp(d), 1, 1.0) for i, (c, d) in enumerate(visits)])
+    )
     table = found.table()
     assert table.active.tolist() == [1, 2, 0, 2] and table.whole.all()
     assert table.first_seen.tolist() == [1, 1, 0, 1]
@@ -206,7 +240,9 @@ def test_months_by_hand() -> None:
 def test_activity_adds_up_every_month(groceries: pz.tables.Tables) -> None:
     table = statistics.months(groceries).table()
     assert (table.active == table.first_seen + table.stayed + table.came_back).all()
-    assert (table.went_quiet.iloc[1:] == table.active.shift().iloc[1:] - table.stayed.iloc[1:]).all()
+    assert (
+        table.went_quiet.iloc[1:] == table.active.shift().iloc[1:] - table.stayed.iloc[1:]
+    ).all()
     assert table.first_seen.sum() == 2469 and table.orders.sum() == 155_848
 
 
@@ -223,7 +259,9 @@ def test_correlations_equal_scipy_and_say_where_there_are_none(cdnow: pz.tables.
     row = table.loc["orders", "spend"]
     expected = stats.pearsonr(both.orders, both.spend)
     assert row.pearson == pytest.approx(expected.statistic)
-    assert (row.pearson_low, row.pearson_high) == pytest.approx(tuple(expected.confidence_interval()))
+    assert (row.pearson_low, row.pearson_high) == pytest.approx(
+        tuple(expected.confidence_interval())
+    )
     assert row.spearman == pytest.approx(stats.spearmanr(both.orders, both.spend).statistic)
     assert table.loc[("orders", "lines an order"), "note"] == "one of the two never varies"
     few = statistics.correlations(statistics.behaviour(shop(SEVEN)))
@@ -233,7 +271,9 @@ def test_correlations_equal_scipy_and_say_where_there_are_none(cdnow: pz.tables.
 def test_outliers_by_median_and_mad_by_hand() -> None:
     spend = [10, 11, 12, 13, 14, 15, 16, 17, 18, 400]
     rows = [(c, c, 1, DAY0, 1, float(s)) for c, s in enumerate(spend)]
-    table = statistics.outliers(statistics.behaviour(shop(rows)), min_cell=1).set_index(["measure", "scale", "rule"])
+    table = statistics.outliers(statistics.behaviour(shop(rows)), min_cell=1).set_index(
+        ["measure", "scale", "rule"]
+    )
     row = table.loc["spend", "plain", "MAD"]
     assert row.high_fence == pytest.approx(14.5 + 3.5 * 1.4826 * 2.5)
     assert (row.below, row.above, row.share) == (0, 1, 0.1)
@@ -242,13 +282,21 @@ def test_outliers_by_median_and_mad_by_hand() -> None:
 
 
 def test_few_customers_far_out_are_not_counted_nor_can_they_be_worked_out() -> None:
-    rows = [(c, c, 1, DAY0, 1, s) for c, s in enumerate([10.0, 11.0, 12.0, 13.0, 14.0] * 10 + [400.0] * 9)]
+    rows = [
+        (c, c, 1, DAY0, 1, s)
+        for c, s in enumerate([10.0, 11.0, 12.0, 13.0, 14.0] * 10 + [400.0] * 9)
+    ]
     found = statistics.behaviour(shop(rows))
     hidden, shown = (
-        statistics.outliers(found, min_cell=n).set_index(["measure", "scale", "rule"]).loc["spend", "plain", "MAD"]
+        statistics.outliers(found, min_cell=n)
+        .set_index(["measure", "scale", "rule"])
+        .loc["spend", "plain", "MAD"]
         for n in (10, 9)
     )
-    assert hidden[["below", "above", "share", "revenue_share"]].isna().all() and "fewer than 10" in hidden.note
+    assert (
+        hidden[["below", "above", "share", "revenue_share"]].isna().all()
+        and "fewer than 10" in hidden.note
+    )
     assert shown.above == 9 and shown.note == ""
 
 
@@ -279,12 +327,16 @@ def test_attributes_without_a_customer_table_say_what_is_needed(seven: pz.tables
 def test_the_card_names_period_size_terms_and_what_is_missing(groceries: pz.tables.Tables) -> None:
     card = statistics.card(groceries).set_index("fact").value
     assert card["period"] == "2017-01-01 to 2017-12-31, 365 days, 364 with orders"
-    assert card["customers"].startswith("2,469,") and card["orders"].startswith("155,848 in 1,469,307 lines")
+    assert card["customers"].startswith("2,469,") and card["orders"].startswith(
+        "155,848 in 1,469,307 lines"
+    )
     assert "simulated" in card["terms"] and "CC0" in card["terms"]
     assert "customers: 801 rows" in card["tables"] and "events" in card["not in this source"]
 
 
-def test_every_promise_is_kept_on_the_built_in_sources(groceries: pz.tables.Tables, cdnow: pz.tables.Tables) -> None:
+def test_every_promise_is_kept_on_the_built_in_sources(
+    groceries: pz.tables.Tables, cdnow: pz.tables.Tables
+) -> None:
     for tables in (groceries, cdnow, shop(SEVEN)):
         found = statistics.promises(tables)
         assert found.kept.all(), found[~found.kept]
@@ -296,19 +348,27 @@ def test_a_broken_promise_is_counted(seven: pz.tables.Tables) -> None:
 
     broken = seven.engine.view("broken", "select * replace (case when order_id = 10 then null else time end as time) "
                                          "from orders")  # fmt: skip
-    found = statistics.promises(replace(seven, relations={**seven.relations, "orders": broken})).set_index("promise")
+    found = statistics.promises(
+        replace(seven, relations={**seven.relations, "orders": broken})
+    ).set_index("promise")
     assert found.breaches["every line has time"] == 2 and not found.kept["every line has time"]
 
 
-def test_columns_tell_filled_distinct_and_valid_and_give_no_size_to_identifiers(seven: pz.tables.Tables) -> None:
+def test_columns_tell_filled_distinct_and_valid_and_give_no_size_to_identifiers(
+    seven: pz.tables.Tables,
+) -> None:
     found = statistics.columns(seven).set_index("column")
-    assert found.filled["customer_id"] == pytest.approx(6 / 7) and found.distinct["customer_id"] == 2
+    assert (
+        found.filled["customer_id"] == pytest.approx(6 / 7) and found.distinct["customer_id"] == 2
+    )
     assert found.valid["quantity"] == pytest.approx(5 / 7) and found.highest["quantity"] == "30,000"
     ids = found[found.kind == "id"]
     assert (ids.lowest == "").all() and (ids.highest == "").all()
 
 
-def test_every_oddity_says_what_it_would_break_and_what_is_done(groceries: pz.tables.Tables) -> None:
+def test_every_oddity_says_what_it_would_break_and_what_is_done(
+    groceries: pz.tables.Tables,
+) -> None:
     found = statistics.oddities(groceries)
     assert (found.would_break.str.len() > 10).all() and (found.what_is_done.str.len() > 10).all()
     n = found.set_index("oddity").n
@@ -326,7 +386,9 @@ def test_complete_journey_says_what_its_anchors_say(groceries: pz.tables.Tables)
     table = found.table().set_index(["grain", "measure"])
     assert len(found.people) == 2469 and table.n["order", "lines"] == 155_848
     assert table["median"]["order", "lines"] == 5 and table.maximum["order", "lines"] == 161
-    assert statistics.units(groceries)[["group", "large_lines"]].values.tolist() == [["GASOLINE-REG UNLEADED", 13_494]]
+    assert statistics.units(groceries)[["group", "large_lines"]].values.tolist() == [
+        ["GASOLINE-REG UNLEADED", 13_494]
+    ]
     assert statistics.by_hour(statistics.hours(groceries)).orders.idxmax() == 17
     given = statistics.attributes(groceries, found.people)
     assert (given.described, given.known, given.representative) == (801, 2469, False)
@@ -335,9 +397,14 @@ def test_complete_journey_says_what_its_anchors_say(groceries: pz.tables.Tables)
 def test_verdicts_follow_the_data(groceries: pz.tables.Tables, cdnow: pz.tables.Tables) -> None:
     full, short = (statistics.verdicts(tables).set_index("topic") for tables in (groceries, cdnow))
     assert (
-        full.verdict[["02 segmentation", "03 association rules", "05 customer lifetime value"]].tolist() == ["yes"] * 3
+        full.verdict[
+            ["02 segmentation", "03 association rules", "05 customer lifetime value"]
+        ].tolist()
+        == ["yes"] * 3
     )
-    assert full.verdict["campaign effect"] == "no" and full.verdict["fairness and privacy"] == "partly"
+    assert (
+        full.verdict["campaign effect"] == "no" and full.verdict["fairness and privacy"] == "partly"
+    )
     assert short.verdict[["03 association rules", "04 recommenders"]].tolist() == ["no", "no"]
     assert (short.because.str.len() > 5).all()
     assert set(statistics.verdicts(shop(SEVEN)).verdict) <= {"yes", "partly", "no"}
@@ -364,7 +431,12 @@ def test_shops_with_next_to_nothing_are_described_without_warning(rows: list[tup
         ):
             assert len(part(tables)) or part is statistics.oddities
         hours = statistics.hours(tables)
-        for part in (statistics.by_hour, statistics.by_weekday, statistics.weekday_hour, statistics.timeline):
+        for part in (
+            statistics.by_hour,
+            statistics.by_weekday,
+            statistics.weekday_hour,
+            statistics.timeline,
+        ):
             part(hours)
         statistics.trends(statistics.weekly(hours))
         statistics.season(hours)
@@ -384,27 +456,43 @@ def test_the_best_of_the_first_half_are_judged_on_the_second() -> None:
     day = [DAY0, DAY0 + pd.Timedelta(days=9)]
     first, second = [50, 20, 10, 10, 10], [10, 30, 40, 0, 20]
     rows = [
-        (c, 10 * c + h, 1, day[h], 1, float(x)) for h, spend in enumerate((first, second)) for c, x in enumerate(spend)
+        (c, 10 * c + h, 1, day[h], 1, float(x))
+        for h, spend in enumerate((first, second))
+        for c, x in enumerate(spend)
     ]
     found = statistics.persistence(shop([r for r in rows if r[5]]), top=0.4, min_cell=1)
     assert (found.n, found.best, found.share_then, found.share_later) == (5, 2, 0.7, 0.4)
     assert found.low < 0.4 < found.high and not found.lasts
     assert statistics.persistence(shop([rows[0], rows[6]])).note == "nobody spends in both halves"
-    assert statistics.persistence(shop([rows[0], (0, 9, 1, day[1], 1, 5.0)])).note == "20% of 1 customer(s) is nobody"
     assert (
-        statistics.persistence(shop([r for r in rows if r[5]]), top=0.4).note == "40% of 5 customer(s) is fewer than 10"
+        statistics.persistence(shop([rows[0], (0, 9, 1, day[1], 1, 5.0)])).note
+        == "20% of 1 customer(s) is nobody"
+    )
+    assert (
+        statistics.persistence(shop([r for r in rows if r[5]]), top=0.4).note
+        == "40% of 5 customer(s) is fewer than 10"
     )
     assert statistics.persistence(shop(rows[:5])).note == "one day cannot be halved"
-    assert "nobody spends" in statistics.persistence(shop([*rows[:5], (None, 99, 1, day[1], 1, 1.0)])).note
+    assert (
+        "nobody spends"
+        in statistics.persistence(shop([*rows[:5], (None, 99, 1, day[1], 1, 1.0)])).note
+    )
 
 
 def test_page_views_of_online_shoppers_equal_the_published_figures() -> None:
     path = DATA / "online_shoppers" / "online_shoppers_intention.csv.gz"
     if not path.is_file():
-        pytest.skip(f"{path.name} is not at hand: set PERSONALIZE_DATA to the folder that holds online_shoppers")
+        pytest.skip(
+            f"{path.name} is not at hand: set PERSONALIZE_DATA to the folder that holds online_shoppers"
+        )
     pages = pd.read_csv(path, usecols=["ProductRelated"]).ProductRelated
     found = statistics.describe(statistics.value_counts(pages))
-    assert (round(found.mean, 1), found.median, round(found.variance), found.maximum) == (31.7, 18, 1978, 705)
+    assert (round(found.mean, 1), found.median, round(found.variance), found.maximum) == (
+        31.7,
+        18,
+        1978,
+        705,
+    )
 
 
 def test_visits_and_funnel_by_hand() -> None:
@@ -424,8 +512,13 @@ def test_visits_and_funnel_by_hand() -> None:
         table = found.table().set_index("grain")
         assert table.total.tolist() == [7, 7, 7] and table.n.tolist() == [3, 3, 4]
         assert table["median"].tolist() == [2, 2, 1.5]
-        assert found.funnel[["event", "sessions", "share"]].values.tolist() == [["view", 4, 1.0], ["cart", 2, 0.5]]
-        assert found.funnel.of_previous[1] == 0.5 and found.funnel.low[1] < 0.5 < found.funnel.high[1]
+        assert found.funnel[["event", "sessions", "share"]].values.tolist() == [
+            ["view", 4, 1.0],
+            ["cart", 2, 0.5],
+        ]
+        assert (
+            found.funnel.of_previous[1] == 0.5 and found.funnel.low[1] < 0.5 < found.funnel.high[1]
+        )
 
 
 def test_net_promoter_score_and_satisfaction_by_hand() -> None:
@@ -441,14 +534,20 @@ def test_net_promoter_score_and_satisfaction_by_hand() -> None:
     assert found["mean"].to_dict() == {"NPS": 7.25, "CSAT": 3.25}
     points = np.array([1, 1, 0, -1])
     half = stats.t.ppf(0.975, 3) * points.std(ddof=1) / 2
-    assert (found.low["NPS"], found.high["NPS"]) == pytest.approx((max(0.25 - half, -1), min(0.25 + half, 1)))
-    assert statistics.opinions(tables).empty  # four customers are fewer than the smallest group shown
+    assert (found.low["NPS"], found.high["NPS"]) == pytest.approx(
+        (max(0.25 - half, -1), min(0.25 + half, 1))
+    )
+    assert statistics.opinions(
+        tables
+    ).empty  # four customers are fewer than the smallest group shown
 
 
 def test_what_is_absent_is_named(seven: pz.tables.Tables) -> None:
     with pytest.raises(TableError, match="has no table 'events': add customer_id, time, event"):
         statistics.visits(seven)
-    with pytest.raises(TableError, match="has no table 'surveys': add customer_id, time, question, score"):
+    with pytest.raises(
+        TableError, match="has no table 'surveys': add customer_id, time, question, score"
+    ):
         statistics.opinions(seven)
     with pytest.raises(TableError, match="margin = 5 between 0 and 1"):
         statistics.sample_size(0.5, 5)

@@ -34,7 +34,9 @@ def noise(rng: np.random.Generator, n: int = 364, likeness: float = 0.0) -> np.n
 
 @given(st.integers(2 * SHORTEST, 120), st.integers(0, 99))
 @settings(max_examples=15, deadline=None)
-def test_the_drop_of_each_day_equals_least_squares_with_and_without_the_step(n: int, seed: int) -> None:
+def test_the_drop_of_each_day_equals_least_squares_with_and_without_the_step(
+    n: int, seed: int
+) -> None:
     y = np.random.default_rng(seed).normal(50, 9, n)
     line = np.column_stack([np.ones(n), np.arange(n)])
     plain = OLS(y, line).fit().ssr
@@ -51,7 +53,10 @@ def test_a_planted_step_is_found_on_its_day_with_its_size() -> None:
     found = changes(days(y)).table()
     row = found.iloc[0]
     assert len(found) == 1 and row.p == 0.001
-    assert abs((row.day - DAY0).days - 200) <= 3 and row.earliest <= DAY0 + pd.Timedelta(days=200) <= row.latest
+    assert (
+        abs((row.day - DAY0).days - 200) <= 3
+        and row.earliest <= DAY0 + pd.Timedelta(days=200) <= row.latest
+    )
     assert row.low < -60 / row.before < row.high < 0
 
 
@@ -69,7 +74,10 @@ def test_two_steps_are_found_and_the_level_follows_them() -> None:
 @pytest.mark.parametrize("likeness", [0.0, 0.4])
 def test_noise_with_a_trend_is_called_a_step_about_as_often_as_promised(likeness: float) -> None:
     rng = np.random.default_rng(7)
-    alarms = sum(len(changes(days(noise(rng, likeness=likeness)), shuffles=99).table()) > 0 for _ in range(60))
+    alarms = sum(
+        len(changes(days(noise(rng, likeness=likeness)), shuffles=99).table()) > 0
+        for _ in range(60)
+    )
     assert alarms <= 8  # 3 expected; 9 or more have probability 0.3%
 
 
@@ -77,7 +85,9 @@ def test_one_holiday_and_a_weekday_pattern_are_no_step() -> None:
     y = noise(np.random.default_rng(3))
     y[[150, 151, 300]] = [900, 0, 0]
     assert changes(days(y)).table().empty
-    flat = _without_weekdays(pd.Series(noise(np.random.default_rng(4)), pd.date_range(DAY0, periods=364)))
+    flat = _without_weekdays(
+        pd.Series(noise(np.random.default_rng(4)), pd.date_range(DAY0, periods=364))
+    )
     by_weekday = pd.Series(_off_line(flat)).groupby(np.arange(364) % 7).mean()
     assert by_weekday.abs().max() < 1
 
@@ -87,13 +97,18 @@ def test_the_same_seed_gives_the_same_steps_and_scaling_changes_no_p_value() -> 
     y[100:] += 25
     one, two, twice = (changes(days(x), seed=s).table() for x, s in ((y, 1), (y, 1), (2 * y, 1)))
     pd.testing.assert_frame_equal(one, two)
-    assert one.p.tolist() == twice.p.tolist() and one.change.to_numpy() == pytest.approx(twice.change.to_numpy())
+    assert one.p.tolist() == twice.p.tolist() and one.change.to_numpy() == pytest.approx(
+        twice.change.to_numpy()
+    )
     assert BLOCK % 7 == 0
 
 
 @pytest.mark.parametrize(
     ("orders", "note"),
-    [(np.full(90, 7.0), "orders never vary"), (np.arange(20.0), "20 day(s), a change of level needs 56")],
+    [
+        (np.full(90, 7.0), "orders never vary"),
+        (np.arange(20.0), "20 day(s), a change of level needs 56"),
+    ],
 )
 def test_days_that_cannot_tell_say_why(orders: np.ndarray, note: str) -> None:
     with warnings.catch_warnings():
@@ -139,14 +154,18 @@ def test_robust_distances_agree_with_scikit_learn_and_find_as_tight_a_half() -> 
 @settings(max_examples=8, deadline=None)
 def test_distances_do_not_depend_on_the_units(seed: int) -> None:
     x = np.random.default_rng(seed).normal(size=(150, 3))
-    assert robust_distances(x * [1, 60, 0.01] + [5, 0, 2]) == pytest.approx(robust_distances(x), rel=1e-6)
+    assert robust_distances(x * [1, 60, 0.01] + [5, 0, 2]) == pytest.approx(
+        robust_distances(x), rel=1e-6
+    )
 
 
 def test_few_normal_customers_are_far_out_and_odd_combinations_are_found() -> None:
     people = _people(3000, 1)
     plain = joint_outliers(_behaviour(people), min_cell=1)
     assert plain.expected == 3 and (plain.groups.empty or plain.groups.customers[0] <= 12)
-    odd = people.head(40).assign(orders=60, lines_per_order=18.0)  # each common alone, never together
+    odd = people.head(40).assign(
+        orders=60, lines_per_order=18.0
+    )  # each common alone, never together
     odd = odd.assign(spend=odd.orders * odd.spend_per_order)
     found = joint_outliers(_behaviour(pd.concat([odd, people.tail(2960)])), min_cell=1)
     far = found.table().set_index("group").loc["far out"]
@@ -154,12 +173,16 @@ def test_few_normal_customers_are_far_out_and_odd_combinations_are_found() -> No
     assert far.revenue_share == pytest.approx(
         odd.spend.sum() / (odd.spend.sum() + people.spend.tail(2960).sum()), rel=0.1
     )
-    assert found.table().share.sum() == pytest.approx(1) and found.table().revenue_share.sum() == pytest.approx(1)
+    assert found.table().share.sum() == pytest.approx(
+        1
+    ) and found.table().revenue_share.sum() == pytest.approx(1)
 
 
 def test_outliers_up_to_a_third_cannot_hide_themselves() -> None:
     people = _people(600, 2)
-    crowd = people.assign(spend_per_order=people.spend_per_order.where(people.customer_id >= 200, 5000.0))
+    crowd = people.assign(
+        spend_per_order=people.spend_per_order.where(people.customer_id >= 200, 5000.0)
+    )
     found = joint_outliers(_behaviour(crowd.assign(spend=crowd.orders * crowd.spend_per_order)))
     assert found.table().customers[0] >= 200 and "several crowds" in found.note
 

@@ -24,15 +24,31 @@ from personalize.statistics import (
 from personalize.tables import TableError
 
 SEVEN = [1, 2, 2, 3, 3, 4, 13]
-numbers = st.lists(st.integers(-2_000, 10_000).map(lambda cents: cents / 100), min_size=1, max_size=60)
+numbers = st.lists(
+    st.integers(-2_000, 10_000).map(lambda cents: cents / 100), min_size=1, max_size=60
+)
 
 
 def test_seven_values_by_hand() -> None:
     d = describe(value_counts([*SEVEN, None]))
-    assert (d.n, d.missing, d.total, d.mean, d.median, d.minimum, d.maximum) == (7, 1, 28, 4, 3, 1, 13)
+    assert (d.n, d.missing, d.total, d.mean, d.median, d.minimum, d.maximum) == (
+        7,
+        1,
+        28,
+        4,
+        3,
+        1,
+        13,
+    )
     assert d.variance == pytest.approx((9 + 4 + 4 + 1 + 1 + 0 + 81) / 7)
     assert d.skew == pytest.approx((-27 - 8 - 8 - 1 - 1 + 0 + 729) / 7 / (100 / 7) ** 1.5)
-    assert dict(d.quantiles) == {0.05: pytest.approx(1.3), 0.25: 2, 0.5: 3, 0.75: 3.5, 0.95: pytest.approx(10.3)}
+    assert dict(d.quantiles) == {
+        0.05: pytest.approx(1.3),
+        0.25: 2,
+        0.5: 3,
+        0.75: 3.5,
+        0.95: pytest.approx(10.3),
+    }
 
 
 @given(numbers, st.integers(0, 1))
@@ -54,7 +70,9 @@ def test_moments_equal_numpy_and_scipy(values: list[float], ddof: int) -> None:
 @settings(max_examples=150, deadline=None)
 def test_quantiles_equal_numpy(values: list[float], at: list[float]) -> None:
     expected = np.quantile(values, at)
-    assert weighted_quantiles(value_counts(values), at) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    assert weighted_quantiles(value_counts(values), at) == pytest.approx(
+        expected, rel=1e-9, abs=1e-9
+    )
 
 
 @given(numbers)
@@ -125,7 +143,8 @@ def test_variance_of_one_value_with_ddof_one_is_missing_and_said() -> None:
 
 def test_wrong_value_counts_are_named_all_at_once() -> None:
     with pytest.raises(
-        TableError, match=r"(?s)column 'value' is missing.*'n' is missing.*level = 2.*quantiles \[1.5\]"
+        TableError,
+        match=r"(?s)column 'value' is missing.*'n' is missing.*level = 2.*quantiles \[1.5\]",
     ):
         describe(pd.DataFrame({"x": [1]}), level=2, quantiles=[1.5])
     with pytest.raises(TableError, match=r"1 row\(s\) have n below 0"):
@@ -158,14 +177,18 @@ def test_ratio_says_nothing_where_there_is_nothing() -> None:
 
 def test_design_effect_of_equal_groups_of_equal_values_is_their_size() -> None:
     values = np.repeat(np.arange(200.0), 5)
-    effect = design_effect(values.reshape(200, 5).sum(axis=1), np.full(200, 5), value_counts(values))
+    effect = design_effect(
+        values.reshape(200, 5).sum(axis=1), np.full(200, 5), value_counts(values)
+    )
     assert effect == pytest.approx(5, rel=0.01)
     assert design_effect([3.0, 3.0], [1, 1], value_counts([3, 3])) == 1.0
 
 
 def test_wilson_equals_statsmodels() -> None:
     for k, n in ((0, 5), (8, 10), (299, 1000), (7, 7)):
-        assert np.array(wilson(k, n)) == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+        assert np.array(wilson(k, n)) == pytest.approx(
+            proportion_confint(k, n, method="wilson"), abs=1e-12
+        )
     assert np.isnan(wilson(0, 0)).all()
 
 

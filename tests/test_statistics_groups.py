@@ -43,11 +43,15 @@ def test_two_groups_equal_scipy_and_statsmodels(a: list[float], b: list[float]) 
     both = len(a) + len(b)
     assert found.effect == pytest.approx(effectsize_smd(*sizes)[0])
     error = np.sqrt(both / len(a) / len(b) + found.effect**2 / (2 * both))
-    assert (found.effect_high - found.effect_low) / 2 == pytest.approx(stats.norm.ppf(0.975) * error)
+    assert (found.effect_high - found.effect_low) / 2 == pytest.approx(
+        stats.norm.ppf(0.975) * error
+    )
     munzel = rank_compare_2indep(np.array(a), np.array(b), use_t=True)
     assert found.superiority == pytest.approx(munzel.prob1)
     if munzel.var:
-        assert (found.superiority_low, found.superiority_high) == pytest.approx(np.clip(munzel.conf_int(), 0, 1))
+        assert (found.superiority_low, found.superiority_high) == pytest.approx(
+            np.clip(munzel.conf_int(), 0, 1)
+        )
 
 
 def test_superiority_of_five_values_by_hand() -> None:
@@ -61,7 +65,9 @@ def test_superiority_of_five_values_by_hand() -> None:
 def test_changing_the_sides_changes_the_signs_only(a: list[float], b: list[float]) -> None:
     one, two = compare(value_counts(a), value_counts(b)), compare(value_counts(b), value_counts(a))
     assert (one.p, one.p_rank) == pytest.approx((two.p, two.p_rank), nan_ok=True)
-    assert (one.effect, one.superiority) == pytest.approx((-two.effect, 1 - two.superiority), nan_ok=True)
+    assert (one.effect, one.superiority) == pytest.approx(
+        (-two.effect, 1 - two.superiority), nan_ok=True
+    )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +80,9 @@ def test_changing_the_sides_changes_the_signs_only(a: list[float], b: list[float
         ([2, 2], [3, 3], "neither group varies"),
     ],
 )
-def test_groups_of_next_to_nothing_give_a_stated_result_and_no_warning(a: list, b: list, note: str) -> None:
+def test_groups_of_next_to_nothing_give_a_stated_result_and_no_warning(
+    a: list, b: list, note: str
+) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = compare(value_counts(a), value_counts(b))
@@ -82,7 +90,9 @@ def test_groups_of_next_to_nothing_give_a_stated_result_and_no_warning(a: list, 
     assert found.table().note[0] == found.note
 
 
-tables_of_counts = st.lists(st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=5)
+tables_of_counts = st.lists(
+    st.lists(st.integers(0, 40), min_size=3, max_size=3), min_size=2, max_size=5
+)
 
 
 @given(tables_of_counts)
@@ -100,7 +110,9 @@ def test_association_equals_scipy_and_statsmodels(rows: list[list[int]]) -> None
     assert found.expected.to_numpy() == pytest.approx(chi2.expected_freq)
     expected = Table(kept.to_numpy(float), shift_zeros=False).standardized_resids
     assert found.residuals.to_numpy() == pytest.approx(expected, abs=1e-9)
-    assert 0 <= found.low <= found.high <= 1 and (found.expected.to_numpy() < 5).any() == bool(found.note)
+    assert 0 <= found.low <= found.high <= 1 and (found.expected.to_numpy() < 5).any() == bool(
+        found.note
+    )
     assert found.table().n.sum() == found.n == counts.to_numpy().sum()
 
 
@@ -114,7 +126,9 @@ def test_interval_of_the_strength_is_where_the_tails_of_the_noncentral_chi_squar
 
 def test_strength_is_nothing_on_average_where_there_is_none_and_one_where_all_is_told() -> None:
     rng = np.random.default_rng(1)
-    none = [associate(pd.crosstab(rng.integers(0, 4, 200), rng.integers(0, 4, 200))) for _ in range(200)]
+    none = [
+        associate(pd.crosstab(rng.integers(0, 4, 200), rng.integers(0, 4, 200))) for _ in range(200)
+    ]
     assert np.mean([a.p < 0.05 for a in none]) < 0.1 and np.mean([a.low > 0 for a in none]) < 0.08
     assert np.median([a.strength for a in none]) < 0.06
     assert associate(pd.DataFrame(np.diag([500, 500, 500]))).strength == pytest.approx(1, abs=0.01)
@@ -130,19 +144,29 @@ def test_a_planted_group_is_found_among_attributes_that_say_nothing() -> None:
     n = 600
     club = np.where(np.arange(n) % 4 == 0, "gold", "plain")
     spend = np.exp(rng.normal(3, 0.8, n) + 0.7 * (club == "gold")).round(2)
-    given = pd.DataFrame({"customer_id": range(n), "club": club, "town": rng.choice(list("ABCDEF"), n)})
+    given = pd.DataFrame(
+        {"customer_id": range(n), "club": club, "town": rng.choice(list("ABCDEF"), n)}
+    )
     tables = shop(spend.tolist(), customers=given)
     found = statistics.attributes(tables, statistics.customers(tables))
     rows = found.table().set_index(["attribute", "value"])
     gold, others = spend[club == "gold"], spend[club != "gold"]
     row = rows.loc["club", "gold"]
-    assert row.superiority == pytest.approx(stats.mannwhitneyu(gold, others).statistic / len(gold) / len(others))
+    assert row.superiority == pytest.approx(
+        stats.mannwhitneyu(gold, others).statistic / len(gold) / len(others)
+    )
     assert row.superiority_low > 0.5 and row.effect_low > 0 and row.p_rank_adjusted < 0.001
     assert (rows.loc["town"].p_rank_adjusted > 0.05).all()
-    raw = [stats.ttest_ind(spend[given[a] == v], spend[given[a] != v], equal_var=False).pvalue for a, v in rows.index]
+    raw = [
+        stats.ttest_ind(spend[given[a] == v], spend[given[a] != v], equal_var=False).pvalue
+        for a, v in rows.index
+    ]
     assert rows.p_adjusted.to_numpy() == pytest.approx(statistics.holm(np.array(raw)))
     ties = found.ties().set_index("attribute")
-    assert found.closest() == "club" and ties.p_adjusted["club"] < 0.001 < 0.05 < ties.p_adjusted["town"]
+    assert (
+        found.closest() == "club"
+        and ties.p_adjusted["club"] < 0.001 < 0.05 < ties.p_adjusted["town"]
+    )
     grid = found.residuals("club")
     assert grid.loc["gold", "highest quarter"] > 3 and grid.loc["gold", "lowest quarter"] < -2
     assert {"low", "high", "p_means", "p_ranks"} <= set(found.shown().columns)
@@ -155,7 +179,9 @@ def test_residuals_of_cells_with_few_customers_are_not_shown_nor_can_they_be_wor
     given = pd.DataFrame({"customer_id": range(200), "band": rng.permutation(band)})
     tables = shop(spend, customers=given)
     found = statistics.attributes(tables, statistics.customers(tables))
-    assert set(found.residuals("band").index) <= {"a", "b"} and len(found.by_spend["band"].counts) == 4
+    assert (
+        set(found.residuals("band").index) <= {"a", "b"} and len(found.by_spend["band"].counts) == 4
+    )
 
 
 def test_customers_who_spend_the_same_share_a_quarter_and_give_no_residuals() -> None:
@@ -176,7 +202,9 @@ def test_correlations_have_the_intervals_and_p_values_of_independent_formulas() 
     people = found.people
     raw = []
     for (first, second), row in table.iterrows():
-        both = people[[statistics.relation.MEASURES[first], statistics.relation.MEASURES[second]]].dropna()
+        both = people[
+            [statistics.relation.MEASURES[first], statistics.relation.MEASURES[second]]
+        ].dropna()
         if row.note:
             assert (both.nunique() == 1).any() or len(both) < 10
             raw.append(np.nan)
@@ -186,9 +214,13 @@ def test_correlations_have_the_intervals_and_p_values_of_independent_formulas() 
         expected = np.tanh(np.arctanh(rank.statistic) + np.array([-half, 0, half]))
         assert (row.spearman_low, row.spearman, row.spearman_high) == pytest.approx(expected)
         line = stats.pearsonr(both.iloc[:, 0], both.iloc[:, 1])
-        assert (row.pearson_low, row.pearson_high) == pytest.approx(tuple(line.confidence_interval()))
+        assert (row.pearson_low, row.pearson_high) == pytest.approx(
+            tuple(line.confidence_interval())
+        )
         raw.append(rank.pvalue)
-    assert table.p_adjusted.to_numpy(float) == pytest.approx(statistics.holm(np.array(raw)), nan_ok=True)
+    assert table.p_adjusted.to_numpy(float) == pytest.approx(
+        statistics.holm(np.array(raw)), nan_ok=True
+    )
 
 
 def test_satisfaction_has_wilson_s_interval_and_promoters_that_of_the_bootstrap() -> None:
@@ -198,30 +230,46 @@ def test_satisfaction_has_wilson_s_interval_and_promoters_that_of_the_bootstrap(
                           "question": ["recommend"] * 90 + ["satisfied"] * 90})  # fmt: skip
     found = statistics.opinions(shop([1.0] * 90, surveys=frame)).set_index("measure")
     good = int((satisfied >= 4).sum())
-    assert (found.low["CSAT"], found.high["CSAT"]) == pytest.approx(proportion_confint(good, 90, method="wilson"))
+    assert (found.low["CSAT"], found.high["CSAT"]) == pytest.approx(
+        proportion_confint(good, 90, method="wilson")
+    )
     points = np.where(recommend >= 9, 1, np.where(recommend <= 6, -1, 0))
     drawn = rng.choice(points, (4000, 90)).mean(axis=1)
-    assert (found.low["NPS"], found.high["NPS"]) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.03)
+    assert (found.low["NPS"], found.high["NPS"]) == pytest.approx(
+        tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.03
+    )
     spread = stats.t.ppf(0.975, 89) * points.std(ddof=1)
     assert found.needed["NPS"] == np.ceil((spread / 0.05) ** 2)
 
 
 def test_answers_of_one_customer_count_less_than_answers_of_many() -> None:
-    many = pd.DataFrame({"customer_id": range(60), "time": DAY0, "question": "satisfied", "score": [5, 1, 4] * 20})
-    few = many.assign(customer_id=[c % 20 for c in range(60)], score=[5, 1, 4] * 6 + [5, 1] + [5, 1, 4] * 13 + [4])
+    many = pd.DataFrame(
+        {"customer_id": range(60), "time": DAY0, "question": "satisfied", "score": [5, 1, 4] * 20}
+    )
+    few = many.assign(
+        customer_id=[c % 20 for c in range(60)], score=[5, 1, 4] * 6 + [5, 1] + [5, 1, 4] * 13 + [4]
+    )
     few["score"] = [5 if c % 3 else 1 for c in few.customer_id]
     wide, narrow = (statistics.opinions(shop([1.0] * 60, surveys=f)).iloc[0] for f in (few, many))
     assert wide.high - wide.low > 1.5 * (narrow.high - narrow.low)
     k = int((few.groupby("customer_id").score.first() >= 4).sum())
-    assert (wide.low, wide.high) == pytest.approx(proportion_confint(k, 20, method="wilson"), abs=0.02)
+    assert (wide.low, wide.high) == pytest.approx(
+        proportion_confint(k, 20, method="wilson"), abs=0.02
+    )
 
 
 @pytest.mark.parametrize(("share", "margin"), [(0.5, 0.05), (0.2, 0.03), (0.9, 0.01)])
 def test_sample_size_equals_statsmodels(share: float, margin: float) -> None:
-    assert statistics.sample_size(share, margin) == np.ceil(samplesize_confint_proportion(share, margin))
+    assert statistics.sample_size(share, margin) == np.ceil(
+        samplesize_confint_proportion(share, margin)
+    )
 
 
 def test_everybody_satisfied_has_an_interval_below_one() -> None:
-    answers = pd.DataFrame({"customer_id": range(12), "time": DAY0, "question": "satisfied", "score": 5})
+    answers = pd.DataFrame(
+        {"customer_id": range(12), "time": DAY0, "question": "satisfied", "score": 5}
+    )
     row = statistics.opinions(shop([1.0] * 12, surveys=answers)).iloc[0]
-    assert (row.value, row.high) == (1, 1) and row.low == pytest.approx(proportion_confint(12, 12, method="wilson")[0])
+    assert (row.value, row.high) == (1, 1) and row.low == pytest.approx(
+        proportion_confint(12, 12, method="wilson")[0]
+    )

@@ -41,7 +41,10 @@ def said() -> dict[str, str]:
         ("00", r"13,494 lines claim more than 1,000 units and are not pieces"),
         ("00", r"lines with quantity 0 +8,869 +lines .*a price a piece divides by 0"),
         ("01", r"Of the 155,848 orders, the one in the middle has \*\*5 line\(s\)\*\*"),
-        ("01", r"13,520 lines \(GASOLINE-REG UNLEADED\) count another unit than pieces, 13,494 of them"),
+        (
+            "01",
+            r"13,520 lines \(GASOLINE-REG UNLEADED\) count another unit than pieces, 13,494 of them",
+        ),
         ("01", r"801 of 2,469 customers are described and are NOT a random sample"),
         ("01", r"peak at 17 h with 10.0% of all orders"),
         ("01", r"the busiest hour is 17 h"),
@@ -52,11 +55,18 @@ def test_the_report_on_complete_journey_states(said: dict[str, str], page: str, 
     assert re.search(fact, said[page])
 
 
-def test_every_headline_of_the_report_stands_beside_a_baseline_and_an_interval(said: dict[str, str]) -> None:
+def test_every_headline_of_the_report_stands_beside_a_baseline_and_an_interval(
+    said: dict[str, str],
+) -> None:
     lines = [line for line in said["01"].splitlines() if "baseline" in line and " to " in line]
     assert len(lines) == 2
     nb = nbformat.read(NOTEBOOKS / "01_statistics.ipynb", as_version=4)
-    facts = [o.metadata.get("personalize", {}) for c in nb.cells if c.cell_type == "code" for o in c.outputs]
+    facts = [
+        o.metadata.get("personalize", {})
+        for c in nb.cells
+        if c.cell_type == "code"
+        for o in c.outputs
+    ]
     headlines = [fact for fact in facts if fact.get("kind") == "headline"]
     assert len(headlines) == 2
     assert all(h["baseline"] is not None and h["low"] < h["value"] < h["high"] for h in headlines)
@@ -65,7 +75,8 @@ def test_every_headline_of_the_report_stands_beside_a_baseline_and_an_interval(s
 def test_no_identifier_is_described_as_a_number(said: dict[str, str]) -> None:
     tables = pz.load("complete_journey")
     numbers = [
-        tables.sql(f"select avg({c}) as m from {{orders}}").m[0] for c in ("customer_id", "order_id", "product_id")
+        tables.sql(f"select avg({c}) as m from {{orders}}").m[0]
+        for c in ("customer_id", "order_id", "product_id")
     ]
     for value in numbers:
         assert f"{value:,.0f}" not in said["00"] + said["01"]
@@ -90,8 +101,12 @@ def test_columns_tell_completeness_uniqueness_validity_consistency_and_timelines
     assert order.known["customer_id"] == 2 / 3 and order.known["product_id"] == 2 / 4
     assert order.rule["product_id"] == "in products" and np.isnan(order.known["order_id"])
     assert order.valid["quantity"] == 3 / 4 and order.rule["quantity"] == "above 0"
-    assert (order.behind["time"], found.behind["events", "time"]) == (0, 7) and np.isnan(order.behind["amount"])
-    assert found.filled["products", "brand"] == 1 / 2 and found.unique["products", "product_id"] == 1
+    assert (order.behind["time"], found.behind["events", "time"]) == (0, 7) and np.isnan(
+        order.behind["amount"]
+    )
+    assert (
+        found.filled["products", "brand"] == 1 / 2 and found.unique["products", "product_id"] == 1
+    )
     assert found.known["events", "customer_id"] == 1 / 2
 
 
@@ -109,8 +124,12 @@ def test_facts_asked_once_give_the_same_card_promises_oddities_and_verdicts() ->
     [(c, c, 1, DAY0 + pd.Timedelta(days=c), 1, 0.0) for c in range(70)],
     [(c, c, 1, DAY0 + pd.Timedelta(days=c), 1, 5.0) for c in range(70)],
 ])  # fmt: skip
-def test_shops_with_next_to_nothing_are_spoken_of_without_warning_and_without_nan(rows: list[tuple]) -> None:
-    given = pd.DataFrame({"customer_id": [row[0] if row[0] is not None else 1 for row in rows], "band": "all"})
+def test_shops_with_next_to_nothing_are_spoken_of_without_warning_and_without_nan(
+    rows: list[tuple],
+) -> None:
+    given = pd.DataFrame(
+        {"customer_id": [row[0] if row[0] is not None else 1 for row in rows], "band": "all"}
+    )
     tables = shop(rows, customers=given.drop_duplicates("customer_id"))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -136,9 +155,13 @@ def test_shops_with_next_to_nothing_are_spoken_of_without_warning_and_without_na
 def test_sentences_hold_the_numbers_of_the_tables_they_speak_of() -> None:
     tables = pz.load("simulated_shop")
     seen, words = statistics.visits(tables), statistics.words(tables)
-    assert f"{seen.sessions:,} sessions" in readings.looks(seen) and "a session" in readings.looks(seen)
+    assert f"{seen.sessions:,} sessions" in readings.looks(seen) and "a session" in readings.looks(
+        seen
+    )
     telling = words.telling()
-    assert f"lowest {telling.term.iloc[0]} {telling.rating.iloc[0]:.2f}" in readings.praise(words, telling)
+    assert f"lowest {telling.term.iloc[0]} {telling.rating.iloc[0]:.2f}" in readings.praise(
+        words, telling
+    )
     assert f"{words.documents:,} texts by {words.authors:,} authors" in readings.vocabulary(words)
     who = statistics.attributes(tables, statistics.customers(tables))
     assert f"over {len(who.ties())} attributes" in readings.tie(who, who.closest())

@@ -62,7 +62,9 @@ def test_twenty_chinese_reviews_are_cut_into_words_neither_characters_nor_senten
         assert set(expected) <= said, (text, said)
         chinese = [word for word in said if tokens.is_chinese(word)]
         assert all(2 <= len(word) <= 4 for word in chinese), chinese
-    words = [word for phrases in cut for phrase in phrases for word in phrase if tokens.is_chinese(word)]
+    words = [
+        word for phrases in cut for phrase in phrases for word in phrase if tokens.is_chinese(word)
+    ]
     assert 1.5 < np.mean([len(word) for word in words]) < 2.5
 
 
@@ -70,7 +72,10 @@ def test_twenty_chinese_reviews_give_counts_and_ratings_by_word() -> None:
     tables = shop([(k, text, rating) for k, (text, rating, _) in enumerate(CHINESE)])
     found = statistics.words(tables, min_cell=2).table().set_index("term")
     holding = [rating for text, rating, _ in CHINESE if "包装" in text]
-    assert (found.documents["包装"], found.rating["包装"]) == (len(holding), pytest.approx(np.mean(holding)))
+    assert (found.documents["包装"], found.rating["包装"]) == (
+        len(holding),
+        pytest.approx(np.mean(holding)),
+    )
     assert found.script["包装"] == "Chinese" and "的" not in found.index
 
 
@@ -87,7 +92,9 @@ def test_the_part_of_the_dictionary_that_is_loaded_cuts_as_the_whole_does() -> N
             assert list(part(run)) == list(whole.cut(run))
 
 
-def test_english_has_no_dictionary_loaded_and_chinese_leaves_no_cache_no_log_and_no_warning(tmp_path: Path) -> None:
+def test_english_has_no_dictionary_loaded_and_chinese_leaves_no_cache_no_log_and_no_warning(
+    tmp_path: Path,
+) -> None:
     program = (
         "import logging, sys\nfrom personalize.statistics import tokens\nlist(tokens.phrases(['lovely tea']))\n"
         "assert 'jieba' not in sys.modules\nbefore = logging.getLogger().handlers[:], logging.getLogger().level\n"
@@ -103,19 +110,38 @@ def test_english_has_no_dictionary_loaded_and_chinese_leaves_no_cache_no_log_and
 
 
 def test_both_languages_in_one_text_and_words_that_turn_a_meaning_round() -> None:
-    found = list(tokens.phrases(["About the T恤: I didn’t like it, 不推荐! Value for money?", "", "2024"]))
-    assert found[0] == [["about", "the", "t恤"], ["i", "didn't", "like", "it"], ["不推荐"], ["value", "for", "money"]]
+    found = list(
+        tokens.phrases(["About the T恤: I didn’t like it, 不推荐! Value for money?", "", "2024"])
+    )
+    assert found[0] == [
+        ["about", "the", "t恤"],
+        ["i", "didn't", "like", "it"],
+        ["不推荐"],
+        ["value", "for", "money"],
+    ]
     assert found[1:] == [[], [["2024"]]]
     terms = {tokens.written(term) for term in tokens.terms(found[0], longest=3)}
     assert {"t恤", "didn't like", "不推荐", "value for money", "money"} <= terms
     assert not {"推荐", "for money", "about", "the", "2024"} & terms
 
 
-@given(st.lists(st.sampled_from(["tea", "the", "lovely", "mug", "not"]), max_size=8), st.integers(1, 3))
+@given(
+    st.lists(st.sampled_from(["tea", "the", "lovely", "mug", "not"]), max_size=8), st.integers(1, 3)
+)
 @settings(max_examples=60, deadline=None)
-def test_terms_equal_every_window_without_a_stop_word_at_its_ends(words: list[str], longest: int) -> None:
-    windows = [tuple(words[a:b]) for a in range(len(words)) for b in range(a + 1, min(a + longest, len(words)) + 1)]
-    expected = pd.Series([w for w in windows if "the" not in (w[0], w[-1])], dtype=object).value_counts().to_dict()
+def test_terms_equal_every_window_without_a_stop_word_at_its_ends(
+    words: list[str], longest: int
+) -> None:
+    windows = [
+        tuple(words[a:b])
+        for a in range(len(words))
+        for b in range(a + 1, min(a + longest, len(words)) + 1)
+    ]
+    expected = (
+        pd.Series([w for w in windows if "the" not in (w[0], w[-1])], dtype=object)
+        .value_counts()
+        .to_dict()
+    )
     assert dict(tokens.terms([words], longest=longest)) == expected
 
 
@@ -132,7 +158,9 @@ def _by_hand(word: str) -> tuple[float, float, float]:
     mean, n = frame.rating.mean(), len(frame)
     each = frame[frame.has].groupby("customer").rating.agg(["sum", "size"])
     rating, k = each["sum"].sum() / each["size"].sum(), len(each)
-    variance = k / (k - 1) * ((each["sum"] - rating * each["size"]) ** 2).sum() / each["size"].sum() ** 2
+    variance = (
+        k / (k - 1) * ((each["sum"] - rating * each["size"]) ** 2).sum() / each["size"].sum() ** 2
+    )
     part = frame.has.sum() / n
     h = (frame.rating - mean) * (frame.has - part)
     h = h.groupby(frame.customer).sum()
@@ -185,7 +213,10 @@ def test_the_words_of_the_simulated_shop_carry_the_opinion_they_were_drawn_for()
     assert len(truth) > 25 and set(truth.language) == {"en", "zh"}
     assert (np.sign((truth.rating - 3).round(1)) == truth.polarity).all()
     told = found.telling(most=30).merge(opinion_truth(), left_on="term", right_on="word")
-    assert ((told.rating > told.without) == (told.polarity > 0)).all() and set(told.language) == {"en", "zh"}
+    assert ((told.rating > told.without) == (told.polarity > 0)).all() and set(told.language) == {
+        "en",
+        "zh",
+    }
 
 
 def test_words_of_products_are_counted_by_product_and_not_rated() -> None:
@@ -194,13 +225,23 @@ def test_words_of_products_are_counted_by_product_and_not_rated() -> None:
     assert statistics.texts(tables) == ["reviews", "products"]
     assert statistics.texts(pz.load("complete_journey")) == []
     found = statistics.words(tables, of="products", min_cell=1, longest=1)
-    assert found.table().set_index("term").documents.to_dict() == {"green": 2, "tea": 1, "马克杯": 1}
-    assert np.isnan(found.rating) and set(found.table().note) == {"not rated"} and found.telling().empty
+    assert found.table().set_index("term").documents.to_dict() == {
+        "green": 2,
+        "tea": 1,
+        "马克杯": 1,
+    }
+    assert (
+        np.isnan(found.rating)
+        and set(found.table().note) == {"not rated"}
+        and found.telling().empty
+    )
     assert found.shown().rating.isna().all()
 
 
 def test_counts_do_not_depend_on_the_order_of_the_reviews() -> None:
-    one, two = (statistics.words(shop(rows), min_cell=2).table() for rows in (REVIEWS, REVIEWS[::-1]))
+    one, two = (
+        statistics.words(shop(rows), min_cell=2).table() for rows in (REVIEWS, REVIEWS[::-1])
+    )
     pd.testing.assert_frame_equal(one, two)
 
 
@@ -229,7 +270,10 @@ def test_equal_ratings_have_no_interval_but_a_test_and_missing_ratings_say_so() 
 
 def test_what_is_absent_is_named() -> None:
     tables = shop(REVIEWS)
-    with pytest.raises(TableError, match=r"words of 'orders' are not known: choose one of \['products', 'reviews'\]"):
+    with pytest.raises(
+        TableError,
+        match=r"words of 'orders' are not known: choose one of \['products', 'reviews'\]",
+    ):
         statistics.words(tables, of="orders")
     with pytest.raises(TableError, match="has no table 'products': add product_id and text"):
         statistics.words(tables, of="products")
@@ -246,6 +290,8 @@ def test_a_picture_with_chinese_names_shows_them_or_the_hint_says_what_to_instal
     assert plots.font_hint(["tea", "Café"]) == ""
 
 
-def test_without_a_font_for_chinese_there_is_one_clear_hint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_font_for_chinese_there_is_one_clear_hint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(plots.style, "_cjk_family", list)
     assert plots.font_hint(["tea", "台历"]).startswith("No font on this machine draws Chinese")

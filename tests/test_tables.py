@@ -12,7 +12,14 @@ ORDERS = pd.DataFrame(
         "order_id": [1, 1, 2, 3, 4],
         "product_id": ["x", "y", "x", "x", "y"],
         "time": pd.to_datetime(
-            ["2024-01-01 10:00", "2024-01-01 10:00", "2024-01-02", "2024-01-03", "2024-01-05 23:59"], format="ISO8601"
+            [
+                "2024-01-01 10:00",
+                "2024-01-01 10:00",
+                "2024-01-02",
+                "2024-01-03",
+                "2024-01-05 23:59",
+            ],
+            format="ISO8601",
         ),
         "quantity": [1, 2, 1, 1, -1],
         "amount": [1.10, 2.20, 1.10, 1.10, -2.20],
@@ -60,7 +67,9 @@ def test_a_day_outside_the_data_or_no_day_is_refused(shop, day):
 
 def test_a_missing_table_says_what_it_would_need(shop):
     assert "products" not in shop
-    with pytest.raises(TableError, match="no table 'reviews'.*customer_id, product_id, time, rating, text"):
+    with pytest.raises(
+        TableError, match="no table 'reviews'.*customer_id, product_id, time, rating, text"
+    ):
         _ = shop.reviews
 
 
@@ -71,14 +80,21 @@ def test_reading_an_unknown_column_lists_the_present_ones(shop):
 
 def test_values_in_queries_are_literals_not_sql(shop):
     hostile = "x'; drop table orders; --"
-    found = shop.sql("select count(*) as n from {orders} where product_id = {product}", product=hostile)
+    found = shop.sql(
+        "select count(*) as n from {orders} where product_id = {product}", product=hostile
+    )
     assert found.n[0] == 0 and shop.orders.count() == 5
 
 
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.integers(0, 3), st.integers(0, 30), st.integers(1, 5), st.decimals("0.01", "99", places=2)),
+        st.tuples(
+            st.integers(0, 3),
+            st.integers(0, 30),
+            st.integers(1, 5),
+            st.decimals("0.01", "99", places=2),
+        ),
         min_size=1,
         max_size=30,
     )

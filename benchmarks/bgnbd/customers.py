@@ -18,5 +18,10 @@ def customers(n: int = 1_000_000, seed: int = 0) -> pd.DataFrame:
         active = active[rng.random(len(active)) >= leaves[active]]
     recency = np.where(x > 0, np.maximum(np.floor(7 * last), 1), 0) / 7
     return pd.DataFrame(
-        {"customer_id": np.arange(n), "frequency": x, "recency": recency, "T": np.maximum(age, recency)}
+        {
+            "customer_id": np.arange(n),
+            "frequency": x,
+            "recency": recency,
+            "T": np.maximum(age, recency),
+        }
     )

@@ -7,4 +7,6 @@ import personalize as pz
 
 table = customers()
 pz.clv.BetaGeo().fit(table.head(1000))
-clock.report(lambda: pz.clv.BetaGeo().fit(table), lambda m: [round(float(m.params_[p]), 2) for p in m.names])
+clock.report(
+    lambda: pz.clv.BetaGeo().fit(table), lambda m: [round(float(m.params_[p]), 2) for p in m.names]
+)

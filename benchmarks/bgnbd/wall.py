@@ -26,7 +26,9 @@ def main() -> int:
     if isinstance(peer, str):
         sys.stdout.write(f"bgnbd against pymc-marketing: not run, {peer}\n")
         return 0
-    pairs = [(_run(sys.executable, "ours.py"), _run(peer, "map_pymc_marketing.py")) for _ in range(runs)]
+    pairs = [
+        (_run(sys.executable, "ours.py"), _run(peer, "map_pymc_marketing.py")) for _ in range(runs)
+    ]
     ours, theirs = (statistics.median(pair[i]["cpu"] for pair in pairs) for i in (0, 1))
     ratio = statistics.median(a["cpu"] / b["cpu"] for a, b in pairs)
     differ = "" if all(a["result"] == b["result"] for a, b in pairs) else "  RESULTS DIFFER"
@@ -40,7 +42,11 @@ def main() -> int:
 def _python(name: str) -> str | None:
     """The path of a Python that can be started; version managers put some there that cannot."""
     found = shutil.which(name)
-    return found if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0 else None
+    return (
+        found
+        if found and subprocess.run([found, "-c", ""], capture_output=True).returncode == 0
+        else None
+    )
 
 
 def _peer() -> Path | str:
@@ -61,8 +67,15 @@ def _peer() -> Path | str:
 
 
 def _run(python: str | Path, program: str) -> dict:
-    settings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)}
-    done = subprocess.run([python, HERE / program], capture_output=True, text=True, check=True, env=settings)
+    settings = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(HERE.parent),
+    }
+    done = subprocess.run(
+        [python, HERE / program], capture_output=True, text=True, check=True, env=settings
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 

@@ -21,5 +21,10 @@ def take(load: Callable, result: Callable) -> None:
             start = time.process_time()
             found = loaded[1](count)
             taken.append(time.process_time() - start)
-        line = {"baskets": name, "min_count": count, "cpu": statistics.median(taken), "result": result(found)}
+        line = {
+            "baskets": name,
+            "min_count": count,
+            "cpu": statistics.median(taken),
+            "result": result(found),
+        }
         sys.stdout.write(json.dumps(line) + "\n")

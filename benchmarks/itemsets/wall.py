@@ -33,16 +33,28 @@ WHOLE = {
 
 def main() -> int:
     """Take turns, print a line a setting."""
-    parser = argparse.ArgumentParser(description="Mine all settings with our miner and with PyFIM's.")
-    parser.add_argument("--runs", type=int, default=3, help="turns of each program (default: %(default)s)")
+    parser = argparse.ArgumentParser(
+        description="Mine all settings with our miner and with PyFIM's."
+    )
+    parser.add_argument(
+        "--runs", type=int, default=3, help="turns of each program (default: %(default)s)"
+    )
     given = parser.parse_args()
-    turns = [{name: _settings(command) for name, command in PROGRAMS.items()} for _ in range(given.runs)]
-    sys.stdout.write(f"{'itemsets':<20}{'sets':>9}{'ours CPU s':>12}{'eclat':>9}{'fpgrowth':>10}{'ours/better':>13}\n")
+    turns = [
+        {name: _settings(command) for name, command in PROGRAMS.items()} for _ in range(given.runs)
+    ]
+    sys.stdout.write(
+        f"{'itemsets':<20}{'sets':>9}{'ours CPU s':>12}{'eclat':>9}{'fpgrowth':>10}{'ours/better':>13}\n"
+    )
     for place, first in enumerate(turns[0]["ours"]):
-        sys.stdout.write(_line(first, [{name: lines[place] for name, lines in turn.items()} for turn in turns]))
+        sys.stdout.write(
+            _line(first, [{name: lines[place] for name, lines in turn.items()} for turn in turns])
+        )
     sys.stdout.write(f"{'whole process, types 156':<29}{'CPU s':>12}{'peak MB':>9}\n")
     for name, command in WHOLE.items():
-        cpu, peak = map(statistics.median, zip(*(_whole(command) for _ in range(given.runs)), strict=True))
+        cpu, peak = map(
+            statistics.median, zip(*(_whole(command) for _ in range(given.runs)), strict=True)
+        )
         sys.stdout.write(f"{name:<29}{cpu:>12.2f}{peak:>9.0f}\n")
     return 0
 
@@ -52,7 +64,11 @@ def _line(first: dict, turns: list[dict]) -> str:
     ratio = statistics.median(
         turn["ours"]["cpu"] / min(turn["eclat"]["cpu"], turn["fpgrowth"]["cpu"]) for turn in turns
     )
-    differ = "" if len({turn[name]["result"] for turn in turns for name in PROGRAMS}) == 1 else "  RESULTS DIFFER"
+    differ = (
+        ""
+        if len({turn[name]["result"] for turn in turns for name in PROGRAMS}) == 1
+        else "  RESULTS DIFFER"
+    )
     times = f"{cpu['ours']:>12.4f}{cpu['eclat']:>9.4f}{cpu['fpgrowth']:>10.4f}{ratio:>13.2f}"
     return f"{first['baskets'] + ' ' + str(first['min_count']):<20}{first['result']:>9,}{times}{differ}\n"
 
@@ -70,7 +86,12 @@ def _whole(command: list) -> tuple[float, float]:
 
 
 def _run(command: list) -> str:
-    settings = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(HERE.parent)}
+    settings = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONPATH": str(HERE.parent),
+    }
     return subprocess.run(command, capture_output=True, text=True, check=True, env=settings).stdout
 
 

@@ -22,7 +22,11 @@ def run(path: Path) -> int:
             body = ast.parse("".join(cell["source"])).body
             last = body.pop() if isinstance(body[-1], ast.Expr) else None
             exec(compile(ast.Module(body, []), path.name, "exec"), space)
-            made = eval(compile(ast.Expression(last.value), path.name, "eval"), space) if last else None
+            made = (
+                eval(compile(ast.Expression(last.value), path.name, "eval"), space)
+                if last
+                else None
+            )
             shown += sum(map(len, made.data.values())) if hasattr(made, "data") else 0
     return shown
 

@@ -10,7 +10,9 @@ bought.data = np.log1p(bought.data)
 def work():
     model = CosineRecommender(K=50, num_threads=1)
     model.fit(bought, show_progress=False)
-    return model.recommend(np.arange(bought.shape[0]), bought, N=10, filter_already_liked_items=False)[0]
+    return model.recommend(
+        np.arange(bought.shape[0]), bought, N=10, filter_already_liked_items=False
+    )[0]
 
 
 clock.report(work, lambda ids: [len(ids), ids.size])

@@ -8,7 +8,9 @@ from stages import Clock
 
 folder, memory = Path(sys.argv[1]).parent, sys.argv[2]
 clock = Clock()
-base = duckdb.connect(config={"memory_limit": memory, "temp_directory": str(folder / "by_hand.spill")})
+base = duckdb.connect(
+    config={"memory_limit": memory, "temp_directory": str(folder / "by_hand.spill")}
+)
 base.execute("set enable_progress_bar = false")
 base.execute("set preserve_insertion_order = false")
 lines = f"read_parquet('{folder}/orders-*.parquet')"
@@ -36,7 +38,9 @@ base.execute("""create temp table orders as
           from lines group by order_id) s
     left join (select order_id, sum(bought - 1) as further from twice where bought > 1 group by order_id) t
     using (order_id)""")
-checks = one("select count_if(first_customer <> customer_id) + count_if(last_time > time) as breaches from orders")
+checks = one(
+    "select count_if(first_customer <> customer_id) + count_if(last_time > time) as breaches from orders"
+)
 assert not checks["breaches"]
 clock.stage("convert")
 found |= one("""select sum(f) as purchases, sum(m) as monetary,
@@ -58,7 +62,10 @@ values = base.execute("""select measure, count(*) as rows, sum(value * n) as tot
     union all select 'pieces', pieces, customer_id is null, count(*) from orders where not is_return group by all
     union all select 'spend', amount, customer_id is null, count(*) from orders where not is_return group by all)
     group by measure""").df().set_index("measure")  # fmt: skip
-found |= {"values": values.rows.sum(), **{f"value_{name}": values.total[name] for name in values.index}}
+found |= {
+    "values": values.rows.sum(),
+    **{f"value_{name}": values.total[name] for name in values.index},
+}
 people = base.execute("""select customer_id, count_if(not is_return) as orders, sum(lines) as lines, sum(pieces) as
     pieces, sum(amount) as spend, min(day) as first_day, max(day) as last_day from orders
     where customer_id is not null group by customer_id order by customer_id""").df()

@@ -8,7 +8,9 @@ from stages import Clock
 
 folder = Path(sys.argv[1]).parent
 clock = Clock()
-lines = pd.concat([pd.read_parquet(part) for part in sorted(folder.glob("orders-*.parquet"))], ignore_index=True)
+lines = pd.concat(
+    [pd.read_parquet(part) for part in sorted(folder.glob("orders-*.parquet"))], ignore_index=True
+)
 lines["amount"] = lines.amount.astype("float64")
 lines = lines.dropna(subset=["order_id", "product_id", "time", "quantity", "amount"])
 lines["bought"] = lines.quantity >= 0
@@ -52,7 +54,12 @@ found |= {
     "customers": known.customer_id.nunique(),
     "spend": orders.amount.sum(),
 }
-gaps = sold.sort_values(["customer_id", "time", "order_id"]).groupby("customer_id").day.diff().dt.days.dropna()
+gaps = (
+    sold.sort_values(["customer_id", "time", "order_id"])
+    .groupby("customer_id")
+    .day.diff()
+    .dt.days.dropna()
+)
 gaps = gaps.value_counts()
 found |= {"gaps": gaps.sum(), "gap_days": (gaps.index * gaps).sum(), "values": 0}
 kept = orders[~orders.is_return]

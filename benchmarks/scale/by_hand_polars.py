@@ -69,8 +69,16 @@ people = known.group_by("customer_id").agg(
     sold.sum(), pl.col("lines", "pieces", "amount").sum(), first=pl.col("day").min(), last=pl.col("day").max()
 ).sort("customer_id")  # fmt: skip
 clock.stage("statistics")
-active = known.filter(sold).group_by("customer_id", month=pl.col("day").dt.truncate("1mo")).agg(pl.col("amount").sum())
-cells = active.with_columns(first=pl.col("month").min().over("customer_id")).group_by("first", "month").len()
+active = (
+    known.filter(sold)
+    .group_by("customer_id", month=pl.col("day").dt.truncate("1mo"))
+    .agg(pl.col("amount").sum())
+)
+cells = (
+    active.with_columns(first=pl.col("month").min().over("customer_id"))
+    .group_by("first", "month")
+    .len()
+)
 found |= {"cohort_cells": len(cells), "cohort_active": cells["len"].sum()}
 clock.stage("cohorts")
 clock.report(found)

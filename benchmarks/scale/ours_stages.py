@@ -22,7 +22,9 @@ months = statistics.months(tables)
 clock.stage("cohorts")
 
 log = tables.log[tables.log.table == "orders"].set_index("reason").rows
-totals = tables.sql("select sum(products) as products, sum(amount) as spend from {order_totals}").iloc[0]
+totals = tables.sql(
+    "select sum(products) as products, sum(amount) as spend from {order_totals}"
+).iloc[0]
 values = behaviour.orders.assign(weighted=lambda t: t.value * t.n).groupby("measure").weighted.sum()
 clock.report(
     {

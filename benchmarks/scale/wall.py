@@ -31,18 +31,29 @@ PANDAS = 10_000_000  # lines beyond which pandas needs more memory than most hav
 
 def main() -> int:
     """Run every program at every size and print a line each."""
-    parser = argparse.ArgumentParser(description="Time the kit from a million to fifty million order lines.")
+    parser = argparse.ArgumentParser(
+        description="Time the kit from a million to fifty million order lines."
+    )
     parser.add_argument("--lines", default="1e6,1e7,5e7", help="sizes (default: %(default)s)")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each; the median counts (default: %(default)s)")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="runs of each; the median counts (default: %(default)s)"
+    )
     given = parser.parse_args()
     BENCH.mkdir(exist_ok=True)
     sizes = [int(float(text)) for text in given.lines.split(",")]
-    _say(f"{'scale':<10}{'program':<16}" + "".join(f"{stage:>12}" for stage in STAGES) + f"{'MB':>8}  of ours")
+    _say(
+        f"{'scale':<10}{'program':<16}"
+        + "".join(f"{stage:>12}" for stage in STAGES)
+        + f"{'MB':>8}  of ours"
+    )
     ours = [_at(lines, given.runs) for lines in sizes]
     for (one, other), (few, many) in zip(pairwise(sizes), pairwise(ours), strict=True):
         growth = math.log(other / one)
         slopes = [math.log(many[stage] / few[stage]) / growth for stage in STAGES]
-        _say(f"{'exponent':<10}{f'{one:.0e}-{other:.0e}':<16}" + "".join(f"{slope:>12.2f}" for slope in slopes))
+        _say(
+            f"{'exponent':<10}{f'{one:.0e}-{other:.0e}':<16}"
+            + "".join(f"{slope:>12.2f}" for slope in slopes)
+        )
     return 0
 
 
@@ -69,7 +80,9 @@ def _peers() -> Path:
     python = BENCH / "bin" / "python"
     if not python.exists():
         venv.create(BENCH, with_pip=True)
-    if subprocess.run([python, "-c", f"import {', '.join(NEEDS)}"], capture_output=True, check=False).returncode:
+    if subprocess.run(
+        [python, "-c", f"import {', '.join(NEEDS)}"], capture_output=True, check=False
+    ).returncode:
         _say("installing duckdb, polars, pandas and pyarrow into .bench")
         subprocess.run([python, "-m", "pip", "install", "-q", *NEEDS], check=True)
     return python
@@ -92,11 +105,15 @@ def _run(program: str, source: Path, memory: str) -> dict:
 
 
 def _line(lines: int, name: str, runs: list[dict], ours: list[dict]) -> None:
-    found = {stage: statistics.median(run["cpu"][stage] for run in runs) for stage in runs[0]["cpu"]}
+    found = {
+        stage: statistics.median(run["cpu"][stage] for run in runs) for stage in runs[0]["cpu"]
+    }
     peak = max(run["mb"] for run in runs)
     ratio = statistics.median(mine["cpu"]["total"] for mine in ours) / found["total"]
     differ = "" if all(run["result"] == ours[0]["result"] for run in runs) else "  RESULTS DIFFER"
-    numbers = "".join(f"{found[stage]:>12.2f}" if stage in found else f"{'':>12}" for stage in STAGES)
+    numbers = "".join(
+        f"{found[stage]:>12.2f}" if stage in found else f"{'':>12}" for stage in STAGES
+    )
     _say(f"{lines:<10.0e}{name:<16}{numbers}{peak:>8.0f}{ratio:>9.2f}{differ}")
 
 

@@ -3,7 +3,13 @@
 import numpy as np
 import pandas as pd
 
-KINDS = [[2, 110, 3500], [8, 50, 1700], [2, 30, 800], [16, 15, 350], [90, 5, 100]]  # days, purchases, money
+KINDS = [
+    [2, 110, 3500],
+    [8, 50, 1700],
+    [2, 30, 800],
+    [16, 15, 350],
+    [90, 5, 100],
+]  # days, purchases, money
 N = 1_000_000
 
 

@@ -20,7 +20,13 @@ from personalize.association_rules.control import (
     warm,
 )
 from personalize.association_rules.direction import direction, visits
-from personalize.association_rules.encoding import basket_sizes, baskets, spend, support_count, usable_level
+from personalize.association_rules.encoding import (
+    basket_sizes,
+    baskets,
+    spend,
+    support_count,
+    usable_level,
+)
 from personalize.association_rules.glossary import about, pair_names, spoken
 from personalize.association_rules.itemsets import itemsets
 from personalize.association_rules.later import holdout, kept, known_until, lists_compared

@@ -44,15 +44,30 @@ def bundles(
     Webb (2007), Discovering significant patterns, Machine Learning 68; Pasquier, Bastide, Taouil, Lakhal (1999),
     Discovering frequent closed itemsets, ICDT, for closed sets.
     """
-    table = _candidates(rules).sort_values(["extra", "n"], ascending=False, kind="stable").groupby("size").head(k)
+    table = (
+        _candidates(rules)
+        .sort_values(["extra", "n"], ascending=False, kind="stable")
+        .groupby("size")
+        .head(k)
+    )
     data = encode(baskets)
     if spend is not None:
         price = spend.set_index("product_id")["amount_per_basket"].astype(float).to_dict()
-        table["bundle_amount"] = [sum(price.get(item, 0.0) for item in items) for items in table["itemset"]]
+        table["bundle_amount"] = [
+            sum(price.get(item, 0.0) for item in items) for items in table["itemset"]
+        ]
     if visits is not None:
-        amount = visits.set_index("order_id")["amount"].astype(float).reindex(data.order_ids).reset_index(drop=True)
+        amount = (
+            visits.set_index("order_id")["amount"]
+            .astype(float)
+            .reindex(data.order_ids)
+            .reset_index(drop=True)
+        )
         means = [amount.iloc[held].mean() for held in _held(data, table["itemset"])]
-        table = table.assign(basket_amount=np.array(means, float), basket_times=np.array(means, float) / amount.mean())
+        table = table.assign(
+            basket_amount=np.array(means, float),
+            basket_times=np.array(means, float) / amount.mean(),
+        )
     return table.reset_index(drop=True)
 
 
@@ -60,14 +75,29 @@ def _candidates(rules: pd.DataFrame) -> pd.DataFrame:
     """The sets whose rules are all accepted, one or more of them productive, and that are closed."""
     open_sets = set(rules.loc[rules["confidence"] == 1, "antecedent"])
     accepted = rules[rules["accepted"] & (lengths(rules["antecedent"]) <= 3)]
-    sets = [tuple(a + b) for a, b in zip(accepted["antecedent"], accepted["consequent"], strict=True)]
-    keys = pd.Series([tuple(sorted(items, key=str)) for items in sets], index=accepted.index, dtype=object)
+    sets = [
+        tuple(a + b) for a, b in zip(accepted["antecedent"], accepted["consequent"], strict=True)
+    ]
+    keys = pd.Series(
+        [tuple(sorted(items, key=str)) for items in sets], index=accepted.index, dtype=object
+    )
     code, names = pd.factorize(keys)
     whole = accepted.assign(itemset=keys, code=code, size=lengths(keys))
     met = np.bincount(code, minlength=len(names))[code] == whole["size"]
     adds = np.bincount(code, weights=whole["productive"], minlength=len(names))[code] > 0
-    weakest = whole[met & adds].sort_values(["code", "extra"], kind="stable").drop_duplicates("code")
-    shown = ["itemset", "size", "n", "support", "adjusted_lift", "adjusted_low", "adjusted_high", "extra"]
+    weakest = (
+        whole[met & adds].sort_values(["code", "extra"], kind="stable").drop_duplicates("code")
+    )
+    shown = [
+        "itemset",
+        "size",
+        "n",
+        "support",
+        "adjusted_lift",
+        "adjusted_low",
+        "adjusted_high",
+        "extra",
+    ]
     return weakest.loc[~weakest["itemset"].isin(open_sets), shown]
 
 

@@ -16,7 +16,12 @@ THETAS = tuple(k / 10 for k in range(10, 51))
 
 
 def theta_curve(
-    baskets: pd.DataFrame, *, min_count: int, seed: int, min_confidence: float = 0.0, thetas: Sequence[float] = THETAS
+    baskets: pd.DataFrame,
+    *,
+    min_count: int,
+    seed: int,
+    min_confidence: float = 0.0,
+    thetas: Sequence[float] = THETAS,
 ) -> pd.DataFrame:
     """How many rules pass each theta, in the real baskets and in shuffled ones that hold no association.
 
@@ -36,7 +41,9 @@ def theta_curve(
     return curve(*frames, thetas=thetas)
 
 
-def curve(real: pd.DataFrame, control: pd.DataFrame, *, thetas: Sequence[float] = THETAS) -> pd.DataFrame:
+def curve(
+    real: pd.DataFrame, control: pd.DataFrame, *, thetas: Sequence[float] = THETAS
+) -> pd.DataFrame:
     """`theta_curve` from two tables of rules (theta=0) made before: of real and of shuffled baskets."""
     steps, parts = np.asarray(thetas, float), []
     for measure in ("lift", "adjusted_lift"):
@@ -50,7 +57,9 @@ def curve(real: pd.DataFrame, control: pd.DataFrame, *, thetas: Sequence[float] 
     return pd.concat(parts, ignore_index=True)
 
 
-def survivors(real: pd.DataFrame, control: pd.DataFrame, *, min_confidence: float, theta: float) -> pd.DataFrame:
+def survivors(
+    real: pd.DataFrame, control: pd.DataFrame, *, min_confidence: float, theta: float
+) -> pd.DataFrame:
     """What each way of judging rules finds in real baskets, and in shuffled ones where there is nothing to find.
 
     Parameters
@@ -66,15 +75,23 @@ def survivors(real: pd.DataFrame, control: pd.DataFrame, *, min_confidence: floa
     judged = {
         "all rules": lambda t: np.ones(len(t), bool),
         "lift > 1": lambda t: t["lift"] > 1,
-        f"lift > {theta:g} and confidence >= {min_confidence:g}": lambda t: passes(t, min_confidence, theta),
+        f"lift > {theta:g} and confidence >= {min_confidence:g}": lambda t: passes(
+            t, min_confidence, theta
+        ),
         "accepted beyond basket size": lambda t: t["accepted"],
         "passed and accepted": lambda t: t["accepted"] & passes(t, min_confidence, theta),
-        "passed, accepted, every product adds": lambda t: t["productive"] & passes(t, min_confidence, theta),
+        "passed, accepted, every product adds": lambda t: (
+            t["productive"] & passes(t, min_confidence, theta)
+        ),
     }
     table = pd.DataFrame([(name, int(f(real).sum()), int(f(control).sum())) for name, f in judged.items()],
                          columns=["rules", "real", "shuffled"])  # fmt: skip
     either = table[["real", "shuffled"]].max(axis=1)
-    return table.assign(false_share=(table["shuffled"] / table["real"].clip(lower=1)).clip(upper=1).where(either > 0))
+    return table.assign(
+        false_share=(table["shuffled"] / table["real"].clip(lower=1))
+        .clip(upper=1)
+        .where(either > 0)
+    )
 
 
 def by_length(real: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +103,8 @@ def by_length(real: pd.DataFrame, control: pd.DataFrame) -> pd.DataFrame:
     shuffled_lift, shuffled_adjusted_lift (medians, shuffled; nan where there is no such rule).
     """
     parts = [
-        table.groupby(lengths(table["antecedent"]) + 1)[["lift", "adjusted_lift"]].median() for table in (real, control)
+        table.groupby(lengths(table["antecedent"]) + 1)[["lift", "adjusted_lift"]].median()
+        for table in (real, control)
     ]
     joined = parts[0].join(parts[1].add_prefix("shuffled_"))
     joined.insert(0, "rules", pd.Series(lengths(real["antecedent"]) + 1).value_counts())

@@ -19,7 +19,9 @@ def group_counts(data: Baskets, sets: Sequence[np.ndarray]) -> tuple[np.ndarray,
     return np.concatenate(counts), np.bincount(group, minlength=GROUPS)
 
 
-def clustered(groups: tuple[np.ndarray, np.ndarray], places: Sequence[np.ndarray], data: Baskets) -> np.ndarray:
+def clustered(
+    groups: tuple[np.ndarray, np.ndarray], places: Sequence[np.ndarray], data: Baskets
+) -> np.ndarray:
     """Standard error of log lift over customers: delete-a-group jackknife."""
     counts, all_baskets = groups
     logs = np.log(np.maximum(counts.sum(axis=1, keepdims=True) - counts, 0.5)).astype(np.float32)
@@ -35,7 +37,9 @@ def count_codes(data: Baskets, sets: np.ndarray, *, group: np.ndarray, groups: i
     return count_levels(data, [sets], group=group, groups=groups)[0]
 
 
-def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarray, groups: int) -> list[np.ndarray]:
+def count_levels(
+    data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarray, groups: int
+) -> list[np.ndarray]:
     """`count_codes` for several arrays of sets: a bit row an item, a bit a basket, groups in words of their own."""
     from personalize.association_rules import tallies
 
@@ -48,7 +52,9 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
     ends = np.concatenate([[0], np.cumsum((inside + 63) // 64)])
     small = group.astype(np.min_scalar_type(groups))  # for which numpy sorts by radix
     slot, order = np.empty(data.n, np.int64), np.argsort(small, kind="stable")
-    slot[order] = np.arange(data.n) + np.repeat(64 * ends[:-1] - (np.cumsum(inside) - inside), inside)
+    slot[order] = np.arange(data.n) + np.repeat(
+        64 * ends[:-1] - (np.cumsum(inside) - inside), inside
+    )
     rows = np.zeros((len(codes), int(ends[-1])), np.uint64)
     tallies.bit_rows(data.starts, data.items, rank, slot, rows)
     counts = [np.zeros((len(sets), groups), np.int64) for sets in levels]
@@ -57,5 +63,7 @@ def count_levels(data: Baskets, levels: Sequence[np.ndarray], *, group: np.ndarr
             tallies.count_groups(rows, np.ascontiguousarray(rank[sets]), ends, table)
         else:
             lines = np.multiply(data.items, groups, dtype=np.int64) + group[data.basket]
-            table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[sets[:, 0]]
+            table[:] = np.bincount(lines, minlength=len(data.labels) * groups).reshape(-1, groups)[
+                sets[:, 0]
+            ]
     return counts

@@ -19,7 +19,12 @@ def visits(tables: Tables) -> pd.DataFrame:
 
 
 def direction(
-    rules: pd.DataFrame, baskets: pd.DataFrame, visits: pd.DataFrame, *, days: int = 28, min_count: int = 50
+    rules: pd.DataFrame,
+    baskets: pd.DataFrame,
+    visits: pd.DataFrame,
+    *,
+    days: int = 28,
+    min_count: int = 50,
 ) -> pd.DataFrame:
     """Does one product of a pair come first and the other at the next visit, more often than the other way round?
 
@@ -58,12 +63,16 @@ def direction(
     expected = _calendar(data, step, (x, y))
     turn = there.sum(axis=1) < expected * (there + back).sum(axis=1)
     there, back = np.where(turn[:, None], back, there), np.where(turn[:, None], there, back)
-    named = pd.DataFrame({"first": data.labels[np.where(turn, y, x)], "then": data.labels[np.where(turn, x, y)]})
+    named = pd.DataFrame(
+        {"first": data.labels[np.where(turn, y, x)], "then": data.labels[np.where(turn, x, y)]}
+    )
     table = pd.concat([named, _tilted(there, back, np.where(turn, 1 - expected, expected))], axis=1)
     table = table[(there + back).sum(axis=1) >= min_count]
     p = benjamini_hochberg(table.pop("p").to_numpy(), tests=len(table))
     table = table.assign(p_adjusted=p, directed=p <= Q)
-    return table.sort_values(["p_adjusted", "n_then"], ascending=[True, False], kind="stable", ignore_index=True)
+    return table.sort_values(
+        ["p_adjusted", "n_then"], ascending=[True, False], kind="stable", ignore_index=True
+    )
 
 
 def _steps(data: Baskets, visits: pd.DataFrame, days: int) -> pd.DataFrame:
@@ -76,7 +85,11 @@ def _steps(data: Baskets, visits: pd.DataFrame, days: int) -> pd.DataFrame:
     known = known[known["now"] >= 0]
     following = known.shift(-1)
     gap = following["time"] - known["time"]
-    near = (following["customer"] == known["customer"]) & (gap > pd.Timedelta(0)) & (gap <= pd.Timedelta(days=days))
+    near = (
+        (following["customer"] == known["customer"])
+        & (gap > pd.Timedelta(0))
+        & (gap <= pd.Timedelta(days=days))
+    )
     return known.assign(after=following["now"], next_week=following["week"])[near].astype(
         {"after": int, "next_week": int}
     )
@@ -89,7 +102,9 @@ def _moves(data: Baskets, step: pd.DataFrame) -> Baskets:
     ends = np.cumsum(sizes.ravel())
     starts = np.column_stack([data.starts[now], data.starts[after]]).ravel()
     lines = np.repeat(starts - ends + sizes.ravel(), sizes.ravel()) + np.arange(sizes.sum())
-    items = data.items[lines] + np.repeat(np.tile(np.array([0, width], np.int32), len(step)), sizes.ravel())
+    items = data.items[lines] + np.repeat(
+        np.tile(np.array([0, width], np.int32), len(step)), sizes.ravel()
+    )
     return Baskets(np.arange(2 * width), np.append(0, ends[1::2]), items, step.index.to_numpy())
 
 
@@ -102,9 +117,13 @@ def _calendar(data: Baskets, step: pd.DataFrame, pairs: tuple) -> np.ndarray:
     rank = np.full(len(data.labels), -1)
     rank[codes] = np.arange(len(codes))
     cell = week[data.basket] * len(codes) + rank[data.items]
-    sold = np.bincount(cell[kept & (rank[data.items] >= 0)], minlength=weeks * len(codes)).reshape(weeks, len(codes))
+    sold = np.bincount(cell[kept & (rank[data.items] >= 0)], minlength=weeks * len(codes)).reshape(
+        weeks, len(codes)
+    )
     share = sold / np.maximum(np.bincount(week[week >= 0], minlength=weeks), 1)[:, None]
-    steps = np.bincount(step["week"] * weeks + step["next_week"], minlength=weeks**2).reshape(weeks, weeks)
+    steps = np.bincount(step["week"] * weeks + step["next_week"], minlength=weeks**2).reshape(
+        weeks, weeks
+    )
     first, second = share[:, place[: len(pairs[0])]], share[:, place[len(pairs[0]) :]]
     there, back = (first * (steps @ second)).sum(axis=0), (second * (steps @ first)).sum(axis=0)
     return np.where(there + back > 0, there / np.maximum(there + back, 1e-300), 0.5)

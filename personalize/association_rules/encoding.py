@@ -57,7 +57,9 @@ def spend(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
     DataFrame, one row a product or group: product_id, baskets, amount (money), amount_per_basket.
     """
     table, names = _by_number("rules_spend", tables, level)
-    table = table if names is None else table.assign(product_id=names.array.take(table["product_id"]))
+    table = (
+        table if names is None else table.assign(product_id=names.array.take(table["product_id"]))
+    )
     return table.assign(amount_per_basket=table["amount"] / table["baskets"])
 
 
@@ -77,10 +79,16 @@ def _is_product(level: str) -> bool:
 
 
 def _attributes(tables: Tables) -> list[str]:
-    return [name for name in tables.products.columns if name != "product_id"] if "products" in tables else []
+    return (
+        [name for name in tables.products.columns if name != "product_id"]
+        if "products" in tables
+        else []
+    )
 
 
-def _by_number(query: str, tables: Tables, level: str, **limit: int) -> tuple[pd.DataFrame, pd.Series | None]:
+def _by_number(
+    query: str, tables: Tables, level: str, **limit: int
+) -> tuple[pd.DataFrame, pd.Series | None]:
     """The rows of a query, groups as places among their names, and the names; products as they are, and None."""
     text = _sql(query, tables, level)
     if _is_product(level):
@@ -212,21 +220,33 @@ def _in_order(basket: np.ndarray, items: np.ndarray) -> bool:
 
 def _check(codes: dict[str, np.ndarray]) -> None:
     if holes := {name: n for name, found in codes.items() if (n := int((found < 0).sum()))}:
-        found = ", ".join(f"{n:,} of {len(codes[name]):,} rows have no {name}" for name, n in holes.items())
-        raise TableError(f"baskets: {found}. Leave them out first: baskets.dropna(subset={list(codes)})")
+        found = ", ".join(
+            f"{n:,} of {len(codes[name]):,} rows have no {name}" for name, n in holes.items()
+        )
+        raise TableError(
+            f"baskets: {found}. Leave them out first: baskets.dropna(subset={list(codes)})"
+        )
 
 
 def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Codes 0, 1, ... in the order of the ids, and the ids (-1 where there is none)."""
-    if isinstance(ids.dtype, np.dtype) and ids.dtype.kind in "iu" and _ascending(values := ids.to_numpy()):
+    if (
+        isinstance(ids.dtype, np.dtype)
+        and ids.dtype.kind in "iu"
+        and _ascending(values := ids.to_numpy())
+    ):
         new = np.append(False, values[1:] > values[:-1])
         return np.cumsum(new, dtype=np.int32), np.append(values[:1], values[np.flatnonzero(new)])
-    codes, known = _categories(ids) if isinstance(ids.dtype, pd.CategoricalDtype) else pd.factorize(ids)
+    codes, known = (
+        _categories(ids) if isinstance(ids.dtype, pd.CategoricalDtype) else pd.factorize(ids)
+    )
     known = np.asarray(known)
     if known.dtype.kind in "iuf":
         order = np.argsort(known)
     else:  # text; ids of several types have no order but their text
-        order = np.array(sorted(range(len(known)), key=lambda k: (isinstance(known[k], str), str(known[k]))), int)
+        order = np.array(
+            sorted(range(len(known)), key=lambda k: (isinstance(known[k], str), str(known[k]))), int
+        )
     place = np.full(len(known) + 1, -1, np.int32)
     place[order] = np.arange(len(known))
     return place[codes], known[order]
@@ -264,5 +284,7 @@ def support_count(baskets: pd.DataFrame, min_support: float) -> int:
     2
     """
     if not 0 <= min_support <= 1:
-        raise TableError(f"min_support = {min_support} must be a share of the baskets, between 0 and 1")
+        raise TableError(
+            f"min_support = {min_support} must be a share of the baskets, between 0 and 1"
+        )
     return max(1, int(np.ceil(encode(baskets).n * min_support - 1e-9)))

@@ -59,7 +59,9 @@ def spoken(table: pd.DataFrame, *, label: str, value: str, low: str, high: str) 
     'ours 5.25 (4.00 to 6.00), lift 2.00 (1.00 to 3.00)'
     """
     rows = table[[label, value, low, high]].itertuples(index=False)
-    return ", ".join(f"{name} {middle:.2f} ({start:.2f} to {end:.2f})" for name, middle, start, end in rows)
+    return ", ".join(
+        f"{name} {middle:.2f} ({start:.2f} to {end:.2f})" for name, middle, start, end in rows
+    )
 
 
 def pair_names(rules: pd.DataFrame) -> pd.DataFrame:

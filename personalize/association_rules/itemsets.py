@@ -56,21 +56,33 @@ def itemsets(
     return _arranged(*_grown(tables, level, **counted)).table()
 
 
-def _pairs(tables: Tables, level: str, *, min_count: int, max_size: int, max_sets: int) -> tuple[np.ndarray, ...]:
+def _pairs(
+    tables: Tables, level: str, *, min_count: int, max_size: int, max_sets: int
+) -> tuple[np.ndarray, ...]:
     """Single items and pairs, counted in SQL: their labels one set after the other, sizes and counts."""
     text = encoding.query("rules_pairs", tables, level, min_count=min_count)
     sets = f"({text}) as pairs where one = other or {max_size} = 2"
-    found = _fetched(tables, sets, "one, other", level=level, min_count=min_count, max_sets=max_sets)
+    found = _fetched(
+        tables, sets, "one, other", level=level, min_count=min_count, max_sets=max_sets
+    )
     two = (found.one != found.other).to_numpy(bool)
     labels = np.column_stack([found.one, found.other])
-    return labels[np.column_stack([np.ones(len(two), bool), two])], 1 + two, found.n.to_numpy(np.int64)
+    return (
+        labels[np.column_stack([np.ones(len(two), bool), two])],
+        1 + two,
+        found.n.to_numpy(np.int64),
+    )
 
 
-def _grown(tables: Tables, level: str, *, min_count: int, max_size: int | None, max_sets: int) -> tuple:
+def _grown(
+    tables: Tables, level: str, *, min_count: int, max_size: int | None, max_sets: int
+) -> tuple:
     """Itemsets of any size, grown by Spark: as `_pairs` gives them."""
     from personalize.engine import mllib
 
-    top = tables.engine.frame(f"select max(baskets) as n from ({encoding.query('rules_spend', tables, level)}) as s")
+    top = tables.engine.frame(
+        f"select max(baskets) as n from ({encoding.query('rules_spend', tables, level)}) as s"
+    )
     if not top.n[0] >= min_count:  # where no single item is frequent, MLlib fails
         return np.empty(0, int), np.empty(0, int), np.empty(0, int)
     carts = encoding.query("rules_carts", tables, level)
@@ -78,18 +90,28 @@ def _grown(tables: Tables, level: str, *, min_count: int, max_size: int | None, 
     sets = mllib.itemsets(tables.engine, carts, min_count=min_count, n=n)
     sets = f"{sets} where size(items) <= {max_size or n}"
     found = _fetched(tables, sets, "items", level=level, min_count=min_count, max_sets=max_sets)
-    return np.concatenate(found["items"].to_list()), found["items"].map(len).to_numpy(int), found.n.to_numpy(np.int64)
+    return (
+        np.concatenate(found["items"].to_list()),
+        found["items"].map(len).to_numpy(int),
+        found.n.to_numpy(np.int64),
+    )
 
 
 def _count(tables: Tables, text: str) -> int:
     return int(tables.engine.frame(f"select count(*) as n from ({text}) as counted").n[0])
 
 
-def _fetched(tables: Tables, sets: str, columns: str, *, level: str, min_count: int, max_sets: int) -> pd.DataFrame:
+def _fetched(
+    tables: Tables, sets: str, columns: str, *, level: str, min_count: int, max_sets: int
+) -> pd.DataFrame:
     """The sets of a relation and their n, or the error that says from which threshold on there are not too many."""
-    found = tables.engine.frame(f"select {columns}, n from {sets} limit {max_sets + 1}", max_rows=max_sets + 1)
+    found = tables.engine.frame(
+        f"select {columns}, n from {sets} limit {max_sets + 1}", max_rows=max_sets + 1
+    )
     if len(found) > max_sets:
-        by_n = tables.engine.frame(f"select n, count(*) as sets from {sets} group by n order by n desc")
+        by_n = tables.engine.frame(
+            f"select n, count(*) as sets from {sets} group by n order by n desc"
+        )
         fits = int(by_n.n[by_n.sets.cumsum() > max_sets].iloc[0]) + 1
         n = _count(tables, encoding.query("rules_carts", tables, level))
         raise mining.too_many(max_sets, min_count=min_count, n=n, fits=fits)

@@ -12,7 +12,9 @@ def classic(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int)
     first, second = sides
     confidence, share = n / first, second / max(1, n_baskets)
     with np.errstate(divide="ignore"):
-        conviction = np.where(confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf)
+        conviction = np.where(
+            confidence < 1, (1 - share) / np.where(confidence < 1, 1 - confidence, 1), np.inf
+        )
     support = n / max(1, n_baskets)
     return pd.DataFrame({
         "n": n, "n_antecedent": first, "n_consequent": second, "support": support, "confidence": confidence,
@@ -20,7 +22,9 @@ def classic(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int)
     }, copy=False)  # fmt: skip
 
 
-def judged(table: pd.DataFrame, chance: np.ndarray, errors: np.ndarray | None, *, looked_at: int) -> pd.DataFrame:
+def judged(
+    table: pd.DataFrame, chance: np.ndarray, errors: np.ndarray | None, *, looked_at: int
+) -> pd.DataFrame:
     """The rules with expected baskets, size-adjusted lift, intervals and p-values; `errors`: see `clustered`."""
     n, trials = table["n"].to_numpy(float), table["n_antecedent"].to_numpy(float)
     expected = trials * chance
@@ -48,7 +52,9 @@ def poisson_interval(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (array([4.795]), array([18.39]))
     """
     tail, (counts, place) = (1 - LEVEL) / 2, np.unique(n, return_inverse=True)
-    return (gammaincinv(counts, tail) / counts)[place], (gammaincinv(counts + 1, 1 - tail) / counts)[place]
+    return (gammaincinv(counts, tail) / counts)[place], (
+        gammaincinv(counts + 1, 1 - tail) / counts
+    )[place]
 
 
 def benjamini_hochberg(p: np.ndarray, *, tests: int) -> np.ndarray:

@@ -15,7 +15,9 @@ class Lines(NamedTuple):
     """Baskets as arrays, and the same lines by item. Items are ranks, the commonest is 0."""
 
     items: np.ndarray  # int32: baskets one after the other, ranks ascending in each
-    ends: np.ndarray  # int64: item i has the lines ends[i] to ends[i + 1] of the two arrays that follow
+    ends: (
+        np.ndarray
+    )  # int64: item i has the lines ends[i] to ends[i + 1] of the two arrays that follow
     first: np.ndarray  # int32: where the basket of the line starts in `items`
     place: np.ndarray  # int32: where the line itself is
 
@@ -32,9 +34,13 @@ class Rows(NamedTuple):
 class Found(NamedTuple):
     """The itemsets as a tree: each is its parent and one further item."""
 
-    sets: np.ndarray  # int64, three columns: the parent (-1 for single items), the item, the baskets with the set
+    sets: (
+        np.ndarray
+    )  # int64, three columns: the parent (-1 for single items), the item, the baskets with the set
     by_n: np.ndarray  # int64: how many itemsets have been seen with each count
-    state: np.ndarray  # int64: stored, seen at the threshold, threshold, most sets, longest set, rules looked at
+    state: (
+        np.ndarray
+    )  # int64: stored, seen at the threshold, threshold, most sets, longest set, rules looked at
 
 
 @intrinsic
@@ -60,7 +66,12 @@ def by_rank(starts, items, rank, n_items):
         if rank[item] >= 0:
             ends[rank[item] + 1] += 1
     ends = np.cumsum(ends)
-    lines = Lines(np.empty(ends[-1], np.uint32), ends, np.empty(ends[-1], np.uint32), np.empty(ends[-1], np.uint32))
+    lines = Lines(
+        np.empty(ends[-1], np.uint32),
+        ends,
+        np.empty(ends[-1], np.uint32),
+        np.empty(ends[-1], np.uint32),
+    )
     fill, first_of, at = ends.copy(), np.empty(len(starts) - 1, np.int32), 0
     for b in range(len(starts) - 1):
         first_of[b] = at
@@ -154,7 +165,9 @@ def _extend(rows, a, end, stride_width, found):
         n = _both(rows.words, a * stride, b * stride, width)
         if n >= found.state[2]:
             for w in range(width):
-                rows.words[top * stride + w] = rows.words[a * stride + w] & rows.words[b * stride + w]
+                rows.words[top * stride + w] = (
+                    rows.words[a * stride + w] & rows.words[b * stride + w]
+                )
             rows.item[top], rows.n[top] = rows.item[b], n
             rows.found[top] = _keep(found, rows.found[a], rows.item[b], n)
             top += 1
@@ -199,13 +212,20 @@ def mine(lines, found):
         if height * stride > len(words):
             words = np.empty(height * stride, np.uint64)
         words[: len(partner) * stride] = 0
-        rows = Rows(words, np.empty(height, np.int32), np.empty(height, np.int64), np.empty(height, np.int64))
+        rows = Rows(
+            words,
+            np.empty(height, np.int32),
+            np.empty(height, np.int64),
+            np.empty(height, np.int64),
+        )
         for k in range(len(partner)):
             count[partner[k]] = k + 1
             rows.item[k], rows.n[k] = partner[k], counts[k]
             rows.found[k] = _keep(found, single, partner[k], counts[k])
         if len(partner) > 1 and found.state[4] > 2:
-            _explore(rows, len(partner), (stride, _fill_bits(item, lines, count, rows, stride)), found)
+            _explore(
+                rows, len(partner), (stride, _fill_bits(item, lines, count, rows, stride)), found
+            )
         count[partner] = 0
 
 

@@ -14,7 +14,12 @@ from personalize.association_rules.null import BasketSizeNull, null_of
 from personalize.association_rules.rules import lengths, pairs
 from personalize.tables import Tables
 
-LISTS = {"extra baskets": "extra", "baskets with both": "n", "confidence": "confidence", "lift": "lift"}
+LISTS = {
+    "extra baskets": "extra",
+    "baskets with both": "n",
+    "confidence": "confidence",
+    "lift": "lift",
+}
 
 
 def known_until(tables: Tables, as_of: str = "", *, share: float = 0.75) -> pd.Timestamp:
@@ -89,19 +94,26 @@ def kept(rules: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
     """
     held, without = _held_out(rules, encode(later))
     tested, rows = held[["adjusted_lift_later", "lift_later"]].notna().all(axis=1).to_numpy(), []
-    for name, chosen in (("accepted", held["accepted"].to_numpy()), ("not accepted", ~held["accepted"].to_numpy())):
+    for name, chosen in (
+        ("accepted", held["accepted"].to_numpy()),
+        ("not accepted", ~held["accepted"].to_numpy()),
+    ):
         part = held[tested & chosen]
         above = {f"{kind}_above_1": (part[f"{column}_later"] > 1).mean()
                  for kind, column in (("lift", "lift"), ("adjusted", "adjusted_lift"))}  # fmt: skip
         reach = over_groups(without[tested & chosen].mean(axis=0)) if len(part) else np.nan
         low, high = above["adjusted_above_1"] - reach, above["adjusted_above_1"] + reach
-        medians = part[["lift", "lift_later", "adjusted_lift", "adjusted_lift_later"]].median().to_dict()
+        medians = (
+            part[["lift", "lift_later", "adjusted_lift", "adjusted_lift_later"]].median().to_dict()
+        )
         ends = {"adjusted_above_1_low": max(low, 0.0), "adjusted_above_1_high": min(high, 1.0)}
         rows.append({"rules": name, "tested": len(part), **medians, **above, **ends})
     return pd.DataFrame(rows)
 
 
-def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _recounted(
+    data: Baskets, null: BasketSizeNull, sets: pd.Series
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Baskets of each group of customers with each different set, how many the null expects, and each set's row.
 
     The last row, all 0, is that of sets with an unknown product.
@@ -119,7 +131,11 @@ def _recounted(data: Baskets, null: BasketSizeNull, sets: pd.Series) -> tuple[np
         found.append(different)
     counts = count_levels(data, found, group=_groups(data), groups=GROUPS)
     hopes = [null.expected(codes) for codes in found]
-    return np.concatenate([*counts, np.zeros((1, GROUPS))], dtype=np.float32), np.concatenate([*hopes, [0.0]]), place
+    return (
+        np.concatenate([*counts, np.zeros((1, GROUPS))], dtype=np.float32),
+        np.concatenate([*hopes, [0.0]]),
+        place,
+    )
 
 
 def _different(codes: np.ndarray, *, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -165,17 +181,24 @@ def lists_compared(
         rows.append((name, len(best), total, total - reach, total + reach))
     table = pd.DataFrame(rows, columns=["list", "pairs", "extra_later", "low", "high"])
     scaled = table[["extra_later", "low", "high"]].to_numpy(float) * 1000 / max(1, data.n)
-    return table.assign(per_thousand=scaled[:, 0], per_thousand_low=scaled[:, 1], per_thousand_high=scaled[:, 2])
+    return table.assign(
+        per_thousand=scaled[:, 0], per_thousand_low=scaled[:, 1], per_thousand_high=scaled[:, 2]
+    )
 
 
 def _extra(data: Baskets, null: BasketSizeNull, sets: Iterable[tuple]) -> tuple[float, float]:
     """Baskets with a pair beyond those expected, summed over pairs, and how far its 95% interval reaches."""
     code = {label: k for k, label in enumerate(data.labels.tolist())}
-    coded = np.array([[code[item] for item in items] for items in sets if all(item in code for item in items)], int)
+    coded = np.array(
+        [[code[item] for item in items] for items in sets if all(item in code for item in items)],
+        int,
+    )
     if len(coded) == 0:
         return 0.0, 0.0
     group = _groups(data)
     seen = count_codes(data, coded, group=group, groups=GROUPS).sum(axis=0)
     share = np.bincount(group, weights=data.sizes, minlength=GROUPS) / data.sizes.sum()
     extra = seen - null.expected(coded).sum() * share
-    return float(extra.sum()), float(stdtrit(GROUPS - 1, (1 + LEVEL) / 2) * np.sqrt(GROUPS) * extra.std(ddof=1))
+    return float(extra.sum()), float(
+        stdtrit(GROUPS - 1, (1 + LEVEL) / 2) * np.sqrt(GROUPS) * extra.std(ddof=1)
+    )

@@ -35,11 +35,15 @@ def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
         return pd.Series([], index=pd.Index([], dtype=object), dtype=object)
     pairs = tables.products.to_pandas([item, upper]).dropna().set_axis(["item", "group"], axis=1)
     counts = pairs.value_counts(sort=False).reset_index()
-    counts = counts.sort_values(["item", "count", "group"], ascending=[True, False, True], kind="stable")
+    counts = counts.sort_values(
+        ["item", "count", "group"], ascending=[True, False, True], kind="stable"
+    )
     return counts.drop_duplicates("item").set_index("item")["group"]
 
 
-def group_lifts(baskets: pd.DataFrame, groups: pd.Series, *, k: int = 12, min_expected: float = 5.0) -> pd.DataFrame:
+def group_lifts(
+    baskets: pd.DataFrame, groups: pd.Series, *, k: int = 12, min_expected: float = 5.0
+) -> pd.DataFrame:
     """How much oftener the commonest groups meet than basket size lets expect: log2 of the size-adjusted lift.
 
     Parameters
@@ -86,7 +90,9 @@ def cross_level(baskets: pd.DataFrame, groups: pd.Series, *, min_count: int) -> 
     group, names = pd.factorize(groups.reindex(data.labels), sort=True)
     both = _with_groups(data, group, len(names))
     width = len(data.labels)
-    lines = csr_array((np.ones(len(both.items), np.int32), both.items, both.starts), (data.n, width + len(names)))
+    lines = csr_array(
+        (np.ones(len(both.items), np.int32), both.items, both.starts), (data.n, width + len(names))
+    )
     n = (lines[:, :width].T @ lines[:, width:]).tocoo()
     kept = (n.data >= min_count) & (group[n.row] != n.col)
     order = np.lexsort((n.col[kept], n.row[kept]))
@@ -100,7 +106,8 @@ def cross_level(baskets: pd.DataFrame, groups: pd.Series, *, min_count: int) -> 
     errors = None if clusters is None else clustered(clusters, places, data)
     table = judged(table, np.minimum(hope / counts[item], 1), errors, looked_at=width * len(names))
     table = pd.concat(
-        [pd.DataFrame({"product_id": data.labels[item], "group": np.asarray(names)[other]}), table], axis=1
+        [pd.DataFrame({"product_id": data.labels[item], "group": np.asarray(names)[other]}), table],
+        axis=1,
     )
     return table.sort_values("extra", ascending=False, kind="stable", ignore_index=True)
 
@@ -124,13 +131,19 @@ def _with_groups(data: Baskets, group: np.ndarray, n_groups: int) -> Baskets:
     lines = np.sort(np.concatenate([data.basket * all_items + data.items, upper]))
     basket, items = np.divmod(lines[np.diff(lines, prepend=-1) > 0], max(1, all_items))
     starts = np.append(0, np.cumsum(np.bincount(basket, minlength=data.n)))
-    return Baskets(np.arange(all_items), starts, items.astype(np.int32), data.order_ids, data.customers)
+    return Baskets(
+        np.arange(all_items), starts, items.astype(np.int32), data.order_ids, data.customers
+    )
 
 
-def _expected(null: BasketSizeNull, group: np.ndarray, pairs: tuple, n_group: np.ndarray) -> np.ndarray:
+def _expected(
+    null: BasketSizeNull, group: np.ndarray, pairs: tuple, n_group: np.ndarray
+) -> np.ndarray:
     """Expected baskets with each item and something of each group."""
     item, other = pairs
-    none_of = np.zeros((len(n_group), len(null.sizes_)))  # log of the chance that a basket holds none of the group
+    none_of = np.zeros(
+        (len(n_group), len(null.sizes_))
+    )  # log of the chance that a basket holds none of the group
     for name in range(len(n_group)):
         chance = expit(null.item_effect_[group == name][:, None] + null.size_effect_)
         none_of[name] = np.log1p(-np.minimum(chance, 1 - 1e-12)).sum(axis=0)

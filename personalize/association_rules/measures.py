@@ -40,7 +40,9 @@ def measures(rules: pd.DataFrame) -> pd.DataFrame:
        cosine  jaccard  zhang
     0   0.707      0.5  0.667
     """
-    n, first, second = (rules[name].to_numpy(float) for name in ("n", "n_antecedent", "n_consequent"))
+    n, first, second = (
+        rules[name].to_numpy(float) for name in ("n", "n_antecedent", "n_consequent")
+    )
     total = n / rules["support"].to_numpy(float)
     b, x, y = n / total, first / total, second / total
     with np.errstate(divide="ignore", invalid="ignore"):

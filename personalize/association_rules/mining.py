@@ -29,7 +29,9 @@ class Itemsets:
 
     baskets: Baskets = field(repr=False)
     levels: tuple[Level, ...]
-    looked_at: int = 0  # rules with one consequent in all itemsets that were counted, frequent or not
+    looked_at: int = (
+        0  # rules with one consequent in all itemsets that were counted, frequent or not
+    )
 
     @cached_property
     def subsets(self) -> list[np.ndarray]:
@@ -44,7 +46,9 @@ class Itemsets:
     @cached_property
     def sizes(self) -> np.ndarray:
         """The number of items of each itemset, size by size."""
-        return np.repeat(np.arange(1, len(self.levels) + 1), [len(level.n) for level in self.levels])
+        return np.repeat(
+            np.arange(1, len(self.levels) + 1), [len(level.n) for level in self.levels]
+        )
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -55,18 +59,32 @@ class Itemsets:
         """One row an itemset: itemset, size, n, closed, maximal; largest n first."""
         from personalize.association_rules import kernels
 
-        marks = [(np.ones(len(level.n), bool), np.ones(len(level.n), bool)) for level in self.levels]
+        marks = [
+            (np.ones(len(level.n), bool), np.ones(len(level.n), bool)) for level in self.levels
+        ]
         for k, level in enumerate(self.levels[1:], 1):
             kernels.mark(self.subsets[k], level.n, self.levels[k - 1].n, marks[k - 1])
-        closed, maximal = (np.concatenate([np.empty(0, bool), *(mark[i] for mark in marks)]) for i in (0, 1))
+        closed, maximal = (
+            np.concatenate([np.empty(0, bool), *(mark[i] for mark in marks)]) for i in (0, 1)
+        )
         names = np.fromiter(self.names(), dtype=object, count=len(self.counts))
-        columns = {"itemset": names, "size": self.sizes, "n": self.counts, "closed": closed, "maximal": maximal}
-        order = np.argsort((self.sizes - self.counts * (len(self.levels) + 1)) * len(names) + np.arange(len(names)))
+        columns = {
+            "itemset": names,
+            "size": self.sizes,
+            "n": self.counts,
+            "closed": closed,
+            "maximal": maximal,
+        }
+        order = np.argsort(
+            (self.sizes - self.counts * (len(self.levels) + 1)) * len(names) + np.arange(len(names))
+        )
         return pd.DataFrame({name: values[order] for name, values in columns.items()}, copy=False)
 
     def names(self) -> Iterator[tuple]:
         """The itemsets as sorted tuples of labels, size by size."""
-        return chain.from_iterable(tuples(self.baskets.labels, level.items) for level in self.levels)
+        return chain.from_iterable(
+            tuples(self.baskets.labels, level.items) for level in self.levels
+        )
 
 
 def tuples(labels: np.ndarray, items: np.ndarray) -> Iterator[tuple]:
@@ -123,13 +141,20 @@ def frequent_itemsets(
 def by_size(itemsets: pd.DataFrame, *, n_baskets: int) -> pd.DataFrame:
     """Itemsets by the number of their products: size, itemsets, closed, maximal, highest_support (share of baskets)."""
     table = itemsets.groupby("size").agg(
-        itemsets=("n", "size"), closed=("closed", "sum"), maximal=("maximal", "sum"), highest_support=("n", "max")
+        itemsets=("n", "size"),
+        closed=("closed", "sum"),
+        maximal=("maximal", "sum"),
+        highest_support=("n", "max"),
     )
     return table.assign(highest_support=table["highest_support"] / max(1, n_baskets)).reset_index()
 
 
 def mine(
-    baskets: pd.DataFrame | Baskets, *, min_count: int, max_size: int | None = None, max_sets: int = MAX_SETS
+    baskets: pd.DataFrame | Baskets,
+    *,
+    min_count: int,
+    max_size: int | None = None,
+    max_sets: int = MAX_SETS,
 ) -> Itemsets:
     """The frequent itemsets as arrays, for further computation; parameters as in `frequent_itemsets`."""
     from personalize.association_rules import kernels
@@ -152,7 +177,9 @@ def mine(
 
 def check_limits(min_count: Any, max_size: Any) -> None:
     """Raise TableError for a threshold or a largest size that is none."""
-    wrong = [_whole("min_count", min_count)] + ([_whole("max_size", max_size)] if max_size is not None else [])
+    wrong = [_whole("min_count", min_count)] + (
+        [_whole("max_size", max_size)] if max_size is not None else []
+    )
     if wrong := [problem for problem in wrong if problem]:
         raise TableError.of("frequent itemsets cannot be mined:", wrong)
 
@@ -169,7 +196,11 @@ def _whole(name: str, value: Any) -> str:
     """What is wrong with a number that should be a whole number of at least 1; empty when nothing is."""
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1:
         return ""
-    hint = "; for a share of the baskets use support_count(baskets, min_support)" if name == "min_count" else ""
+    hint = (
+        "; for a share of the baskets use support_count(baskets, min_support)"
+        if name == "min_count"
+        else ""
+    )
     return f"{name} = {value!r} must be a whole number, 1 or more{hint}"
 
 
@@ -179,10 +210,16 @@ def _levels(found: Any, codes: np.ndarray) -> Iterator[Level]:
 
     parent, item, n = found.sets[: int(found.state[0])].T.copy()
     stored, item = len(n), codes[item]
-    depth, place, items = kernels.depths(parent), np.zeros(stored, np.int64), np.empty((1, 0), np.int64)
+    depth, place, items = (
+        kernels.depths(parent),
+        np.zeros(stored, np.int64),
+        np.empty((1, 0), np.int64),
+    )
     for size in range(1, depth.max(initial=0) + 1):
         rows = np.flatnonzero(depth == size)
-        items = kernels.with_one_more(items, place[parent[rows]] if size > 1 else place[rows], item[rows])
+        items = kernels.with_one_more(
+            items, place[parent[rows]] if size > 1 else place[rows], item[rows]
+        )
         order = lexical(items, width=int(codes.max()) + 1)
         place[rows] = np.arange(len(rows))
         yield Level(items.take(order, axis=0), n[rows[order]])

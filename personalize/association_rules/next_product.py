@@ -51,7 +51,9 @@ class NextProduct:
         first = np.argsort(-data.item_counts, kind="stable")[: self.most]
         codes = np.sort(first[data.item_counts[first] >= self.min_count])
         if len(codes) == 0:
-            raise TableError(f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count")
+            raise TableError(
+                f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count"
+            )
         n = together(data, codes).astype(np.float32)
         expected = null_of(data).expected_pairs(codes).astype(np.float32)
         np.fill_diagonal(n, 0)
@@ -107,7 +109,9 @@ class NextProduct:
         )  # fmt: skip
 
 
-def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, baskets: int = 6000) -> pd.DataFrame:
+def next_product_trial(
+    model: NextProduct, later: pd.DataFrame, *, seed: int, baskets: int = 6000
+) -> pd.DataFrame:
     """Is the hidden product found? One product of each later basket is hidden and ranked among all others.
 
     Parameters
@@ -137,12 +141,19 @@ def next_product_trial(model: NextProduct, later: pd.DataFrame, *, seed: int, ba
     known = {label: code for code, label in enumerate(model.labels_.tolist())}
     codes = np.array([known.get(label, -1) for label in data.labels.tolist()], np.int64)
     ranks = tallies.hidden_ranks(
-        (data.starts, codes[data.items]), (drawn, hidden), (model.confidence_, model.lift_, model.plain_lift_), model.n_
+        (data.starts, codes[data.items]),
+        (drawn, hidden),
+        (model.confidence_, model.lift_, model.plain_lift_),
+        model.n_,
     )
     found = np.where(ranks > 0, ranks, np.inf)
     group = (np.arange(data.n) if data.customers is None else data.customers) % GROUPS
     return pd.DataFrame(
-        {"way": np.repeat(WAYS, len(drawn)), "rank": found.T.ravel(), "group": np.tile(group[drawn], len(WAYS))}
+        {
+            "way": np.repeat(WAYS, len(drawn)),
+            "rank": found.T.ravel(),
+            "group": np.tile(group[drawn], len(WAYS)),
+        }
     )
 
 
@@ -173,7 +184,11 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
         row = {"way": way, "baskets": len(part), "first": float((rank == 1).mean())}
         for name, gain in (("hit", rank <= k), ("mrr", 1 / rank)):
             sums, sizes = np.bincount(group, weights=gain), np.bincount(group)
-            reach = over_groups((sums.sum() - sums) / np.maximum(len(part) - sizes, 1)) if len(sizes) > 1 else np.nan
+            reach = (
+                over_groups((sums.sum() - sums) / np.maximum(len(part) - sizes, 1))
+                if len(sizes) > 1
+                else np.nan
+            )
             low, high = np.clip([gain.mean() - reach, gain.mean() + reach], 0, 1)
             row |= {name: float(gain.mean()), f"{name}_low": low, f"{name}_high": high}
         rows.append(row)

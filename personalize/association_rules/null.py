@@ -54,7 +54,9 @@ class BasketSizeNull:
         data = encode(baskets)
         self.labels_ = data.labels
         self.sizes_, self.n_sizes_ = np.unique(data.sizes, return_counts=True)
-        counts, group, members = np.unique(data.item_counts, return_inverse=True, return_counts=True)
+        counts, group, members = np.unique(
+            data.item_counts, return_inverse=True, return_counts=True
+        )
         a, b = _newton(self.sizes_, counts, (self.n_sizes_, members))
         self.size_effect_, self.item_effect_ = a, b[group]
         self.margin_error_ = self._error(counts, members, b)
@@ -80,7 +82,9 @@ class BasketSizeNull:
         chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self.room
         chunks = np.array_split(rows.reshape(sets.shape), len(sets) // CHUNK + 1)
         fits = self.n_sizes_ * (self.sizes_ >= sets.shape[1])
-        together = [_together([chance[column] for column in part.T], room) @ fits for part in chunks]
+        together = [
+            _together([chance[column] for column in part.T], room) @ fits for part in chunks
+        ]
         return np.concatenate(together)
 
     def expected_pairs(self, codes: np.ndarray) -> np.ndarray:
@@ -91,7 +95,9 @@ class BasketSizeNull:
         chance, room = expit(self.item_effect_[codes][:, None] + self.size_effect_), self.room
         weight = self.n_sizes_ * (self.sizes_ > 1)
         spare = chance * (1 - chance)
-        return np.maximum((chance * weight) @ chance.T - (spare * (weight / np.maximum(room, 1e-12))) @ spare.T, 0)
+        return np.maximum(
+            (chance * weight) @ chance.T - (spare * (weight / np.maximum(room, 1e-12))) @ spare.T, 0
+        )
 
 
 def null_of(data: Baskets) -> BasketSizeNull:
@@ -122,14 +128,22 @@ def _newton(sizes: np.ndarray, counts: np.ndarray, weights: tuple[np.ndarray, np
     a, b = np.log(np.maximum(sizes, 1) / max(1e-6, members @ share)), np.log(share / (1 - share))
     for _ in range(100 if weight.size else 0):
         expected = weight * expit(a[:, None] + b)
-        gap_a, gap_b = n_sizes * sizes - expected.sum(axis=1), members * counts - expected.sum(axis=0)
+        gap_a, gap_b = (
+            n_sizes * sizes - expected.sum(axis=1),
+            members * counts - expected.sum(axis=0),
+        )
         if np.abs(gap_a).max() + np.abs(gap_b).max() < 1e-9 * weight.sum() ** 0.5:
             break
         step_a, step_b = _step(expected * expit(-a[:, None] - b), gap_a, gap_b)
         short = 3.0 / max(np.abs(step_a).max(), np.abs(step_b).max(), 3.0)
-        tries = [(np.clip(a + t * step_a, -400, 400), np.clip(b + t * step_b, -400, 400)) for t in short * HALVES]
+        tries = [
+            (np.clip(a + t * step_a, -400, 400), np.clip(b + t * step_b, -400, 400))
+            for t in short * HALVES
+        ]
         losses = [
-            (weight * np.logaddexp(0, u[:, None] + v)).sum() - n_sizes * sizes @ u - members * counts @ v
+            (weight * np.logaddexp(0, u[:, None] + v)).sum()
+            - n_sizes * sizes @ u
+            - members * counts @ v
             for u, v in tries
         ]
         a, b = tries[int(np.argmin(losses))]
@@ -142,7 +156,11 @@ def _step(slope: np.ndarray, gap_a: np.ndarray, gap_b: np.ndarray) -> tuple[np.n
     inside = slope / columns
     schur = np.diag(rows) - inside @ slope.T
     scale = np.sqrt(rows)
-    fixed = schur / np.outer(scale, scale) + np.outer(scale, scale) / rows.sum() + 1e-10 * np.eye(len(rows))
+    fixed = (
+        schur / np.outer(scale, scale)
+        + np.outer(scale, scale) / rows.sum()
+        + 1e-10 * np.eye(len(rows))
+    )
     step_a = np.linalg.solve(fixed, (gap_a - inside @ gap_b) / scale) / scale
     return step_a, (gap_b - slope.T @ step_a) / columns
 
@@ -175,15 +193,21 @@ def shuffled(baskets: pd.DataFrame, *, seed: int, sweeps: int = 3) -> pd.DataFra
     from personalize.association_rules import tallies
 
     data = encode(baskets)
-    items, basket, starts = (part.astype(np.uint32) for part in (data.items, data.basket, data.starts))
+    items, basket, starts = (
+        part.astype(np.uint32) for part in (data.items, data.basket, data.starts)
+    )
     random = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
     for _ in range(sweeps if len(items) > 1 else 0):
         tallies.swap(starts, items, basket, random)
     width = max(1, len(data.labels))
     items = (np.sort(data.basket * width + items) - data.basket * width).astype(np.int32)
     labels = pd.Series(data.labels).astype(baskets["product_id"].dtype)
-    frame = pd.DataFrame({"order_id": data.order_ids[data.basket], "product_id": labels.array.take(items)})
-    frame = frame if data.customers is None else frame.assign(customer_id=data.customers[data.basket])
+    frame = pd.DataFrame(
+        {"order_id": data.order_ids[data.basket], "product_id": labels.array.take(items)}
+    )
+    frame = (
+        frame if data.customers is None else frame.assign(customer_id=data.customers[data.basket])
+    )
     swapped = replace(data, items=items)
     swapped.__dict__["_null"] = null_of(data)  # the margins are the same
     return remember(frame, swapped)

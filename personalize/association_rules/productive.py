@@ -44,7 +44,9 @@ def against_shorter(found: Itemsets, hopes: np.ndarray) -> np.ndarray:
     return np.concatenate([np.empty(0), *worst])
 
 
-def _worst_of(k: int, consequent: int, places: tuple[np.ndarray, ...], known: tuple[np.ndarray, ...]) -> np.ndarray:
+def _worst_of(
+    k: int, consequent: int, places: tuple[np.ndarray, ...], known: tuple[np.ndarray, ...]
+) -> np.ndarray:
     """The largest p-value over the products of the antecedent, for one place of the consequent."""
     whole, part, below = places
     n, hopes, starts = known

@@ -107,7 +107,9 @@ def _pieces(found: Itemsets) -> pd.DataFrame:
     for k in range(1, len(found.levels)):
         items = found.levels[k].items
         sets = starts[k] + np.repeat(np.arange(len(items)), k + 1)
-        rows.append(np.stack([sets, starts[k - 1] + found.subsets[k].ravel(), single[items].ravel()]))
+        rows.append(
+            np.stack([sets, starts[k - 1] + found.subsets[k].ravel(), single[items].ravel()])
+        )
     places = np.concatenate(rows, axis=1)
     return pd.DataFrame(dict(zip(("set", "from", "to"), places, strict=True)), copy=False)
 
@@ -117,7 +119,9 @@ def _tested(found: Itemsets, table: pd.DataFrame) -> pd.DataFrame:
     null = null_of(found.baskets)
     hopes = np.concatenate([np.empty(0), *(null.expected(level.items) for level in found.levels)])
     chance = np.minimum(hopes[table["set"]] / hopes[table["from"]], 1.0)
-    order = np.argsort(table["n_antecedent"].to_numpy() * chance - table["n"].to_numpy(), kind="stable")
+    order = np.argsort(
+        table["n_antecedent"].to_numpy() * chance - table["n"].to_numpy(), kind="stable"
+    )
     table = table.take(order)
     groups = group_counts(found.baskets, [level.items for level in found.levels])
     places = [table[name].to_numpy() for name in ("set", "from", "to")]
@@ -144,7 +148,10 @@ def _wanted(found: Itemsets, table: pd.DataFrame, consequents: Sequence[Any] | N
 def with_names(found: Itemsets, table: pd.DataFrame, numbers: list[str]) -> pd.DataFrame:
     """The rules with labels in place of numbers and the columns asked for; equal sides are one tuple."""
     names = np.fromiter(found.names(), dtype=object, count=len(found.counts))
-    sides = {"antecedent": names[table["from"].to_numpy()], "consequent": names[table["to"].to_numpy()]}
+    sides = {
+        "antecedent": names[table["from"].to_numpy()],
+        "consequent": names[table["to"].to_numpy()],
+    }
     return pd.DataFrame(sides | {name: table[name].to_numpy() for name in numbers}, copy=False)
 
 
@@ -164,5 +171,9 @@ def pairs(rules: pd.DataFrame) -> pd.DataFrame:
     first, second = ([items[0] for items in single[side]] for side in ("antecedent", "consequent"))
     codes = pd.factorize(pd.Series(first + second, dtype=object))[0].reshape(2, -1)
     pair = codes.min(axis=0) * (codes.max(initial=0) + 1) + codes.max(axis=0, initial=0)
-    best = single.assign(pair=pair).sort_values("confidence", ascending=False, kind="stable").drop_duplicates("pair")
+    best = (
+        single.assign(pair=pair)
+        .sort_values("confidence", ascending=False, kind="stable")
+        .drop_duplicates("pair")
+    )
     return single.loc[single.index.isin(best.index)]

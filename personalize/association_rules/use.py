@@ -14,7 +14,9 @@ from personalize.association_rules.rules import lengths
 from personalize.tables import Tables
 
 
-def cross_sell(rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = None) -> pd.DataFrame:
+def cross_sell(
+    rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """For each product the products to offer with it: the accepted partners with most extra baskets.
 
     Parameters
@@ -35,9 +37,15 @@ def cross_sell(rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = 
     what goes together, not what an offer would add: that takes a test.
     """
     pairs = rules[rules["accepted"] & (lengths(rules["antecedent"]) == 1)]
-    single = pd.DataFrame({"product_id": pairs["antecedent"].str[0], "partner": pairs["consequent"].str[0]})
+    single = pd.DataFrame(
+        {"product_id": pairs["antecedent"].str[0], "partner": pairs["consequent"].str[0]}
+    )
     table = pd.concat(
-        [single, pairs[["n", "confidence", "adjusted_lift", "adjusted_low", "adjusted_high", "extra"]]], axis=1
+        [
+            single,
+            pairs[["n", "confidence", "adjusted_lift", "adjusted_low", "adjusted_high", "extra"]],
+        ],
+        axis=1,
     )
     table["extra_low"], table["extra_high"] = (
         (table[f"adjusted_{end}"] - 1) * pairs["expected"] for end in ("low", "high")
@@ -49,11 +57,14 @@ def cross_sell(rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = 
     if spend is None:
         return table
     return table.assign(
-        extra_amount=table["extra"] * table["partner"].map(spend.set_index("product_id")["amount_per_basket"])
+        extra_amount=table["extra"]
+        * table["partner"].map(spend.set_index("product_id")["amount_per_basket"])
     )
 
 
-def substitutes(baskets: pd.DataFrame, *, min_expected: float = 20.0, max_products: int = 2000) -> pd.DataFrame:
+def substitutes(
+    baskets: pd.DataFrame, *, min_expected: float = 20.0, max_products: int = 2000
+) -> pd.DataFrame:
     """Pairs of products found together less often than basket size and popularity let expect.
 
     Parameters
@@ -95,7 +106,10 @@ def _bounded(data: Baskets, table: pd.DataFrame) -> pd.DataFrame:
     high = gammaincinv(n + 1, 1 - tail) / hope
     if data.customers is not None and len(table):
         group = data.customers % GROUPS
-        counts = count_codes(data, table[["row", "column"]].to_numpy(), group=group, groups=GROUPS) + 0.5 / GROUPS
+        counts = (
+            count_codes(data, table[["row", "column"]].to_numpy(), group=group, groups=GROUPS)
+            + 0.5 / GROUPS
+        )
         logs = np.log(counts.sum(axis=1, keepdims=True) - counts)
         reach = np.exp(stdtrit(GROUPS - 1, 1 - tail) * np.sqrt(GROUPS - 1) * logs.std(axis=1))
         low, high = np.minimum(low, n / hope / reach), np.maximum(high, n / hope * reach)
@@ -104,10 +118,16 @@ def _bounded(data: Baskets, table: pd.DataFrame) -> pd.DataFrame:
 
 def _paired(data: Baskets, table: pd.DataFrame) -> pd.DataFrame:
     codes = np.sort(table[["row", "column"]].to_numpy(int), axis=1)
-    names = pd.DataFrame(list(tuples(data.labels, codes)), columns=["product_id", "other"], index=table.index)
-    numbers = table[["n", "expected", "missing", "adjusted_lift", "adjusted_low", "adjusted_high", "p_adjusted"]]
+    names = pd.DataFrame(
+        list(tuples(data.labels, codes)), columns=["product_id", "other"], index=table.index
+    )
+    numbers = table[
+        ["n", "expected", "missing", "adjusted_lift", "adjusted_low", "adjusted_high", "p_adjusted"]
+    ]
     joined = pd.concat([names, numbers], axis=1).assign(first=codes[:, 0], second=codes[:, 1])
-    joined = joined.sort_values(["missing", "first", "second"], ascending=[False, True, True], ignore_index=True)
+    joined = joined.sort_values(
+        ["missing", "first", "second"], ascending=[False, True, True], ignore_index=True
+    )
     return joined.drop(columns=["first", "second"])
 
 
@@ -122,11 +142,17 @@ def named(table: pd.DataFrame, tables: Tables, *, level: str) -> pd.DataFrame:
     """
     if level not in ("product", "product_id") or "products" not in tables:
         return table
-    names = tables.products.to_pandas(["product_id", "name"]).set_index("product_id")["name"].to_dict()
+    names = (
+        tables.products.to_pandas(["product_id", "name"]).set_index("product_id")["name"].to_dict()
+    )
     sets, singles = (
         ("itemset", "antecedent", "consequent"),
         ("product_id", "partner", "other", "because", "first", "then"),
     )
-    changed = {c: [tuple(names.get(item, item) for item in items) for items in table[c]] for c in sets if c in table}
+    changed = {
+        c: [tuple(names.get(item, item) for item in items) for items in table[c]]
+        for c in sets
+        if c in table
+    }
     changed |= {c: [names.get(item, item) for item in table[c]] for c in singles if c in table}
     return table.assign(**changed)

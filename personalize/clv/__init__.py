@@ -16,9 +16,21 @@ from personalize.clv.backtest import BASELINE, Backtest, Plan, backtest, contest
 from personalize.clv.blends import Blend, Recalibrated
 from personalize.clv.contracts import ShiftedBetaGeo, contracts
 from personalize.clv.customers import outcome, periods, summary
-from personalize.clv.discount import discount_factor, discount_table, discounted_purchases, period_rate, present_value
+from personalize.clv.discount import (
+    discount_factor,
+    discount_table,
+    discounted_purchases,
+    period_rate,
+    present_value,
+)
 from personalize.clv.dropout import BetaGeoBetaBinom, ParetoNBD
-from personalize.clv.exhibits import alive_history, by_frequency, cdnow_check, frequency_recency, tracking
+from personalize.clv.exhibits import (
+    alive_history,
+    by_frequency,
+    cdnow_check,
+    frequency_recency,
+    tracking,
+)
 from personalize.clv.forecasts import BuyTillYouDie, NaiveRate, ZeroForecast
 from personalize.clv.intervals import Bands, bands, coverage, simulated_coverage
 from personalize.clv.purchases import NBD, BetaGeo, ModifiedBetaGeo

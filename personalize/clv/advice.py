@@ -60,7 +60,9 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     shown beside it: a large sample makes even a tiny dropout "significant".
     """
     records = Records.of(tables)
-    model, never, pareto = (records.fitted(m, as_of) for m in (ModifiedBetaGeo(), NBD(), ParetoNBD()))
+    model, never, pareto = (
+        records.fitted(m, as_of) for m in (ModifiedBetaGeo(), NBD(), ParetoNBD())
+    )
     vague = float((model.standard_errors_ / model.params_)[["a", "b"]].max(skipna=False))
     a, b = model.params_[["a", "b"]]
     sure = float((model.p_alive() > _SURE).mean())
@@ -71,16 +73,28 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
         ("largest standard error of a or b, as a share of it", vague),
         (f"share of customers with P(alive) above {_SURE}", sure),
         ("log-likelihood gained over 'nobody leaves', a customer", gain),
-        ("Pareto/NBD: log-likelihood less that of MBG/NBD", pareto.log_likelihood_ - model.log_likelihood_),
-        ("Pareto/NBD: parameters with a standard error", float(pareto.standard_errors_.notna().sum())),
+        (
+            "Pareto/NBD: log-likelihood less that of MBG/NBD",
+            pareto.log_likelihood_ - model.log_likelihood_,
+        ),
+        (
+            "Pareto/NBD: parameters with a standard error",
+            float(pareto.standard_errors_.notna().sum()),
+        ),
     ]
     verdict = "Dropout is identified" if identified else "Dropout is not identified"
-    known = f"known to within {vague:.0%} of their size" if np.isfinite(vague) else "not pinned down at all"
+    known = (
+        f"known to within {vague:.0%} of their size"
+        if np.isfinite(vague)
+        else "not pinned down at all"
+    )
     because = (
         f"leaving after a purchase has a chance of {a / (a + b):.2%}, its parameters are {known}, "
         f"and {sure:.0%} of the customers have P(alive) above {_SURE}"
     )
-    return Dropout(identified, pd.DataFrame(rows, columns=["fact", "value"]), f"{verdict}: {because}.")
+    return Dropout(
+        identified, pd.DataFrame(rows, columns=["fact", "value"]), f"{verdict}: {because}."
+    )
 
 
 def regularity(tables: Tables, *, as_of: Any) -> float:
@@ -159,7 +173,9 @@ def shape(tables: Tables | Records, *, as_of: Any, horizon: int) -> pd.DataFrame
             "weak: gamma-gamma's independence is acceptable")),
     ]  # fmt: skip
     for i in (4, 5):
-        rows[i] = rows[i] if np.isfinite(rows[i][1]) else (*rows[i][:2], "too few repeat buyers to say")
+        rows[i] = (
+            rows[i] if np.isfinite(rows[i][1]) else (*rows[i][:2], "too few repeat buyers to say")
+        )
     return pd.DataFrame(rows, columns=["fact", "value", "says"])
 
 

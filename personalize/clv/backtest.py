@@ -46,7 +46,9 @@ def contestants() -> dict[str, Any]:
         "regression: hurdle on window spends": WindowRegression(family="hurdle"),
         "regression: boosted trees on window spends": WindowRegression(family="boosting"),
         "blend: naive, Pareto/NBD, regression": Blend([NaiveRate(13), pareto, line]),
-        "blend: probability models": Blend([BuyTillYouDie(m()) for m in (NBD, BetaGeo, ModifiedBetaGeo)] + [pareto]),
+        "blend: probability models": Blend(
+            [BuyTillYouDie(m()) for m in (NBD, BetaGeo, ModifiedBetaGeo)] + [pareto]
+        ),
         "blend: Pareto/NBD, recalibrated": Recalibrated(pareto),
     }
 
@@ -92,7 +94,9 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
     """
     if horizon != int(horizon) or horizon < 1:
         raise TableError(f"horizon = {horizon}: give a whole number of weeks, 1 or more")
-    features.rfm(tables, as_of=as_of or tables.end)  # refuses a day outside the data, and a shop without customers
+    features.rfm(
+        tables, as_of=as_of or tables.end
+    )  # refuses a day outside the data, and a shop without customers
     day = pd.Timestamp(as_of or tables.end).normalize()
     weeks = ((day - tables.start).days + 1) // 7
     if weeks < 4:
@@ -107,7 +111,9 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
             f"source '{tables.name}' has {known:,} customer(s) with a purchase up to {choose:%Y-%m-%d}: at least "
             f"{FEWEST} are needed to choose a value model and give intervals; take more customers or a longer period"
         )
-    short = "" if used == horizon else f" (the data hold {weeks}, and 3.5 times the horizon is needed)"
+    short = (
+        "" if used == horizon else f" (the data hold {weeks}, and 3.5 times the horizon is needed)"
+    )
     sentence = (
         f"Horizon {used} weeks{short}: models are chosen on what followed {choose:%Y-%m-%d}, checked "
         f"on what followed {check:%Y-%m-%d}, and used to value customers as of {day:%Y-%m-%d}."
@@ -142,7 +148,9 @@ class Backtest:
 
     def table(self, *, n_boot: int = 500, seed: int = 0) -> pd.DataFrame:
         """The scoreboard for spend: see `scoreboard`."""
-        return scoreboard(self.actual.spend, self.spend, baseline=BASELINE, n_boot=n_boot, seed=seed)
+        return scoreboard(
+            self.actual.spend, self.spend, baseline=BASELINE, n_boot=n_boot, seed=seed
+        )
 
     @property
     def best(self) -> str:
@@ -151,12 +159,20 @@ class Backtest:
 
     def best_of(self, names: Iterable[str]) -> str:
         """The best of these models, such as those that can be fitted on a later day, too."""
-        real = [name for name in names if not isinstance(self.models.get(name, ZeroForecast()), ZeroForecast)]
-        errors = {name: float(((self.spend[name] - self.actual.spend) ** 2).mean()) for name in real}
+        real = [
+            name
+            for name in names
+            if not isinstance(self.models.get(name, ZeroForecast()), ZeroForecast)
+        ]
+        errors = {
+            name: float(((self.spend[name] - self.actual.spend) ** 2).mean()) for name in real
+        }
         return min(errors, key=errors.get)
 
 
-def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mapping[str, Any] | None = None) -> Backtest:
+def backtest(
+    tables: Tables | Records, *, cut: Any, horizon: int, models: Mapping[str, Any] | None = None
+) -> Backtest:
     """Forecast from the end of the day `cut` and look up what happened in the next `horizon` weeks.
 
     Parameters
@@ -191,10 +207,14 @@ def backtest(tables: Tables | Records, *, cut: Any, horizon: int, models: Mappin
         raise TableError(f"no forecast can be made from {day:%Y-%m-%d}: {refused[0]['reason']}")
     spend = _side_by_side(fits, "spend")
     actual = outcome(tables, after=day, until=day + horizon * WEEK, customers=spend.customer_id)
-    return Backtest(day, int(horizon), actual, spend, fits, pd.DataFrame(refused, columns=["model", "reason"]))
+    return Backtest(
+        day, int(horizon), actual, spend, fits, pd.DataFrame(refused, columns=["model", "reason"])
+    )
 
 
 def _side_by_side(models: Mapping[str, Any], what: str) -> pd.DataFrame:
     columns = {name: model.expected(what) for name, model in models.items()}
     ids = next(iter(columns.values())).index
-    return pd.DataFrame({name: column.reindex(ids) for name, column in columns.items()}).reset_index()
+    return pd.DataFrame(
+        {name: column.reindex(ids) for name, column in columns.items()}
+    ).reset_index()

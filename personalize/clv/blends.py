@@ -25,9 +25,13 @@ class _Hindsight(Forecast):
                 f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a forecast right by"
             )
         then = self.as_of_ - horizon * WEEK
-        self._actual = records.windows(then, [], until=then + horizon * WEEK).set_index("customer_id")
+        self._actual = records.windows(then, [], until=then + horizon * WEEK).set_index(
+            "customer_id"
+        )
         self._past = [refitted(m, records, as_of=then, horizon=horizon) for m in members]
-        self._now = [refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in members]
+        self._now = [
+            refitted(m, records, as_of=self.as_of_, horizon=self.horizon_) for m in members
+        ]
 
 
 class Blend(_Hindsight):
@@ -62,12 +66,17 @@ class Blend(_Hindsight):
 
     def _weigh(self, what: str) -> np.ndarray:
         actual = self._actual[f"{what}_later"]
-        return nnls(np.column_stack([m.expected(what).reindex(actual.index) for m in self._past]), actual.to_numpy())[0]
+        return nnls(
+            np.column_stack([m.expected(what).reindex(actual.index) for m in self._past]),
+            actual.to_numpy(),
+        )[0]
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """The weighted sums, by customer_id; orders have weights of their own."""
         weights = self.weights_ if what == "spend" else self._weigh(what)
-        return sum(w * m.expected(what) for w, m in zip(weights, self._now, strict=True)).rename(f"expected_{what}")
+        return sum(w * m.expected(what) for w, m in zip(weights, self._now, strict=True)).rename(
+            f"expected_{what}"
+        )
 
 
 class Recalibrated(_Hindsight):
@@ -117,11 +126,16 @@ class Recalibrated(_Hindsight):
 def _poisson_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     """Intercept and slope of log E(y) = a + b x, by Newton steps."""
     if not y.sum() > 0:
-        raise TableError("nobody bought in the weeks to learn from: nothing to set a forecast right by")
+        raise TableError(
+            "nobody bought in the weeks to learn from: nothing to set a forecast right by"
+        )
     middle = x.mean()
     if not np.ptp(x) > 1e-9:
         return float(np.log(y.mean()) - middle), 1.0
-    design, theta = np.column_stack([np.ones_like(x), x - middle]), np.array([np.log(y.mean()), 0.0])
+    design, theta = (
+        np.column_stack([np.ones_like(x), x - middle]),
+        np.array([np.log(y.mean()), 0.0]),
+    )
     for _ in range(50):
         mean = np.exp(np.clip(design @ theta, -700, 700))
         step = np.linalg.solve((design * mean[:, None]).T @ design, design.T @ (y - mean))

@@ -36,12 +36,25 @@ def contracts(active: Sequence[int]) -> pd.DataFrame:
     {(1, True): 1, (2, False): 1, (2, True): 2}
     """
     counts = np.asarray(active)
-    if len(counts) < 2 or (np.diff(counts) > 0).any() or (counts < 0).any() or (counts % 1 != 0).any():
-        raise TableError(f"active = {list(active)}: give two or more whole numbers of customers, never rising")
+    if (
+        len(counts) < 2
+        or (np.diff(counts) > 0).any()
+        or (counts < 0).any()
+        or (counts % 1 != 0).any()
+    ):
+        raise TableError(
+            f"active = {list(active)}: give two or more whole numbers of customers, never rising"
+        )
     last = len(counts) - 1
     gone = -np.diff(counts.astype(np.int64))
     times = np.append(np.repeat(np.arange(1, last + 1), gone), np.full(int(counts[-1]), last))
-    return pd.DataFrame({"customer_id": np.arange(len(times)), "T": times, "left": np.arange(len(times)) < gone.sum()})
+    return pd.DataFrame(
+        {
+            "customer_id": np.arange(len(times)),
+            "T": times,
+            "left": np.arange(len(times)) < gone.sum(),
+        }
+    )
 
 
 class ShiftedBetaGeo(Likelihood):
@@ -87,7 +100,12 @@ class ShiftedBetaGeo(Likelihood):
         return (beta + t - 1) / (alpha + beta + t - 1)
 
     def expected_renewals(
-        self, after: Sequence[int] | np.ndarray, *, rate: float = 0.10, rate_period: str = "Y", unit: str = "Y"
+        self,
+        after: Sequence[int] | np.ndarray,
+        *,
+        rate: float = 0.10,
+        rate_period: str = "Y",
+        unit: str = "Y",
     ) -> np.ndarray:
         """Discounted number of future renewals of customers who have renewed `after` times: one value each.
 
@@ -119,11 +137,15 @@ class ShiftedBetaGeo(Likelihood):
         times, left = summary["T"], summary.left.astype(bool)
         problems = []
         if bad := int((~np.isfinite(times) | (times < 0) | (times % 1 != 0)).sum()):
-            problems.append(f"{bad:,} row(s) have a T that is no whole number of renewals of 0 or more")
+            problems.append(
+                f"{bad:,} row(s) have a T that is no whole number of renewals of 0 or more"
+            )
         if bad := int((left & (times == 0)).sum()):
             problems.append(f"{bad:,} row(s) left before the first chance to renew")
         if not left.any() or left.sum() < 3:
-            problems.append(f"{int(left.sum())} customer(s) left: at least 3 are needed to learn from")
+            problems.append(
+                f"{int(left.sum())} customer(s) left: at least 3 are needed to learn from"
+            )
         if problems:
             raise TableError.of("the contracts cannot be used:", problems)
         return summary.assign(left=left)

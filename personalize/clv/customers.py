@@ -73,7 +73,9 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
             "frequency": frequency,
             "recency": (last - first).dt.days / length,
             "T": (pd.Timestamp(as_of).normalize() - first).dt.days / length,
-            "monetary_value": (found.later_amount / frequency.clip(lower=1)).astype(float).clip(lower=0.0),
+            "monetary_value": (found.later_amount / frequency.clip(lower=1))
+            .astype(float)
+            .clip(lower=0.0),
             "first_value": found.first_amount.astype(float).clip(lower=0.0),
             "log_gaps": found.log_gaps.astype(float).fillna(0.0) - frequency * np.log(length),
         }
@@ -119,17 +121,25 @@ def periods(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     first = day.groupby(days.customer_id).transform("min")
     age = (pd.Timestamp(as_of).normalize() - first).dt.days + 1
     frame = pd.DataFrame(
-        {"customer_id": days.customer_id, "period": (day - first).dt.days // length, "T": age // length - 1}
+        {
+            "customer_id": days.customer_id,
+            "period": (day - first).dt.days // length,
+            "T": age // length - 1,
+        }
     ).drop_duplicates()
     frame["T"] = frame["T"].clip(lower=0)
     frame["period"] = frame.period.where(frame.period <= frame["T"], 0.0)
     by = frame[["customer_id", "period", "T"]].drop_duplicates().groupby("customer_id", sort=True)
-    table = by.agg(frequency=("period", "count"), recency=("period", "max"), T=("T", "first")).reset_index()
+    table = by.agg(
+        frequency=("period", "count"), recency=("period", "max"), T=("T", "first")
+    ).reset_index()
     table["frequency"] -= 1
     return table.astype({"frequency": "int64", "recency": "int64", "T": "int64"})
 
 
-def outcome(tables: Tables, *, after: Any, until: Any, customers: Sequence[Any] | pd.Series) -> pd.DataFrame:
+def outcome(
+    tables: Tables, *, after: Any, until: Any, customers: Sequence[Any] | pd.Series
+) -> pd.DataFrame:
     """What each customer did in the days after `after`, up to and including `until`: the truth to score against.
 
     Parameters
@@ -154,7 +164,9 @@ def outcome(tables: Tables, *, after: Any, until: Any, customers: Sequence[Any] 
     whole = pd.Timestamp(after) < tables.start
     known = tables.until(until) if whole else tables.between(after, until)
     found = known.query("clv_outcome").set_index("customer_id")
-    found = found.reindex(pd.Index(customers, name="customer_id")).fillna({"orders": 0, "spend": 0.0})
+    found = found.reindex(pd.Index(customers, name="customer_id")).fillna(
+        {"orders": 0, "spend": 0.0}
+    )
     return found.astype({"orders": "int64", "spend": "float64"}).reset_index()
 
 
@@ -212,7 +224,8 @@ def _wrong_times(table: pd.DataFrame) -> dict[str, np.ndarray]:
         "recency that is missing or negative": ~(recency >= 0),
         "recency above T (last purchase after as_of)": recency > age,
         "recency above 0 without a repeat purchase": (x == 0) & (recency != 0),
-        "repeat purchases but recency 0 (all on one day; count days, not orders)": (x > 0) & (recency == 0),
+        "repeat purchases but recency 0 (all on one day; count days, not orders)": (x > 0)
+        & (recency == 0),
     }
 
 

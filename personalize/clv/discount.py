@@ -10,7 +10,13 @@ from personalize.clv.customers import unit_days
 from personalize.clv.quadrature import discounted_integral
 from personalize.tables import TableError
 
-__all__ = ["discount_factor", "discount_table", "discounted_purchases", "period_rate", "present_value"]
+__all__ = [
+    "discount_factor",
+    "discount_table",
+    "discounted_purchases",
+    "period_rate",
+    "present_value",
+]
 
 
 def period_rate(rate: float, *, rate_period: str = "Y", unit: str = "W") -> float:
@@ -35,7 +41,9 @@ def period_rate(rate: float, *, rate_period: str = "Y", unit: str = "W") -> floa
     (0.001828, 0.01)
     """
     if not rate > -1 or not np.isfinite(rate):
-        raise TableError(f"rate = {rate}: a discount rate is above -1; 0.10 means ten percent a {rate_period}")
+        raise TableError(
+            f"rate = {rate}: a discount rate is above -1; 0.10 means ten percent a {rate_period}"
+        )
     days, whole = unit_days(unit), unit_days(rate_period)
     return float(rate) if days == whole else float(np.expm1(np.log1p(rate) * days / whole))
 
@@ -53,7 +61,10 @@ def discount_factor(horizon: int, *, rate: float, rate_period: str = "Y", unit: 
 
 
 def discount_table(
-    horizons: Sequence[int] = (13, 26, 52, 104), rates: Sequence[float] = (0.0, 0.05, 0.10, 0.20), *, unit: str = "W"
+    horizons: Sequence[int] = (13, 26, 52, 104),
+    rates: Sequence[float] = (0.0, 0.05, 0.10, 0.20),
+    *,
+    unit: str = "W",
 ) -> pd.DataFrame:
     """What one unit of money spread evenly over a horizon is worth today: rows are yearly rates, columns horizons.
 
@@ -68,7 +79,9 @@ def discount_table(
     return pd.DataFrame(values, index=index, columns=[f"{h} {names[unit]}" for h in horizons])
 
 
-def present_value(payments: Any, *, rate: float, rate_period: str = "Y", unit: str = "W") -> np.ndarray:
+def present_value(
+    payments: Any, *, rate: float, rate_period: str = "Y", unit: str = "W"
+) -> np.ndarray:
     """The discounted sum of payments at the ends of the next units of time: CLV = sum_t P_t / (1 + r)^t.
 
     Parameters
@@ -84,7 +97,9 @@ def present_value(payments: Any, *, rate: float, rate_period: str = "Y", unit: s
     payments = np.asarray(payments, float)
     if payments.shape[-1] == 0 or not np.isfinite(payments).all():
         raise TableError("payments: give at least one, and none missing or infinite")
-    weight = (1 + period_rate(rate, rate_period=rate_period, unit=unit)) ** -_steps(payments.shape[-1])
+    weight = (1 + period_rate(rate, rate_period=rate_period, unit=unit)) ** -_steps(
+        payments.shape[-1]
+    )
     return payments @ weight
 
 
@@ -127,12 +142,16 @@ def discounted_purchases(
     if horizon is None:
         if not step > 0:
             raise TableError(f"rate = {rate}: without a horizon the discount rate must be above 0")
-        total = discounted_integral(lambda t: model.expected_purchases(t, summary), float(np.log1p(step)))
+        total = discounted_integral(
+            lambda t: model.expected_purchases(t, summary), float(np.log1p(step))
+        )
     else:
         weights = (1 + step) ** -_steps(horizon)
         # Abel's summation: every E(t) is asked for once and weighed by the drop of the discount factor.
         drops = np.append(weights[:-1] - weights[1:], weights[-1])
-        total = sum(drop * model.expected_purchases(t, summary) for t, drop in enumerate(drops, start=1))
+        total = sum(
+            drop * model.expected_purchases(t, summary) for t, drop in enumerate(drops, start=1)
+        )
     return total.rename("discounted_purchases")
 
 

@@ -67,8 +67,18 @@ class ParetoNBD(PurchaseModel):
         nodes, weights = np.polynomial.legendre.leggauss(64)
         near = min(alpha, beta)
         u = near * np.exp(np.log1p(t / near) * (nodes + 1) / 2) - near
-        leaves = s / (beta + u) * np.exp(-s * np.log1p(u / beta)) * (u + near) * weights * np.log1p(t / near) / 2
-        gone = sum(w * mixed_poisson(n, at, r=r, alpha=alpha) for w, at in zip(leaves, u, strict=True))
+        leaves = (
+            s
+            / (beta + u)
+            * np.exp(-s * np.log1p(u / beta))
+            * (u + near)
+            * weights
+            * np.log1p(t / near)
+            / 2
+        )
+        gone = sum(
+            w * mixed_poisson(n, at, r=r, alpha=alpha) for w, at in zip(leaves, u, strict=True)
+        )
         return gone + mixed_poisson(n, t, r=r, alpha=alpha) * np.exp(-s * np.log1p(t / beta))
 
     def _start(self, data: np.ndarray) -> Mapping[str, float]:
@@ -80,7 +90,9 @@ class ParetoNBD(PurchaseModel):
         rise, slope = ladder(x, r)
         log_odds, inverse_a, inverse_b, log_a, log_b = self._odds(theta, data)
         dead, longer_a, longer_b = expit(log_odds), np.log1p(age / alpha), np.log1p(age / beta)
-        value = rise - r * longer_a - x * np.log(alpha + age) - s * longer_b + np.logaddexp(0, log_odds)
+        value = (
+            rise - r * longer_a - x * np.log(alpha + age) - s * longer_b + np.logaddexp(0, log_odds)
+        )
         gradient = [
             slope - longer_a + dead * log_a,
             r / alpha - (r + x) * ((1 - dead) / (alpha + age) + dead * inverse_a),
@@ -103,7 +115,9 @@ class ParetoNBD(PurchaseModel):
     def _odds_by(self, points: int, theta: np.ndarray, data: np.ndarray) -> list[np.ndarray]:
         (r, alpha, s, beta), (x, recency, age) = theta, data.T
         shapes, scales = (r + x, s + 1), (alpha, beta)
-        u, part, log_a = survival_integral(recency, age, shapes=shapes, scales=scales, points=points)
+        u, part, log_a = survival_integral(
+            recency, age, shapes=shapes, scales=scales, points=points
+        )
         inverse_a, inverse_b, log_b = 1 / (alpha + u), 1 / (beta + u), log_a
         if alpha < beta:
             log_b = np.log1p((age[:, None] - u) * inverse_b)
@@ -116,8 +130,13 @@ class ParetoNBD(PurchaseModel):
         total = part.sum(axis=1)
         with np.errstate(divide="ignore"):
             log_odds = np.log(s) - np.log(beta + age) + top + np.log(total)
-        part = np.divide(part, total[:, None], out=np.full_like(part, 1 / points), where=total[:, None] > 0)
-        return [log_odds, *(np.einsum("ij,ij->i", part, of) for of in (inverse_a, inverse_b, log_a, log_b))]
+        part = np.divide(
+            part, total[:, None], out=np.full_like(part, 1 / points), where=total[:, None] > 0
+        )
+        return [
+            log_odds,
+            *(np.einsum("ij,ij->i", part, of) for of in (inverse_a, inverse_b, log_a, log_b)),
+        ]
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         return expit(-self._odds(self.params_.to_numpy(), np.column_stack([x, recency, age]))[0])
@@ -126,9 +145,13 @@ class ParetoNBD(PurchaseModel):
         r, alpha, s, beta = self.params_
         return (r + x) / (alpha + age) * _lifetime_within(t, s, beta + age)
 
-    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _drawn_if_alive(
+        self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
         (r, alpha, s, beta), (x, _, age) = self.params_, rows
-        stay = rng.exponential(size=size) * (beta + age) / np.maximum(rng.gamma(s, size=size), 1e-300)
+        stay = (
+            rng.exponential(size=size) * (beta + age) / np.maximum(rng.gamma(s, size=size), 1e-300)
+        )
         return rng.poisson(np.minimum(stay, t) * rng.gamma(r + x, size=size) / (alpha + age))
 
 
@@ -177,7 +200,12 @@ class BetaGeoBetaBinom(PurchaseModel):
         """Expected purchase periods of a new customer in the first `t` periods after the first purchase."""
         fitted(self)
         alpha, beta, _, _ = self.params_
-        return np.array([alpha / (alpha + beta) * self._periods_left(np.zeros(1), int(n))[0] for n in np.atleast_1d(t)])
+        return np.array(
+            [
+                alpha / (alpha + beta) * self._periods_left(np.zeros(1), int(n))[0]
+                for n in np.atleast_1d(t)
+            ]
+        )
 
     def _checked(self, summary: pd.DataFrame) -> pd.DataFrame:
         table = check(summary)
@@ -188,15 +216,22 @@ class BetaGeoBetaBinom(PurchaseModel):
                 "Next step: pz.clv.periods(tables, as_of=...)"
             )
         if (above := table.frequency > table.recency).any():
-            raise TableError(f"{above.sum():,} customer(s) have more purchases than periods: count one a period")
+            raise TableError(
+                f"{above.sum():,} customer(s) have more purchases than periods: count one a period"
+            )
         return table
 
     def _start(self, data: np.ndarray) -> Mapping[str, float]:
         return {"alpha": 1.0, "beta": 1.0, "gamma": 0.5, "delta": 2.0}
 
-    def _log_parts(self, theta: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _log_parts(
+        self, theta: np.ndarray, data: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Log of each way to explain a customer: left after period m (columns m = 0..n-1), or still there (m = n)."""
-        (alpha, beta, gamma, delta), (x, last, n) = theta, data[:, :, None].astype(np.intp).transpose(1, 0, 2)
+        (alpha, beta, gamma, delta), (x, last, n) = (
+            theta,
+            data[:, :, None].astype(np.intp).transpose(1, 0, 2),
+        )
         k = np.arange(n.max(initial=0) + 1)
         still, possible = k == n, (k >= last) & (k <= n)
         m = np.where(possible, k, n)
@@ -222,7 +257,9 @@ class BetaGeoBetaBinom(PurchaseModel):
         return value, np.column_stack([(share * slope).sum(axis=1) for slope in slopes])
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
-        log_part, _, still = self._log_parts(self.params_.to_numpy(), np.column_stack([x, recency, age]))
+        log_part, _, still = self._log_parts(
+            self.params_.to_numpy(), np.column_stack([x, recency, age])
+        )
         share = np.exp(log_part - logsumexp(log_part, axis=1)[:, None])
         return (share * still).sum(axis=1)
 
@@ -230,7 +267,9 @@ class BetaGeoBetaBinom(PurchaseModel):
         """Expected number of the next `t` periods that begin with the customer still there."""
         _, _, gamma, delta = self.params_
         ahead = age[:, None] + np.arange(1, t + 1)[None, :]
-        return np.exp(betaln(gamma, delta + ahead) - betaln(gamma, delta + age)[:, None]).sum(axis=1)
+        return np.exp(betaln(gamma, delta + ahead) - betaln(gamma, delta + age)[:, None]).sum(
+            axis=1
+        )
 
     def _if_alive(self, t: float, x: np.ndarray, age: np.ndarray) -> np.ndarray:
         alpha, beta, _, _ = self.params_

@@ -18,7 +18,14 @@ __all__ = ["alive_history", "by_frequency", "cdnow_check", "frequency_recency", 
 # Model, source of the printed values, decimals, values, log-likelihood and its decimals.
 _PRINTED = (
     (BetaGeo, "Fader, Hardie and Lee (2005), table 2", 3, (0.243, 4.414, 0.793, 2.426), -9582.4, 1),
-    (ParetoNBD, "Fader, Hardie and Lee (2005), table 2", 3, (0.553, 10.578, 0.606, 11.669), -9595.0, 1),
+    (
+        ParetoNBD,
+        "Fader, Hardie and Lee (2005), table 2",
+        3,
+        (0.553, 10.578, 0.606, 11.669),
+        -9595.0,
+        1,
+    ),
     (GammaGamma, "Fader and Hardie (2013), note 025", 2, (6.25, 3.74, 15.44), -4055.9177, 4),
 )
 
@@ -45,11 +52,33 @@ def cdnow_check(cdnow: Tables | Records, *, as_of: Any = "1997-09-30") -> pd.Dat
     for kind, source, digits, values, log_likelihood, places in _PRINTED:
         fit = records.fitted(kind(), as_of)
         for name, printed in zip(fit.names, values, strict=True):
-            rows.append((kind.__name__, name, printed, fit.params_[name], fit.standard_errors_[name], digits, source))
-        rows.append((kind.__name__, "log-likelihood", log_likelihood, fit.log_likelihood_, np.nan, places, source))
+            rows.append(
+                (
+                    kind.__name__,
+                    name,
+                    printed,
+                    fit.params_[name],
+                    fit.standard_errors_[name],
+                    digits,
+                    source,
+                )
+            )
+        rows.append(
+            (
+                kind.__name__,
+                "log-likelihood",
+                log_likelihood,
+                fit.log_likelihood_,
+                np.nan,
+                places,
+                source,
+            )
+        )
     one = pd.DataFrame({"customer_id": [0], "frequency": [2], "recency": [30.43], "T": [38.86]})
     ahead = BetaGeo.at(r=0.243, alpha=4.414, a=0.793, b=2.426).expected_purchases(39, one).iloc[0]
-    rows.append(("BetaGeo", "expected purchases", 1.226, ahead, np.nan, 3, "Hardie, spreadsheet bgnbd.xls"))
+    rows.append(
+        ("BetaGeo", "expected purchases", 1.226, ahead, np.nan, 3, "Hardie, spreadsheet bgnbd.xls")
+    )
     columns = ["model", "number", "printed", "refitted", "std_error", "digits", "source"]
     table = pd.DataFrame(rows, columns=columns)
     near = (table.printed - table.refitted).abs() <= 0.5 * 10.0**-table.digits + 1e-12
@@ -82,7 +111,9 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     born = days.born.to_numpy() > 0
     age = np.clip(7 * weeks[:, None] - 1 - day[None, born], 0, None) / length
     ages, place = np.unique(age, return_inverse=True)
-    expected = model.expected_from_start(ages)[place].reshape(age.shape) @ days.born.to_numpy()[born]
+    expected = (
+        model.expected_from_start(ages)[place].reshape(age.shape) @ days.born.to_numpy()[born]
+    )
     kinds = {"counted": counted.astype(float), "expected": expected}
     parts = [
         pd.DataFrame({"week": weeks, "purchases": v, "in_week": np.diff(v, prepend=0.0), "kind": k})
@@ -114,12 +145,20 @@ def by_frequency(
     frame = pd.DataFrame({"before": customers.frequency.clip(upper=most).to_numpy()})
     frame = frame.assign(forecast=np.asarray(forecast, float), counted=np.asarray(actual, float))
     by = frame.groupby("before")
-    means = by.mean()[by.size() >= least].rename_axis(columns="kind").stack().rename("purchases").reset_index()
+    means = (
+        by.mean()[by.size() >= least]
+        .rename_axis(columns="kind")
+        .stack()
+        .rename("purchases")
+        .reset_index()
+    )
     means["customers"] = means.before.map(by.size())
     return means.sort_values(["kind", "before"], ignore_index=True)
 
 
-def frequency_recency(model: PurchaseModel, *, t: float, T: float, most: int = 10, steps: int = 10) -> pd.DataFrame:  # noqa: N803
+def frequency_recency(
+    model: PurchaseModel, *, t: float, T: float, most: int = 10, steps: int = 10
+) -> pd.DataFrame:  # noqa: N803
     """Expected purchases in the next `t`, by repeat purchases so far (rows) and time of the last one (columns).
 
     Parameters
@@ -135,13 +174,17 @@ def frequency_recency(model: PurchaseModel, *, t: float, T: float, most: int = 1
     """
     last = np.linspace(T / steps, T, steps)
     x, recency = (part.ravel() for part in np.meshgrid(np.arange(1, most + 1), last, indexing="ij"))
-    grid = pd.DataFrame({"customer_id": np.arange(len(x)), "frequency": x, "recency": recency, "T": T})
+    grid = pd.DataFrame(
+        {"customer_id": np.arange(len(x)), "frequency": x, "recency": recency, "T": T}
+    )
     values = model.expected_purchases(t, grid).to_numpy().reshape(most, steps)
     index = pd.Index(np.arange(1, most + 1), name="repeat purchases")
     return pd.DataFrame(values, index=index, columns=[f"{v:.0f}" for v in last])
 
 
-def alive_history(model: PurchaseModel, purchases: Sequence[float], *, until: float, steps: int = 200) -> pd.DataFrame:
+def alive_history(
+    model: PurchaseModel, purchases: Sequence[float], *, until: float, steps: int = 200
+) -> pd.DataFrame:
     """How P(alive) of one customer rose and fell: it drops while nothing happens and jumps at every purchase.
 
     Parameters
@@ -168,8 +211,12 @@ def alive_history(model: PurchaseModel, purchases: Sequence[float], *, until: fl
     """
     times = np.asarray(purchases, float) - float(purchases[0])
     if (np.diff(times) <= 0).any() or until < times[-1]:
-        raise TableError(f"purchases = {list(purchases)}, until = {until}: give ascending times, and an end after them")
+        raise TableError(
+            f"purchases = {list(purchases)}, until = {until}: give ascending times, and an end after them"
+        )
     moments = np.linspace(0.0, until, steps)
     made = np.searchsorted(times, moments, side="right") - 1
     rows = pd.DataFrame({"customer_id": 0, "frequency": made, "recency": times[made], "T": moments})
-    return pd.DataFrame({"time": moments, "p_alive": model.p_alive(rows).to_numpy(), "purchases": made})
+    return pd.DataFrame(
+        {"time": moments, "p_alive": model.p_alive(rows).to_numpy(), "purchases": made}
+    )

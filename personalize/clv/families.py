@@ -18,7 +18,9 @@ _LOST = (
 _POWERS = {"poisson": 1.0, "tweedie": 1.5, "gamma": 2.0}
 
 
-def fit_family(family: str, y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:
+def fit_family(
+    family: str, y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame
+) -> tuple[dict[str, Any], np.ndarray]:
     """Facts for a `Regression` (without its dates), and the forecasts for `x_now`.
 
     Parameters
@@ -36,20 +38,30 @@ def fit_family(family: str, y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame)
     return _log_link(y, x, x_now, power=_POWERS[family])
 
 
-def _least_squares(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:
+def _least_squares(
+    y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame
+) -> tuple[dict[str, Any], np.ndarray]:
     from statsmodels.regression.linear_model import OLS
 
     fit = OLS(y, _design(x)).fit(cov_type="HC3")
-    facts = {"coefficients": _coefficients(fit, x), "influence": fit.get_influence().cooks_distance[0]}
+    facts = {
+        "coefficients": _coefficients(fit, x),
+        "influence": fit.get_influence().cooks_distance[0],
+    }
     return facts | _closeness(y, fit.fittedvalues), fit.predict(_design(x_now))
 
 
-def _log_link(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame, *, power: float) -> tuple[dict, np.ndarray]:
+def _log_link(
+    y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame, *, power: float
+) -> tuple[dict, np.ndarray]:
     from statsmodels.genmod.families import Poisson, Tweedie
     from statsmodels.genmod.families.links import Log
     from statsmodels.genmod.generalized_linear_model import GLM
 
-    scale, family = float(y.mean()), Poisson() if power == 1 else Tweedie(link=Log(), var_power=power)
+    scale, family = (
+        float(y.mean()),
+        Poisson() if power == 1 else Tweedie(link=Log(), var_power=power),
+    )
     with np.errstate(all="ignore"):
         try:
             fit = GLM(y / scale, _design(x), family=family).fit(cov_type="HC1")
@@ -57,17 +69,25 @@ def _log_link(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame, *, power: flo
             raise TableError(_LOST) from None
     if not (fit.converged and np.isfinite(fit.params).all()):
         raise TableError(_LOST)
-    facts = {"coefficients": _coefficients(fit, x, constant=np.log(scale)), "influence": np.empty(0)}
+    facts = {
+        "coefficients": _coefficients(fit, x, constant=np.log(scale)),
+        "influence": np.empty(0),
+    }
     return facts | _closeness(y, scale * fit.fittedvalues), scale * fit.predict(_design(x_now))
 
 
-def _hurdle(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:
+def _hurdle(
+    y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame
+) -> tuple[dict[str, Any], np.ndarray]:
     """P(anything) by a logit times the mean of what is bought; the coefficients are those of the second part."""
     some = y > 0
     amount, _ = _log_link(y[some], x[some], x_now, power=_POWERS["gamma"])
     weights = amount["coefficients"].estimate.to_numpy()
     chances = _chance(some, x, (x, x_now))
-    both = [np.exp(_design(part) @ weights) * chance for part, chance in zip((x, x_now), chances, strict=True)]
+    both = [
+        np.exp(_design(part) @ weights) * chance
+        for part, chance in zip((x, x_now), chances, strict=True)
+    ]
     return amount | _closeness(y, both[0]), both[1]
 
 
@@ -82,14 +102,18 @@ def _chance(some: np.ndarray, x: pd.DataFrame, parts: Sequence[pd.DataFrame]) ->
     return [logit.predict_proba(part.to_numpy() / spread)[:, 1] for part in parts]
 
 
-def _trees(y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame) -> tuple[dict[str, Any], np.ndarray]:
+def _trees(
+    y: np.ndarray, x: pd.DataFrame, x_now: pd.DataFrame
+) -> tuple[dict[str, Any], np.ndarray]:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     trees = HistGradientBoostingRegressor(
         loss="poisson", learning_rate=0.08, max_iter=60, max_leaf_nodes=8, min_samples_leaf=20, random_state=0,
         early_stopping=False,
     ).fit(x.to_numpy(), y)  # fmt: skip
-    none = pd.DataFrame(columns=["term", "estimate", "std_error", "low", "high", "vif"], dtype=float)
+    none = pd.DataFrame(
+        columns=["term", "estimate", "std_error", "low", "high", "vif"], dtype=float
+    )
     facts = {"coefficients": none, "influence": np.empty(0)}
     return facts | _closeness(y, trees.predict(x.to_numpy())), trees.predict(x_now.to_numpy())
 

@@ -71,7 +71,11 @@ class NaiveRate(Forecast):
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """The rate of the last weeks times the horizon, by customer_id."""
-        found = self._windows().set_index("customer_id")[f"{what}_{self.weeks_}w"] * self.horizon_ / self.weeks_
+        found = (
+            self._windows().set_index("customer_id")[f"{what}_{self.weeks_}w"]
+            * self.horizon_
+            / self.weeks_
+        )
         return found.clip(lower=0.0).rename(f"expected_{what}")
 
 
@@ -88,20 +92,27 @@ class BuyTillYouDie(Forecast):
     purchases_, spend_ : the fitted models; summary_ : what they learned from
     """
 
-    def __init__(self, purchases: PurchaseModel | None = None, spend: GammaGamma | None = None) -> None:
+    def __init__(
+        self, purchases: PurchaseModel | None = None, spend: GammaGamma | None = None
+    ) -> None:
         self.purchases = purchases
         self.spend = spend
 
     def _learn(self, records: Records) -> None:
         model = self.purchases or BetaGeo()
-        self.summary_, self.purchases_ = records.summary(self.as_of_), records.fitted(model, self.as_of_)
+        self.summary_, self.purchases_ = (
+            records.summary(self.as_of_),
+            records.fitted(model, self.as_of_),
+        )
         self._orders = partial(records.purchases, model, self.as_of_, self.horizon_)
         self.spend_ = records.fitted(self.spend or GammaGamma(), self.as_of_)
 
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """Expected purchases, or those times the expected spend a purchase, by customer_id."""
         orders = self._orders()
-        return (orders if what == "orders" else orders * self.spend_.expected_spend()).rename(f"expected_{what}")
+        return (orders if what == "orders" else orders * self.spend_.expected_spend()).rename(
+            f"expected_{what}"
+        )
 
     def simulate(self, *, n: int = 400, seed: int = 0, spread: bool = True) -> np.ndarray:
         """Possible spends of each customer over the horizon: a row a customer, `n` columns.

@@ -58,7 +58,9 @@ class Bands:
         """
         values = np.asarray(forecast, float)
         alone = ((values + self.offset) * self._group(values).spread.to_numpy()) ** 2
-        half = ndtri((1 + self.level) / 2) * np.sqrt(alone.sum() + (values.sum() * self.total_error) ** 2)
+        half = ndtri((1 + self.level) / 2) * np.sqrt(
+            alone.sum() + (values.sum() * self.total_error) ** 2
+        )
         middle = float(values.sum())
         return Interval(middle, max(0.0, middle - half), middle + half, len(values), self.level)
 
@@ -68,7 +70,9 @@ class Bands:
         return float(((band.low.to_numpy() <= actual) & (actual <= band.high.to_numpy())).mean())
 
     def _group(self, values: np.ndarray) -> pd.DataFrame:
-        return self.table_.iloc[np.searchsorted(self.table_.upper.to_numpy()[:-1], values, side="left")]
+        return self.table_.iloc[
+            np.searchsorted(self.table_.upper.to_numpy()[:-1], values, side="left")
+        ]
 
 
 def bands(forecast: Any, actual: Any, *, level: float = 0.8, groups: int = 10) -> Bands:
@@ -103,13 +107,18 @@ def bands(forecast: Any, actual: Any, *, level: float = 0.8, groups: int = 10) -
     groups = max(1, min(groups, len(forecast) // FEWEST))
     relative, tails = (actual - forecast) / (forecast + offset), [(1 - level) / 2, (1 + level) / 2]
     parts = [part for part in np.array_split(np.argsort(forecast, kind="stable"), groups)]
-    rows = [(forecast[p].max(), len(p), *np.quantile(relative[p], tails), relative[p].std()) for p in parts]
+    rows = [
+        (forecast[p].max(), len(p), *np.quantile(relative[p], tails), relative[p].std())
+        for p in parts
+    ]
     table = pd.DataFrame(rows, columns=["upper", "customers", "low", "high", "spread"])
     total = float(forecast.sum())
     return Bands(table, offset, level, float(actual.sum()) / total - 1 if total > 0 else 0.0)
 
 
-def coverage(earlier: Backtest, later: Backtest, model: str, *, levels: Sequence[float] = _LEVELS) -> pd.DataFrame:
+def coverage(
+    earlier: Backtest, later: Backtest, model: str, *, levels: Sequence[float] = _LEVELS
+) -> pd.DataFrame:
     """Do the intervals keep their promise? Learned from one backtest, checked on the next.
 
     Parameters
@@ -153,12 +162,18 @@ def simulated_coverage(
     TableError : for a model that is no probability model.
     """
     if not isinstance(test.models.get(model), BuyTillYouDie):
-        raise TableError(f"{model!r} is no probability model of this backtest: intervals by simulation need one")
+        raise TableError(
+            f"{model!r} is no probability model of this backtest: intervals by simulation need one"
+        )
     draws, actual = test.models[model].simulate(n=n, seed=seed), test.actual.spend.to_numpy()
     tails = [(1 + side * level) / 2 for level in levels for side in (-1, 1)]
     single, total = np.quantile(draws, tails, axis=1), np.quantile(draws.sum(axis=0), tails)
     rows = [
-        (level, float(((single[2 * i] <= actual) & (actual <= single[2 * i + 1])).mean()), *total[2 * i : 2 * i + 2])
+        (
+            level,
+            float(((single[2 * i] <= actual) & (actual <= single[2 * i + 1])).mean()),
+            *total[2 * i : 2 * i + 2],
+        )
         for i, level in enumerate(levels)
     ]
     return _promises(rows, test.actual.spend)
@@ -170,5 +185,15 @@ def _promises(rows: list[tuple], actual: pd.Series) -> pd.DataFrame:
     table = table.assign(low=table.held - error, high=table.held + error, customers=len(actual))
     table = table.assign(total_actual=float(actual.sum()))
     table["total_inside"] = table.total_actual.between(table.total_low, table.total_high)
-    order = ["promised", "held", "low", "high", "customers", "total_low", "total_high", "total_actual", "total_inside"]
+    order = [
+        "promised",
+        "held",
+        "low",
+        "high",
+        "customers",
+        "total_low",
+        "total_high",
+        "total_actual",
+        "total_inside",
+    ]
     return table[order]

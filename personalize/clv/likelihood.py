@@ -43,9 +43,13 @@ class Likelihood:
         TableError : when a parameter is missing, unknown, or not above 0.
         """
         if set(params) != set(cls.names) or any(not value > 0 for value in params.values()):
-            raise TableError(f"{cls.__name__}.at takes {', '.join(cls.names)}, each above 0; got {params}")
+            raise TableError(
+                f"{cls.__name__}.at takes {', '.join(cls.names)}, each above 0; got {params}"
+            )
         model = cls()
-        model.params_ = pd.Series({name: float(params[name]) for name in cls.names}, name="estimate")
+        model.params_ = pd.Series(
+            {name: float(params[name]) for name in cls.names}, name="estimate"
+        )
         return model
 
     def fit(self, summary: pd.DataFrame) -> Self:
@@ -76,10 +80,14 @@ class Likelihood:
         Newton steps. Deterministic.
         """
         self._summary = self._checked(summary)
-        self._data, self._counts, self._inverse = group_rows(self._summary[list(self.columns)].to_numpy(float))
+        self._data, self._counts, self._inverse = group_rows(
+            self._summary[list(self.columns)].to_numpy(float)
+        )
         with _linear_algebra().limit(limits=1):  # four numbers are no work for many threads
             log_theta, hessian = self._maximise(self.start)
-            if self.start and np.linalg.eigvalsh(hessian)[0] < 1e-6:  # a far start can end on a plateau
+            if (
+                self.start and np.linalg.eigvalsh(hessian)[0] < 1e-6
+            ):  # a far start can end on a plateau
                 log_theta, hessian = self._maximise(None)
         self._set(log_theta, hessian)
         return self
@@ -105,9 +113,13 @@ class Likelihood:
         theta = self.params_.to_numpy()
         if not hasattr(self, "covariance_") or not np.isfinite(self.covariance_.to_numpy()).all():
             return self
-        spread = rng.multivariate_normal(np.zeros(len(theta)), self.covariance_.to_numpy() / np.outer(theta, theta))
+        spread = rng.multivariate_normal(
+            np.zeros(len(theta)), self.covariance_.to_numpy() / np.outer(theta, theta)
+        )
         model = copy(self)
-        model.params_ = pd.Series(np.exp(np.log(theta) + spread), index=list(self.names), name="estimate")
+        model.params_ = pd.Series(
+            np.exp(np.log(theta) + spread), index=list(self.names), name="estimate"
+        )
         return model
 
     def sandwich_errors(self) -> pd.Series:
@@ -116,7 +128,9 @@ class Likelihood:
         _, gradient = self._terms(theta, self._data)
         inverse = self.covariance_.to_numpy()
         meat = (gradient * self._counts[:, None]).T @ gradient
-        return pd.Series(np.sqrt(np.diag(inverse @ meat @ inverse)), index=list(self.names), name="std_error")
+        return pd.Series(
+            np.sqrt(np.diag(inverse @ meat @ inverse)), index=list(self.names), name="std_error"
+        )
 
     def table(self, *, level: float = 0.95) -> pd.DataFrame:
         """Estimates with standard errors and intervals: parameter, estimate, std_error, low, high.
@@ -150,20 +164,28 @@ class Likelihood:
 
     # The fit ------------------------------------------------------------------------------------------------------
     def _maximise(self, start: Mapping[str, float] | None) -> tuple[np.ndarray, np.ndarray]:
-        rough, self.converged_ = self._search(self._data, self._counts, self._first_guess(self._data, start))
+        rough, self.converged_ = self._search(
+            self._data, self._counts, self._first_guess(self._data, start)
+        )
         return self._newton(rough, self._data, self._counts)
 
     def _first_guess(self, data: np.ndarray, given: Mapping[str, float] | None) -> np.ndarray:
         start = dict(self._start(data)) | dict(given or {})
         if set(start) != set(self.names) or any(not value > 0 for value in start.values()):
-            raise TableError(f"start takes {', '.join(self.names)}, each above 0; got {dict(given or {})}")
+            raise TableError(
+                f"start takes {', '.join(self.names)}, each above 0; got {dict(given or {})}"
+            )
         return np.log([start[name] for name in self.names])
 
     def _bounds(self) -> np.ndarray:
-        low = [np.log(self.floors[name]) if name in self.floors else -self.reach for name in self.names]
+        low = [
+            np.log(self.floors[name]) if name in self.floors else -self.reach for name in self.names
+        ]
         return np.column_stack([low, np.full(len(low), self.reach)])
 
-    def _search(self, data: np.ndarray, counts: np.ndarray, start: np.ndarray) -> tuple[np.ndarray, bool]:
+    def _search(
+        self, data: np.ndarray, counts: np.ndarray, start: np.ndarray
+    ) -> tuple[np.ndarray, bool]:
         bounds = self._bounds()
         found = minimize(
             self._objective, np.clip(start, *bounds.T), args=(data, counts), jac=True, method="L-BFGS-B", bounds=bounds,
@@ -171,7 +193,9 @@ class Likelihood:
         )  # fmt: skip
         return found.x, bool(found.success)
 
-    def _objective(self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray) -> tuple[float, np.ndarray]:
+    def _objective(
+        self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray
+    ) -> tuple[float, np.ndarray]:
         """Minus the mean log-likelihood, and its gradient in the log parameters."""
         theta = np.exp(log_theta)
         values, gradient = self._terms(theta, data)
@@ -188,7 +212,9 @@ class Likelihood:
                   / 2e-4 for h in step]  # fmt: skip
         return (np.array(slopes) + np.array(slopes).T) / 2
 
-    def _newton(self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _newton(
+        self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The last digits: Newton steps while they improve. Returns the point and the Hessian there."""
         bounds = self._bounds()
         for _ in range(5):
@@ -207,14 +233,24 @@ class Likelihood:
     def _set(self, log_theta: np.ndarray, hessian: np.ndarray) -> None:
         names, total = list(self.names), int(self._counts.sum())
         self.params_ = pd.Series(np.exp(log_theta), index=names, name="estimate")
-        self.log_likelihood_ = float(self._counts @ self._terms(self.params_.to_numpy(), self._data)[0])
+        self.log_likelihood_ = float(
+            self._counts @ self._terms(self.params_.to_numpy(), self._data)[0]
+        )
         self.n_customers_, self.n_groups_ = total, len(self._counts)
         self.aic_ = 2 * len(names) - 2 * self.log_likelihood_
         self.bic_ = len(names) * np.log(total) - 2 * self.log_likelihood_
         low, high = self._bounds().T
-        self.at_bound_ = [n for n, x, a, b in zip(names, log_theta, low, high, strict=True) if min(x - a, b - x) < 1e-6]
-        self.covariance_ = pd.DataFrame(self._covariance(log_theta, hessian * total), index=names, columns=names)
-        self.standard_errors_ = pd.Series(np.sqrt(np.diag(self.covariance_)), index=names, name="std_error")
+        self.at_bound_ = [
+            n
+            for n, x, a, b in zip(names, log_theta, low, high, strict=True)
+            if min(x - a, b - x) < 1e-6
+        ]
+        self.covariance_ = pd.DataFrame(
+            self._covariance(log_theta, hessian * total), index=names, columns=names
+        )
+        self.standard_errors_ = pd.Series(
+            np.sqrt(np.diag(self.covariance_)), index=names, name="std_error"
+        )
 
     def _covariance(self, log_theta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
         """Inverse Hessian, in the parameters themselves; NaN when the likelihood is flat in some direction."""
@@ -273,4 +309,6 @@ def fitted(model: Any) -> None:
     """Refuse to predict from a model without parameters."""
     if not hasattr(model, "params_"):
         name = type(model).__name__
-        raise TableError(f"{name} has no parameters yet: call {name}().fit(summary) first, or {name}.at(...)")
+        raise TableError(
+            f"{name} has no parameters yet: call {name}().fit(summary) first, or {name}.at(...)"
+        )

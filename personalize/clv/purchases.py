@@ -57,7 +57,9 @@ class PurchaseModel(Likelihood):
         TableError : for a negative `t`, or a model without parameters.
         """
         if not t >= 0:
-            raise TableError(f"t = {t}: give a length of time of 0 or more, in the unit of the summary")
+            raise TableError(
+                f"t = {t}: give a length of time of 0 or more, in the unit of the summary"
+            )
         groups, inverse, index = self._rows(summary)
         pairs, _, back = group_rows(groups[:, [0, 2]])
         expected = self._alive(*groups.T) * self._if_alive(float(t), *pairs.T)[back]
@@ -84,8 +86,12 @@ class PurchaseModel(Likelihood):
         alive = rng.random(size) < self._alive(*groups.T)[inverse, None]
         return np.where(alive, self._drawn_if_alive(t, rows, size, rng), 0)
 
-    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-        raise TableError(f"{type(self).__name__} gives expectations only, no draws: use another model for intervals")
+    def _drawn_if_alive(
+        self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
+        raise TableError(
+            f"{type(self).__name__} gives expectations only, no draws: use another model for intervals"
+        )
 
     def _checked(self, summary: pd.DataFrame) -> pd.DataFrame:
         return check(summary)
@@ -94,9 +100,15 @@ class PurchaseModel(Likelihood):
         """The different rows to predict for, where each customer's row is among them, and the customers."""
         fitted(self)
         if summary is None and not hasattr(self, "_summary"):
-            raise TableError(f"{type(self).__name__} was set by hand, so say for whom: pass summary=...")
+            raise TableError(
+                f"{type(self).__name__} was set by hand, so say for whom: pass summary=..."
+            )
         if summary is None:
-            return self._data, self._inverse, pd.Index(self._summary.customer_id, name="customer_id")
+            return (
+                self._data,
+                self._inverse,
+                pd.Index(self._summary.customer_id, name="customer_id"),
+            )
         groups, _, inverse = group_rows(check(summary, least=0)[list(self.columns)].to_numpy(float))
         return groups, inverse, pd.Index(summary.customer_id, name="customer_id")
 
@@ -114,7 +126,9 @@ def ladder(x: np.ndarray, r: float) -> np.ndarray:
 
 def mixed_poisson(n: np.ndarray, t: np.ndarray | float, *, r: float, alpha: float) -> np.ndarray:
     """Probability of `n` purchases in `t` while a customer stays, rates Gamma(r, alpha)."""
-    return np.exp(ladder(n, r)[0] - gammaln(n + 1) + n * np.log(t / (alpha + t)) - r * np.log1p(t / alpha))
+    return np.exp(
+        ladder(n, r)[0] - gammaln(n + 1) + n * np.log(t / (alpha + t)) - r * np.log1p(t / alpha)
+    )
 
 
 class NBD(PurchaseModel):
@@ -150,7 +164,9 @@ class NBD(PurchaseModel):
         (r, alpha), (x, _, age) = theta, data.T
         rise, slope = ladder(x, r)
         value = rise - r * np.log1p(age / alpha) - x * np.log(alpha + age)
-        return value, np.column_stack([slope - np.log1p(age / alpha), r / alpha - (r + x) / (alpha + age)])
+        return value, np.column_stack(
+            [slope - np.log1p(age / alpha), r / alpha - (r + x) / (alpha + age)]
+        )
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         return np.ones_like(x)
@@ -159,7 +175,9 @@ class NBD(PurchaseModel):
         r, alpha = self.params_
         return t * (r + x) / (alpha + age)
 
-    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _drawn_if_alive(
+        self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
         (r, alpha), (x, _, age) = self.params_, rows
         return rng.poisson(t * rng.gamma(r + x, size=size) / (alpha + age))
 
@@ -201,7 +219,9 @@ class BetaGeo(PurchaseModel):
         r, alpha, a, b = self.params_
         t, k = np.atleast_1d(np.asarray(t, float)), self._chances_before
         stays = (b / (a + b)) ** k
-        return stays * beta_mean(_future, np.full_like(t, a), np.full_like(t, b + k), t / alpha, np.full_like(t, r))
+        return stays * beta_mean(
+            _future, np.full_like(t, a), np.full_like(t, b + k), t / alpha, np.full_like(t, r)
+        )
 
     def probability_of(self, n: np.ndarray, t: float) -> np.ndarray:
         """Probability that a new customer makes exactly `n` repeat purchases in the first `t` units of time.
@@ -223,7 +243,9 @@ class BetaGeo(PurchaseModel):
 
     def _terms(self, theta: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         (r, alpha, a, b), (x, recency, age) = theta, data.T
-        rise, slope, stayed, by_a, by_b, leaving, chance = at_counts(lambda n: self._by_count(n, r, a, b), x)
+        rise, slope, stayed, by_a, by_b, leaving, chance = at_counts(
+            lambda n: self._by_count(n, r, a, b), x
+        )
         since, longer, events = alpha + recency, np.log1p(age / alpha), r + x
         ratio = longer - np.log(since / alpha)
         log_odds = leaving + events * ratio
@@ -243,7 +265,9 @@ class BetaGeo(PurchaseModel):
         leaving = np.where(possible, np.log(a / chance), -np.inf)
         return *ladder(x, r), *self._staying(x, a, b), leaving, chance
 
-    def _staying(self, x: np.ndarray, a: float, b: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _staying(
+        self, x: np.ndarray, a: float, b: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """log of the mean of (1 - p)^y, y chances to leave passed, and its derivatives in a and b."""
         y = x + self._chances_before
         by_a = digamma(a + b) - digamma(a + b + y)
@@ -256,7 +280,9 @@ class BetaGeo(PurchaseModel):
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         r, alpha, a, b = self.params_
-        log_odds = np.log(a / self._chance(x, b)) + (r + x) * np.log((alpha + age) / (alpha + recency))
+        log_odds = np.log(a / self._chance(x, b)) + (r + x) * np.log(
+            (alpha + age) / (alpha + recency)
+        )
         return expit(-np.where(x + self._chances_before > 0, log_odds, -np.inf))
 
     def _if_alive(self, t: float, x: np.ndarray, age: np.ndarray) -> np.ndarray:
@@ -264,15 +290,21 @@ class BetaGeo(PurchaseModel):
         shape = b + x + self._chances_before
         return beta_mean(_future, np.full_like(x, a), shape, t / (alpha + age), r + x)
 
-    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _drawn_if_alive(
+        self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
         (r, alpha, *_), (x, _, age) = self.params_, rows
         wanted = rng.poisson(t * rng.gamma(r + x, size=size) / (alpha + age))
         return np.minimum(wanted, self._drawn_stay(x, size, rng))
 
-    def _drawn_stay(self, x: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _drawn_stay(
+        self, x: np.ndarray, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
         """The purchase after which the customer leaves, counted from now."""
         _, _, a, b = self.params_
-        return rng.geometric(np.clip(rng.beta(a, b + x + self._chances_before, size=size), 1e-9, 1.0))
+        return rng.geometric(
+            np.clip(rng.beta(a, b + x + self._chances_before, size=size), 1e-9, 1.0)
+        )
 
 
 class ModifiedBetaGeo(BetaGeo):

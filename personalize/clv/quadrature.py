@@ -12,7 +12,9 @@ _BLOCK = 4_000_000  # values held in memory at once
 _LEGENDRE = {points: np.polynomial.legendre.leggauss(points) for points in (16, 32)}
 
 
-def beta_mean(function: Callable[..., np.ndarray], a: np.ndarray, b: np.ndarray, *rows: np.ndarray) -> np.ndarray:
+def beta_mean(
+    function: Callable[..., np.ndarray], a: np.ndarray, b: np.ndarray, *rows: np.ndarray
+) -> np.ndarray:
     """E[f(p)] for p ~ Beta(a, b), one value a row, with a relative error near 1e-13.
 
     Parameters
@@ -45,7 +47,9 @@ def beta_mean(function: Callable[..., np.ndarray], a: np.ndarray, b: np.ndarray,
     return out
 
 
-def _beta_mean(function: Callable, a: np.ndarray, b: np.ndarray, rows: list[np.ndarray]) -> np.ndarray:
+def _beta_mean(
+    function: Callable, a: np.ndarray, b: np.ndarray, rows: list[np.ndarray]
+) -> np.ndarray:
     u = _logit_grid(a + 1, b + 1)
     p, q = _sigmoid(u), _sigmoid(-u)
     log_weight = (a + 1)[:, None] * np.log(p) + (b + 1)[:, None] * np.log(q)
@@ -108,7 +112,8 @@ def survival_integral(
     (c, d), (big, small) = shapes, scales
     low = start + min(big, small)
     reach = np.minimum(
-        (big + start) * np.expm1(np.minimum(_DROP / c, 600.0)), (small + start) * np.expm1(np.minimum(_DROP / d, 600.0))
+        (big + start) * np.expm1(np.minimum(_DROP / c, 600.0)),
+        (small + start) * np.expm1(np.minimum(_DROP / d, 600.0)),
     )
     width = np.log1p((np.minimum(end, start + reach) - start) / low)
     nodes, weights = _LEGENDRE[points]
@@ -116,7 +121,11 @@ def survival_integral(
     with np.errstate(divide="ignore"):
         log_weight = np.log(weights / 2) + (np.log(width) + np.log(low))[:, None]
     log_weight += v
-    return low[:, None] * np.exp(v) - min(big, small), log_weight, np.log1p((end - start) / low)[:, None] - v
+    return (
+        low[:, None] * np.exp(v) - min(big, small),
+        log_weight,
+        np.log1p((end - start) / low)[:, None] - v,
+    )
 
 
 def is_gentle(start: np.ndarray, end: np.ndarray, *, shapes: tuple, scales: tuple) -> np.ndarray:

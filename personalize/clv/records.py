@@ -54,7 +54,9 @@ class Records:
         key = ("forecast", *_settings(model), as_of, horizon)
         return self._once(key, lambda: copy(model).fit(self, as_of=as_of, horizon=horizon))
 
-    def windows(self, as_of: pd.Timestamp, weeks: Sequence[int], *, until: pd.Timestamp | None = None) -> pd.DataFrame:
+    def windows(
+        self, as_of: pd.Timestamp, weeks: Sequence[int], *, until: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
         """Spend and purchase days of each known customer in the last weeks, and in the days after up to `until`.
 
         Returns
@@ -63,14 +65,18 @@ class Records:
             of no meaning without `until`
         """
         if wrong := [n for n in weeks if int(n) != n or n < 1] or weeks[_SLOTS:]:
-            raise TableError(f"weeks = {list(weeks)}: {wrong}; give up to {_SLOTS} whole numbers of 1 or more")
+            raise TableError(
+                f"weeks = {list(weeks)}: {wrong}; give up to {_SLOTS} whole numbers of 1 or more"
+            )
         for (day, end), table in self._counted:
             if day == as_of and until in (None, end) and all(f"spend_{n}w" in table for n in weeks):
                 return table
         self._counted.append(((as_of, until), self._windows(as_of, weeks, until or as_of)))
         return self._counted[-1][1]
 
-    def _windows(self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp) -> pd.DataFrame:
+    def _windows(
+        self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp
+    ) -> pd.DataFrame:
         weeks = list(dict.fromkeys([*weeks, *_USUAL]))[:_SLOTS]
         slots = [*weeks, *[1] * (_SLOTS - len(weeks))]
         after = {f"after_{i}": as_of - n * WEEK for i, n in enumerate(slots, start=1)}
@@ -78,9 +84,17 @@ class Records:
             self.tables.until(as_of)  # refuses a day outside the data
         found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
         if found.empty:
-            raise TableError(f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}")
-        names = {f"{what}_{i}": f"{what}_{n}w" for i, n in enumerate(weeks, start=1) for what in ("spend", "orders")}
-        kept = found.rename(columns=names)[["customer_id", *names.values(), "spend_later", "orders_later"]]
+            raise TableError(
+                f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}"
+            )
+        names = {
+            f"{what}_{i}": f"{what}_{n}w"
+            for i, n in enumerate(weeks, start=1)
+            for what in ("spend", "orders")
+        }
+        kept = found.rename(columns=names)[
+            ["customer_id", *names.values(), "spend_later", "orders_later"]
+        ]
         return kept.astype({name: "float64" for name in kept if name != "customer_id"})
 
     def _once(self, key: tuple, make: Callable[[], Any]) -> Any:

@@ -14,7 +14,10 @@ from personalize.tables import TableError, Tables
 
 __all__ = ["Regression", "WindowRegression", "attributes", "cumulative"]
 
-_PLAIN = ("ols", "boosting")  # families that take the windows as they are; the others their logarithm
+_PLAIN = (
+    "ols",
+    "boosting",
+)  # families that take the windows as they are; the others their logarithm
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,11 @@ class Regression:
             ("largest variance inflation (VIF)", overlap, overlap > 10,
              "the windows overlap: read their weights together, not one by one", "the windows tell different things"),
         ]  # fmt: skip
-        found = [(fact, value, bad if holds else good) for fact, value, holds, bad, good in rows if np.isfinite(value)]
+        found = [
+            (fact, value, bad if holds else good)
+            for fact, value, holds, bad, good in rows
+            if np.isfinite(value)
+        ]
         return pd.DataFrame(found, columns=["fact", "value", "says"])
 
 
@@ -111,7 +118,9 @@ class WindowRegression(Forecast):
 
     def _learn(self, records: Records) -> None:
         if self.family not in FAMILIES:
-            raise TableError(f"family = {self.family!r} is not known: use one of {', '.join(map(repr, FAMILIES))}")
+            raise TableError(
+                f"family = {self.family!r} is not known: use one of {', '.join(map(repr, FAMILIES))}"
+            )
         origin = self.as_of_ - self.horizon_ * WEEK
         self._weeks = self._windows(weeks_between(records.tables.start, origin))
         self._past = records.windows(origin, self._weeks, until=self.as_of_)
@@ -127,14 +136,19 @@ class WindowRegression(Forecast):
     def expected(self, what: Literal["orders", "spend"]) -> pd.Series:
         """The regression moved to `as_of`, not below 0, by customer_id; orders are regressed on orders."""
         values = self._spend if what == "spend" else self._regress(what)[1]
-        return pd.Series(values.clip(min=0), pd.Index(self._now.customer_id), name=f"expected_{what}")
+        return pd.Series(
+            values.clip(min=0), pd.Index(self._now.customer_id), name=f"expected_{what}"
+        )
 
     def _more(self, tables: Tables, origin: pd.Timestamp) -> list[pd.DataFrame]:
         """The further features at both cuts, a row a customer of each; none that can only grow."""
         cuts = (self._past, self._now)
         if self.extra is None:
             return [pd.DataFrame(index=cut.index) for cut in cuts]
-        both = [self.extra(tables, as_of=day).set_index("customer_id").astype(float) for day in (origin, self.as_of_)]
+        both = [
+            self.extra(tables, as_of=day).set_index("customer_id").astype(float)
+            for day in (origin, self.as_of_)
+        ]
         if growing := cumulative(*both):
             raise TableError(
                 f"{', '.join(growing)} never fell for any customer from {origin:%Y-%m-%d} to {self.as_of_:%Y-%m-%d} "
@@ -198,7 +212,11 @@ def cumulative(past: pd.DataFrame, now: pd.DataFrame) -> list[str]:
     """
     both = past.index.intersection(now.index)
     change = now.loc[both, past.columns.intersection(now.columns)] - past.loc[both]
-    return [name for name in change if len(change) and change[name].min() >= 0 and change[name].max() > 0]
+    return [
+        name
+        for name in change
+        if len(change) and change[name].min() >= 0 and change[name].max() > 0
+    ]
 
 
 def attributes(tables: Tables, *, as_of: Any, least: int = 30) -> pd.DataFrame:
@@ -221,7 +239,9 @@ def attributes(tables: Tables, *, as_of: Any, least: int = 30) -> pd.DataFrame:
     people = tables.customers.to_pandas()
     columns = [name for name in people if name != "customer_id" and people[name].nunique() <= 20]
     known = pd.get_dummies(people[columns].astype("string"), prefix_sep=": ", dtype=float)
-    return people[["customer_id"]].join(known[[name for name in known if known[name].sum() >= least]])
+    return people[["customer_id"]].join(
+        known[[name for name in known if known[name].sum() >= least]]
+    )
 
 
 def _telling(x: pd.DataFrame) -> list[str]:
@@ -230,7 +250,9 @@ def _telling(x: pd.DataFrame) -> list[str]:
     spread = values - values.mean(axis=0)
     size = np.linalg.norm(spread, axis=0)
     kept, basis = [], np.empty((len(x), 0))
-    for name, column, large, length in zip(x, spread.T, np.abs(values).max(axis=0, initial=0), size, strict=True):
+    for name, column, large, length in zip(
+        x, spread.T, np.abs(values).max(axis=0, initial=0), size, strict=True
+    ):
         if length > 1e-9 * large:
             new = column / length - basis @ (basis.T @ column) / length
             if (left := np.linalg.norm(new)) > 1e-6:

@@ -54,7 +54,9 @@ class BetaGeoCNBD(BetaGeo):
     {1: 0.0, 2: 0.958}
     """
 
-    def __init__(self, *, k: int | None = None, start: Mapping[str, float] | None = None, max_iter: int = 500) -> None:
+    def __init__(
+        self, *, k: int | None = None, start: Mapping[str, float] | None = None, max_iter: int = 500
+    ) -> None:
         super().__init__(start=start, max_iter=max_iter)
         self.k = k
 
@@ -81,12 +83,16 @@ class BetaGeoCNBD(BetaGeo):
         TableError : as every model, and for a k that is no whole number from 1 to 12, or a summary without log_gaps.
         """
         if "log_gaps" not in summary:
-            raise TableError("the summary lacks log_gaps, which a regular model needs. Next step: pz.clv.summary(...)")
+            raise TableError(
+                "the summary lacks log_gaps, which a regular model needs. Next step: pz.clv.summary(...)"
+            )
         best: dict = {}
         for k in range(1, _MOST + 1) if self.k is None else [_regularity(self.k)]:
             self.k_ = k
             super().fit(summary)
-            of_gaps = (k - 1) * float(summary.log_gaps.sum()) - float(summary.frequency.sum()) * gammaln(k)
+            of_gaps = (k - 1) * float(summary.log_gaps.sum()) - float(
+                summary.frequency.sum()
+            ) * gammaln(k)
             self.log_likelihood_ += of_gaps
             self.aic_, self.bic_ = self.aic_ - 2 * of_gaps, self.bic_ - 2 * of_gaps
             if best and best["log_likelihood_"] >= self.log_likelihood_:
@@ -98,7 +104,9 @@ class BetaGeoCNBD(BetaGeo):
     def expected_purchases(self, t: float, summary: pd.DataFrame | None = None) -> pd.Series:
         """Expected purchases of each customer in the next `t` units of time, given the history."""
         if not t >= 0:
-            raise TableError(f"t = {t}: give a length of time of 0 or more, in the unit of the summary")
+            raise TableError(
+                f"t = {t}: give a length of time of 0 or more, in the unit of the summary"
+            )
         groups, inverse, index = self._rows(summary)
         expected = self._alive(*groups.T) * self._if_alive_since(float(t), *groups.T)
         return pd.Series(expected[inverse], index=index, name="expected_purchases")
@@ -109,7 +117,9 @@ class BetaGeoCNBD(BetaGeo):
         _, _, a, b = self.params_
         times, _, back = group_rows(np.atleast_1d(np.asarray(t, float))[:, None])
         none = np.zeros(len(times))
-        return (b / (a + b)) ** self._chances_before * self._if_alive_since(times[:, 0], none, none, none)[back]
+        return (b / (a + b)) ** self._chances_before * self._if_alive_since(
+            times[:, 0], none, none, none
+        )[back]
 
     def probability_of(self, n: np.ndarray, t: float) -> np.ndarray:
         """Probability that a new customer makes exactly `n` repeat purchases in the first `t` units of time."""
@@ -129,11 +139,18 @@ class BetaGeoCNBD(BetaGeo):
         dead, log_odds, (waits, by_r, by_alpha) = self._odds_of(theta, x, recency, age)
         shape, longer = r + self.k_ * x, np.log1p(age / alpha)
         value = (
-            rise - r * longer - (shape - r) * np.log(alpha + age) + stayed + np.log(waits) + np.logaddexp(0, log_odds)
+            rise
+            - r * longer
+            - (shape - r) * np.log(alpha + age)
+            + stayed
+            + np.log(waits)
+            + np.logaddexp(0, log_odds)
         )
         gradient = [
             slope - longer + (1 - dead) * by_r + dead * np.log((alpha + age) / (alpha + recency)),
-            r / alpha - shape * ((1 - dead) / (alpha + age) + dead / (alpha + recency)) + (1 - dead) * by_alpha,
+            r / alpha
+            - shape * ((1 - dead) / (alpha + age) + dead / (alpha + recency))
+            + (1 - dead) * by_alpha,
             by_a + dead / a,
             by_b - dead / self._chance(x, b),
         ]
@@ -146,22 +163,35 @@ class BetaGeoCNBD(BetaGeo):
             parts.append(parts[-1] * z * (shape + j - 1) / j)
         return np.column_stack(parts)
 
-    def _odds_of(self, theta: np.ndarray, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> tuple:
+    def _odds_of(
+        self, theta: np.ndarray, x: np.ndarray, recency: np.ndarray, age: np.ndarray
+    ) -> tuple:
         """Probability and log odds of having left, and how the wait since the last purchase weighs (and its slopes)."""
         r, alpha, a, b = theta
         shape, j = r + self.k_ * x, np.arange(self.k_)
         parts = self._phases(shape, (age - recency) / (alpha + age))
         waits = parts.sum(axis=1)
-        rises = np.cumsum(np.column_stack([np.zeros_like(shape), *(1 / (shape + i) for i in j[:-1])]), axis=1)
-        slopes = (parts * rises).sum(axis=1) / waits, -(parts * j).sum(axis=1) / waits / (alpha + age)
-        odds = np.log(a / self._chance(x, b)) + shape * np.log((alpha + age) / (alpha + recency)) - np.log(waits)
+        rises = np.cumsum(
+            np.column_stack([np.zeros_like(shape), *(1 / (shape + i) for i in j[:-1])]), axis=1
+        )
+        slopes = (
+            (parts * rises).sum(axis=1) / waits,
+            -(parts * j).sum(axis=1) / waits / (alpha + age),
+        )
+        odds = (
+            np.log(a / self._chance(x, b))
+            + shape * np.log((alpha + age) / (alpha + recency))
+            - np.log(waits)
+        )
         log_odds = np.where(x + self._chances_before > 0, odds, -np.inf)
         return expit(log_odds), log_odds, (waits, *slopes)
 
     def _alive(self, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
         return expit(-self._odds_of(self.params_.to_numpy(), x, recency, age)[1])
 
-    def _if_alive_since(self, t: np.ndarray | float, x: np.ndarray, recency: np.ndarray, age: np.ndarray) -> np.ndarray:
+    def _if_alive_since(
+        self, t: np.ndarray | float, x: np.ndarray, recency: np.ndarray, age: np.ndarray
+    ) -> np.ndarray:
         """sum_n P(staying n - 1 times) P(n k - j events within t), over the phases j."""
         r, alpha, _, _ = self.params_
         phase = self._phases(r + self.k_ * x, (age - recency) / (alpha + age))
@@ -176,13 +206,17 @@ class BetaGeoCNBD(BetaGeo):
         total, chance, left, n = np.zeros((len(x), self.k_)), np.ones_like(x), np.arange(len(x)), 0
         while len(left):
             n += 1
-            reach = chance[left, None] * betainc(n * self.k_ - j, shape[left, None] + j, z[left, None])
+            reach = chance[left, None] * betainc(
+                n * self.k_ - j, shape[left, None] + j, z[left, None]
+            )
             total[left] += reach
             chance[left] *= (stays[left] + n - 1) / (a + stays[left] + n - 1)
             left = left[(reach > 1e-14 * total[left]).any(axis=1)]
         return total
 
-    def _drawn_if_alive(self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    def _drawn_if_alive(
+        self, t: float, rows: list, size: tuple[int, int], rng: np.random.Generator
+    ) -> np.ndarray:
         (r, alpha, _, _), (x, recency, age) = self.params_, rows
         shape = (r + self.k_ * x)[:, 0]
         phase = np.cumsum(self._phases(shape, ((age - recency) / (alpha + age))[:, 0]), axis=1)

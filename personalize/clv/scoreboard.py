@@ -152,11 +152,19 @@ def deciles(actual: Any, forecast: Any, *, groups: int = 10, least: int = 10) ->
     actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
     groups = max(1, min(groups, len(actual) // least))
     place = np.argsort(np.argsort(-forecast, kind="stable"))
-    frame = pd.DataFrame({"group": place * groups // len(place) + 1, "forecast": forecast, "actual": actual})
-    table = frame.groupby("group", as_index=False).agg(
-        customers=("actual", "size"), forecast=("forecast", "mean"), mean=("actual", "mean"), error=("actual", "sem")
+    frame = pd.DataFrame(
+        {"group": place * groups // len(place) + 1, "forecast": forecast, "actual": actual}
     )
-    table["low"], table["high"] = table["mean"] - 1.96 * table.error, table["mean"] + 1.96 * table.error
+    table = frame.groupby("group", as_index=False).agg(
+        customers=("actual", "size"),
+        forecast=("forecast", "mean"),
+        mean=("actual", "mean"),
+        error=("actual", "sem"),
+    )
+    table["low"], table["high"] = (
+        table["mean"] - 1.96 * table.error,
+        table["mean"] + 1.96 * table.error,
+    )
     return table.rename(columns={"mean": "actual"}).drop(columns="error").astype({"group": "int64"})
 
 
@@ -170,13 +178,28 @@ def _checked(actual: Any, predictions: pd.DataFrame, baseline: str) -> np.ndarra
     values = np.asarray(actual, float)
     names = predictions.columns.drop("customer_id", errors="ignore")
     rules: list[tuple[bool, Callable[[], str]]] = [
-        (baseline not in names, lambda: f"baseline {baseline!r} is no column; present: {list(names)}"),
-        (len(values) != len(predictions), lambda: f"{len(values):,} actual values, {len(predictions):,} forecasts"),
-        (not np.isfinite(values).all(), lambda: f"{(~np.isfinite(values)).sum():,} actual values are missing"),
-        (not values.sum() > 0, lambda: "nobody spent anything in the later period: take a longer one"),
+        (
+            baseline not in names,
+            lambda: f"baseline {baseline!r} is no column; present: {list(names)}",
+        ),
+        (
+            len(values) != len(predictions),
+            lambda: f"{len(values):,} actual values, {len(predictions):,} forecasts",
+        ),
+        (
+            not np.isfinite(values).all(),
+            lambda: f"{(~np.isfinite(values)).sum():,} actual values are missing",
+        ),
+        (
+            not values.sum() > 0,
+            lambda: "nobody spent anything in the later period: take a longer one",
+        ),
     ]
     rules += [
-        (bool(bad), lambda name=name, bad=bad: f"{bad:,} forecasts of {name!r} are missing or infinite")
+        (
+            bool(bad),
+            lambda name=name, bad=bad: f"{bad:,} forecasts of {name!r} are missing or infinite",
+        )
         for name in names
         if (bad := int((~np.isfinite(predictions[name].to_numpy(float))).sum()))
     ]

@@ -78,9 +78,13 @@ class GammaGamma(Likelihood):
         p, q, gamma = self.params_
         count, value = self._spends(table)
         mean = p * (gamma + value * count) / (p * count + q - 1)
-        return pd.Series(mean, index=pd.Index(table.customer_id, name="customer_id"), name="expected_spend")
+        return pd.Series(
+            mean, index=pd.Index(table.customer_id, name="customer_id"), name="expected_spend"
+        )
 
-    def simulate(self, orders: np.ndarray, summary: pd.DataFrame, *, rng: np.random.Generator) -> np.ndarray:
+    def simulate(
+        self, orders: np.ndarray, summary: pd.DataFrame, *, rng: np.random.Generator
+    ) -> np.ndarray:
         """Possible money of the given numbers of purchases: same shape as `orders`, a row a customer.
 
         Parameters
@@ -103,7 +107,9 @@ class GammaGamma(Likelihood):
         if self.purchases != "all":
             raise TableError(f"purchases = {self.purchases!r} is not known: use 'repeat' or 'all'")
         if "first_value" not in table:
-            raise TableError("purchases = 'all' needs the column first_value, which pz.clv.summary gives")
+            raise TableError(
+                "purchases = 'all' needs the column first_value, which pz.clv.summary gives"
+            )
         return x + 1, (x * mean + table.first_value.to_numpy(float)) / (x + 1)
 
     def _checked(self, summary: pd.DataFrame) -> pd.DataFrame:

@@ -57,9 +57,13 @@ def value_table(
     regression gives the total, which is spread evenly.
     """
     if not 0 < margin <= 1:
-        raise TableError(f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all of it)")
+        raise TableError(
+            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all of it)"
+        )
     if not hasattr(model, "as_of_"):
-        raise TableError("the forecast is not fitted. Next step: model.fit(tables, as_of=..., horizon=...)")
+        raise TableError(
+            "the forecast is not fitted. Next step: model.fit(tables, as_of=..., horizon=...)"
+        )
     table, day = model.predict(), model.as_of_
     weight = _discounts(model, table, rate, rate_period) * margin
     interval = bands.around(table.expected_spend)
@@ -82,7 +86,9 @@ def _discounts(model: Any, table: pd.DataFrame, rate: float, rate_period: str) -
     even = discount_factor(model.horizon_, rate=rate, rate_period=rate_period, unit="W")
     if not isinstance(model, BuyTillYouDie):
         return np.full(len(table), even)
-    orders = discounted_purchases(model.purchases_, model.horizon_, rate=rate, rate_period=rate_period, unit="W")
+    orders = discounted_purchases(
+        model.purchases_, model.horizon_, rate=rate, rate_period=rate_period, unit="W"
+    )
     expected = table.expected_orders.to_numpy()
     return np.divide(orders.to_numpy(), expected, out=np.full(len(table), even), where=expected > 0)
 
@@ -112,7 +118,9 @@ def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Seri
     ['A', 'B', 'C', 'C']
     """
     if list(shares) != sorted(set(shares)) or not all(0 < s < 1 for s in shares):
-        raise TableError(f"shares = {list(shares)}: give ascending shares between 0 and 1, such as (0.5, 0.8)")
+        raise TableError(
+            f"shares = {list(shares)}: give ascending shares between 0 and 1, such as (0.5, 0.8)"
+        )
     if not (values >= 0).all() or not values.sum() > 0:
         raise TableError("tiers need values of 0 or more, with a sum above 0")
     ordered = values.sort_values(ascending=False, kind="stable")
@@ -143,12 +151,18 @@ def concentration(values: Any, *, share: float = 0.5, n_boot: int = 500, seed: i
     """
     money = np.sort(np.asarray(values, float))[::-1]
     if not (money >= 0).all() or not money.sum() > 0 or not 0 < share < 1:
-        raise TableError("concentration needs values of 0 or more with a sum above 0, and a share between 0 and 1")
+        raise TableError(
+            "concentration needs values of 0 or more with a sum above 0, and a share between 0 and 1"
+        )
     n = len(money)
-    draws = np.vstack([np.ones(n), np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)])
+    draws = np.vstack(
+        [np.ones(n), np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)]
+    )
     reached = np.cumsum(draws * money, axis=1)
     last = (reached < share * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)
-    before = np.take_along_axis(np.cumsum(draws, axis=1), np.maximum(last - 1, 0)[:, None], axis=1)[:, 0] * (last > 0)
+    before = np.take_along_axis(np.cumsum(draws, axis=1), np.maximum(last - 1, 0)[:, None], axis=1)[
+        :, 0
+    ] * (last > 0)
     found = (before + 1) / n
     low, high = np.quantile(found[1:], [0.025, 0.975])
     return Interval(float(found[0]), float(low), float(high), n)
@@ -170,7 +184,13 @@ def tier_table(table: pd.DataFrame, tier: pd.Series, *, least: int = 1) -> pd.Da
 
 
 def top_gain(
-    actual: Any, forecast: Any, baseline: Any, *, share: float = 0.1, n_boot: int = 1000, seed: int = 0
+    actual: Any,
+    forecast: Any,
+    baseline: Any,
+    *,
+    share: float = 0.1,
+    n_boot: int = 1000,
+    seed: int = 0,
 ) -> Comparison:
     """Money that came from the customers each forecast puts on top, a customer of the whole base.
 

@@ -40,14 +40,22 @@ class DuckDB:
         threads: int | None = None,
         spill: Path | None = None,
     ) -> None:
-        settings = {"memory_limit": memory, "autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        settings = {
+            "memory_limit": memory,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+        }
         if threads:
             settings["threads"] = threads
         if spill or path:
             settings["temp_directory"] = str(spill or path.with_suffix(".spill"))
         self._spill = settings.get("temp_directory", "memory only")
-        self._connection = duckdb.connect(str(path) if path and new else ":memory:", config=settings)
-        with suppress(duckdb.InvalidInputException):  # in Jupyter without ipywidgets there is no bar to switch off
+        self._connection = duckdb.connect(
+            str(path) if path and new else ":memory:", config=settings
+        )
+        with suppress(
+            duckdb.InvalidInputException
+        ):  # in Jupyter without ipywidgets there is no bar to switch off
             self._connection.execute("set enable_progress_bar = false")
         if path and not new:
             self._connection.execute(f"attach {quoted(path)} as data (read_only)")
@@ -62,8 +70,12 @@ class DuckDB:
         """The same error, or ours where memory and disk are used up, or a file is damaged."""
         text = " ".join(str(error).split())
         if damaged := re.search(r'Failed to read file "([^"]+)": (.*)', text):
-            return TableError(f"{Path(damaged[1]).name} is damaged: copy it again ({damaged[2][:160]})")
-        if not isinstance(error, duckdb.OutOfMemoryException) and not any(words in text for words in _FULL):
+            return TableError(
+                f"{Path(damaged[1]).name} is damaged: copy it again ({damaged[2][:160]})"
+            )
+        if not isinstance(error, duckdb.OutOfMemoryException) and not any(
+            words in text for words in _FULL
+        ):
             return error
         return TableError(
             f"no room left to work in: memory is used up and the spill folder ({self._spill}) takes no more "
@@ -94,7 +106,9 @@ class DuckDB:
 
     def types(self, relation: str) -> dict[str, str]:
         """The column types of a relation."""
-        return {row[0]: row[1] for row in self._execute(f"describe select * from {relation}").fetchall()}
+        return {
+            row[0]: row[1] for row in self._execute(f"describe select * from {relation}").fetchall()
+        }
 
     def view(self, name: str, sql: str) -> str:
         """Name a query for this connection; nothing is computed yet."""

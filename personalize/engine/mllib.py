@@ -55,7 +55,9 @@ def itemsets(engine: Spark, baskets: str, *, min_count: int, n: int) -> str:
     with _spoken(engine):
         from pyspark.ml.fpm import FPGrowth
 
-        model = FPGrowth(itemsCol="items", minSupport=_share(min_count, n)).fit(engine._sql(_unordered(baskets)[0]))
+        model = FPGrowth(itemsCol="items", minSupport=_share(min_count, n)).fit(
+            engine._sql(_unordered(baskets)[0])
+        )
         name = engine._named(model.freqItemsets.withColumnRenamed("freq", "n"))
         del model  # on the server too, as long as it is known that there is one
     return name
@@ -97,8 +99,13 @@ def factors(engine: Spark, rows: str, *, size: int, l2: float, **settings: Any) 
         from pyspark.ml.recommendation import ALS
 
         rows = _kept(engine, _unordered(rows)[0])
-        ids = {side: _kept(engine, _NUMBERED.format(ids=_IDS.format(side=side, rows=rows))) for side in _SIDES}
-        rated = _kept(engine, _RATED.format(rows=rows, customers=ids["customer"], products=ids["product"]))
+        ids = {
+            side: _kept(engine, _NUMBERED.format(ids=_IDS.format(side=side, rows=rows)))
+            for side in _SIDES
+        }
+        rated = _kept(
+            engine, _RATED.format(rows=rows, customers=ids["customer"], products=ids["product"])
+        )
         pairs, people = (engine._session.table(name).count() for name in (rated, ids["customer"]))
         blocks = 2 + pairs // _PAIRS_A_BLOCK
         model = ALS(

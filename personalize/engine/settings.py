@@ -51,13 +51,21 @@ class Settings:
         given = {"name": given} if isinstance(given, str) else given
         if not isinstance(given, Mapping):
             return cls(), [f"'engine' must be a name or a mapping (key: value), not {given!r}"]
-        problems = [f"unknown key 'engine.{key}'. Known here: {', '.join(_KEYS)}" for key in given if key not in _KEYS]
+        problems = [
+            f"unknown key 'engine.{key}'. Known here: {', '.join(_KEYS)}"
+            for key in given
+            if key not in _KEYS
+        ]
         problems += [
             f"'engine.{key}' must be {'a whole number' if _KEYS[key] is int else 'text'}, not {value!r}"
             for key, value in given.items()
             if key in _KEYS and (not isinstance(value, _KEYS[key]) or isinstance(value, bool))
         ]
-        fits = {k: v for k, v in given.items() if isinstance(v, _KEYS.get(k, ())) and not isinstance(v, bool)}
+        fits = {
+            k: v
+            for k, v in given.items()
+            if isinstance(v, _KEYS.get(k, ())) and not isinstance(v, bool)
+        }
         return cls(**fits), [*problems, *cls(**fits)._problems()]
 
     def _problems(self) -> list[str]:
@@ -71,7 +79,9 @@ class Settings:
         if self.threads is not None and self.threads < 1:
             problems.append(f"'engine.threads' must be 1 or more, not {self.threads}")
         foreign = ("folder",) if self.embedded else ("threads", "spill")
-        problems += [f"'engine.{key}' means nothing to {self.name}" for key in foreign if getattr(self, key)]
+        problems += [
+            f"'engine.{key}' means nothing to {self.name}" for key in foreign if getattr(self, key)
+        ]
         return problems
 
     def address(self) -> str:
@@ -80,7 +90,9 @@ class Settings:
             return self.name
         variable = self.name[2:-1]
         if not _SPARK.fullmatch(os.environ.get(variable, "")):
-            raise TableError(f"engine ${{{variable}}}: set this environment variable to sc://HOST:PORT or local[N]")
+            raise TableError(
+                f"engine ${{{variable}}}: set this environment variable to sc://HOST:PORT or local[N]"
+            )
         return os.environ[variable]
 
 

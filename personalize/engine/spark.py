@@ -43,7 +43,10 @@ _TIMES = {"Y": "yyyy", "y": "yy", "m": "M", "d": "d", "H": "H", "I": "h", "M": "
 # What DuckDB says otherwise, and Spark's word for it.
 _WORDS = (
     (re.compile(r"\bas varchar\)", re.IGNORECASE), "as string)"),
-    (re.compile(r"\brow_number\(\) over \(\)", re.IGNORECASE), "(monotonically_increasing_id() + 1)"),
+    (
+        re.compile(r"\brow_number\(\) over \(\)", re.IGNORECASE),
+        "(monotonically_increasing_id() + 1)",
+    ),
 )
 _TERM = r"(?:\w+\.)?\w+(?: desc)?(?: nulls last)?"
 _ORDER = re.compile(rf"\border by ({_TERM}(?:,\s*{_TERM})*)\s*$", re.IGNORECASE)
@@ -69,7 +72,9 @@ class Spark:
         self._views: dict[str, str] = {}
         self.places: dict[str, str] = {}
         with self._clearly():
-            logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)  # it prints what is raised as well
+            logging.getLogger("SQLQueryContextLogger").setLevel(
+                logging.CRITICAL
+            )  # it prints what is raised as well
             self._session = _far(address) if address.startswith("sc://") else _near(address, memory)
             for key, value in _SESSION.items():
                 self._session.conf.set(key, value)
@@ -78,17 +83,25 @@ class Spark:
     def _clearly(self) -> Iterator[None]:
         """Spark's errors as ours, and none of its complaints about a pandas that is used for nothing."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-            warnings.filterwarnings("ignore", r"\[RETRIES_EXCEEDED\]", UserWarning)  # the error itself follows
+            warnings.filterwarnings(
+                "ignore", "PySpark does not yet fully support pandas", FutureWarning
+            )
+            warnings.filterwarnings(
+                "ignore", r"\[RETRIES_EXCEEDED\]", UserWarning
+            )  # the error itself follows
             try:
                 yield
             except TableError:
                 raise
-            except Exception as error:  # of pyspark, py4j and grpc, none of which may be imported here
+            except (
+                Exception
+            ) as error:  # of pyspark, py4j and grpc, none of which may be imported here
                 raise self._clear(error) from None
 
     def _clear(self, error: Exception) -> Exception:
-        if not type(error).__module__.startswith(("pyspark", "py4j", "grpc", "_pytest", "builtins")):
+        if not type(error).__module__.startswith(
+            ("pyspark", "py4j", "grpc", "_pytest", "builtins")
+        ):
             return error
         if "StatusCode.UNAVAILABLE" in str(error):
             self._lost = True
@@ -97,12 +110,16 @@ class Spark:
                 "counts as nothing: start the server and run again"
             )
         text = " ".join(str(error).split("JVM stacktrace")[0].split("SQLSTATE")[0].split())[:400]
-        return TableError(f"Spark at {self._where} could not do it ({type(error).__name__}): {text}")
+        return TableError(
+            f"Spark at {self._where} could not do it ({type(error).__name__}): {text}"
+        )
 
     def _sql(self, text: str) -> Any:
         for pattern, word in _WORDS:
             text = pattern.sub(word, text)
-        return self._session.sql(text.replace("\\", "\\\\"))  # a backslash is a plain character, as in DuckDB
+        return self._session.sql(
+            text.replace("\\", "\\\\")
+        )  # a backslash is a plain character, as in DuckDB
 
     def begin(self, folder: str) -> None:
         """Keep the tables made from now on in this new folder, an address that all workers share."""
@@ -126,7 +143,9 @@ class Spark:
         rows, order = self._answer(sql, max_rows + 1)
         local = DuckDB(memory="8GB")
         try:
-            return local.frame(f"select * from {local.register('answer', rows)}{order}", max_rows=max_rows)
+            return local.frame(
+                f"select * from {local.register('answer', rows)}{order}", max_rows=max_rows
+            )
         finally:
             local.close()
 
@@ -147,7 +166,10 @@ class Spark:
     def types(self, relation: str) -> dict[str, str]:
         """The column types of a relation, in DuckDB's words."""
         with self._clearly():
-            found = [(field.name, field.dataType.simpleString()) for field in self._session.table(relation).schema]
+            found = [
+                (field.name, field.dataType.simpleString())
+                for field in self._session.table(relation).schema
+            ]
         return {name: _TYPES.get(kind, kind.upper()) for name, kind in found}
 
     def view(self, name: str, sql: str) -> str:
@@ -168,7 +190,9 @@ class Spark:
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
         """Store the rows of a query as Parquet; a table of that name gives way once they are written."""
         if not self._database:
-            raise TableError("this session of Spark only reads: tables are made while a source is converted")
+            raise TableError(
+                "this session of Spark only reads: tables are made while a source is converted"
+            )
         self._made += 1
         stored = f"{self._database}.{name}_{self._made}"
         with self._clearly():
@@ -203,7 +227,9 @@ class Spark:
     def parquet(self, paths: Sequence[str]) -> str:
         """Text that reads Parquet files."""
         with self._clearly():
-            frame = self._session.read.option("mergeSchema", "true").parquet(*(_located(path) for path in paths))
+            frame = self._session.read.option("mergeSchema", "true").parquet(
+                *(_located(path) for path in paths)
+            )
             return self._named(frame)
 
     def csv(self, paths: Sequence[str], columns: Sequence[str], **options: Any) -> str:
@@ -227,9 +253,13 @@ class Spark:
         """Text that reads a time by a strptime format, NULL where it does not fit."""
         unknown = [mark for mark in re.findall(r"%(.)", form) if mark not in _TIMES]
         if unknown:
-            raise TableError(f"time_format {form!r}: Spark knows no {', '.join('%' + mark for mark in unknown)}")
+            raise TableError(
+                f"time_format {form!r}: Spark knows no {', '.join('%' + mark for mark in unknown)}"
+            )
         parts = re.split(r"%(.)", form)
-        java = "".join(_TIMES[p] if k % 2 else re.sub(r"([A-Za-z]+)", r"'\1'", p) for k, p in enumerate(parts))
+        java = "".join(
+            _TIMES[p] if k % 2 else re.sub(r"([A-Za-z]+)", r"'\1'", p) for k, p in enumerate(parts)
+        )
         return f"try_to_timestamp({text}, {quoted(java)})"
 
     def to_zone(self, time: str, source: str, target: str) -> str:
@@ -248,7 +278,9 @@ def _far(address: str) -> Any:
     try:
         from pyspark.sql.connect.session import SparkSession
     except ImportError:
-        raise TableError("engine sc://: install the light client with pip install 'personalize[spark]'") from None
+        raise TableError(
+            "engine sc://: install the light client with pip install 'personalize[spark]'"
+        ) from None
     parts = urlsplit(re.sub(r";.*", "", address))
     host, port = parts.hostname or "", parts.port or 15002
     try:
@@ -275,7 +307,9 @@ def _near(address: str, memory: str) -> Any:
             f"engine {address}: install Spark with pip install 'pyspark[connect]' (pip uninstall pyspark-client before)"
         ) from None
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
-        raise TableError(f"engine {address}: Spark needs Java 17 (on Debian: apt-get install openjdk-17-jre-headless)")
+        raise TableError(
+            f"engine {address}: Spark needs Java 17 (on Debian: apt-get install openjdk-17-jre-headless)"
+        )
     size = re.sub(r"\s|i?[bB]$", "", memory).lower()
     cores = re.search(r"\[(\d+)\]", address)
     settings = _LOCAL | {
@@ -326,7 +360,11 @@ def _arrow(data: pd.DataFrame) -> pa.Table:
     """The frame as Arrow, in types that Spark knows."""
     table = pa.Table.from_pandas(data, preserve_index=False).replace_schema_metadata(None)
     for k, field in enumerate(table.schema):
-        if pa.types.is_large_string(field.type) or pa.types.is_dictionary(field.type) or pa.types.is_null(field.type):
+        if (
+            pa.types.is_large_string(field.type)
+            or pa.types.is_dictionary(field.type)
+            or pa.types.is_null(field.type)
+        ):
             table = table.set_column(k, field.name, table.column(k).cast(pa.string()))
         elif pa.types.is_timestamp(field.type) and field.type.tz is None:
             table = table.set_column(k, field.name, table.column(k).cast(pa.timestamp("us")))

@@ -53,10 +53,22 @@ def bars(
     values, spots = table[x].to_numpy(float), np.arange(len(table))
     marked = {short(name) for name in highlight}
     names = [short(name) for name in table[y]]
-    ax.barh(spots, values, height=0.68, color=[PALETTE[0] if not marked or n in marked else PALE for n in names])
+    ax.barh(
+        spots,
+        values,
+        height=0.68,
+        color=[PALETTE[0] if not marked or n in marked else PALE for n in names],
+    )
     ends = np.fmax(values, 0)
     if low and high:
-        ax.hlines(spots, table[low].to_numpy(float), table[high].to_numpy(float), color=INK, lw=1.3, zorder=3)
+        ax.hlines(
+            spots,
+            table[low].to_numpy(float),
+            table[high].to_numpy(float),
+            color=INK,
+            lw=1.3,
+            zorder=3,
+        )
         ends = np.fmax(ends, table[high].to_numpy(float))
     style.value_labels(ax, spots, ends, [number(value, labels.get("fmt")) for value in values])
     style.name_rows(ax, names)
@@ -88,14 +100,26 @@ def lines(
     style.require(table, "lines", numbers=(y, low, high), others=(x, by))
     ax = style.axes(labels, x=x, y=y, percent="y")
     tips = []
-    for i, (name, part) in enumerate([("", table)] if by is None else table.groupby(by, sort=False, observed=True)):
+    for i, (name, part) in enumerate(
+        [("", table)] if by is None else table.groupby(by, sort=False, observed=True)
+    ):
         part, color = part.sort_values(x), PALETTE[i % len(PALETTE)]
         at = part[x].to_numpy()
         ax.plot(at, part[y].to_numpy(float), color=color, ls="-" if i < 4 else "--", zorder=3)
         if low and high:
-            ax.fill_between(at, part[low].to_numpy(float), part[high].to_numpy(float), color=color, alpha=0.16, lw=0)
+            ax.fill_between(
+                at,
+                part[low].to_numpy(float),
+                part[high].to_numpy(float),
+                color=color,
+                alpha=0.16,
+                lw=0,
+            )
         last = part.dropna(subset=[y]).tail(1)
-        tips += [(at_end, value, short(name), color) for at_end, value in zip(last[x], last[y], strict=True)]
+        tips += [
+            (at_end, value, short(name), color)
+            for at_end, value in zip(last[x], last[y], strict=True)
+        ]
     style.format_x(ax, table[x])
     style.number_axes(ax, "y")
     if by is not None:
@@ -128,11 +152,17 @@ def histogram(
     values = table[x].dropna().to_numpy(float)
     shown = values[values > 0] if log else values
     if len(shown) == 0:
-        raise TableError(f"plots.histogram: column '{x}' has no values to draw ({len(table):,} rows)")
+        raise TableError(
+            f"plots.histogram: column '{x}' has no values to draw ({len(table):,} rows)"
+        )
     ax.hist(shown, bins=_edges(shown, bins, log), color=PALETTE[0], edgecolor=PAPER, linewidth=0.5)
     if log:
         ax.set_xscale("log")
-        hidden = f"; {len(values) - len(shown):,} at or below 0 not shown" if len(shown) < len(values) else ""
+        hidden = (
+            f"; {len(values) - len(shown):,} at or below 0 not shown"
+            if len(shown) < len(values)
+            else ""
+        )
         ax.set_xlabel(f"{ax.get_xlabel()} (log scale{hidden})")
     style.number_axes(ax)
     _mark(ax, {"median": float(np.median(values))} if marks is None else marks)
@@ -166,19 +196,27 @@ def scatter(
     style.require(table, "scatter", numbers=(x, y, size), others=(color, label))
     ax = style.axes(labels, x=x, y=y, percent="xy", height=4.2)
     area = (
-        pd.Series(22.0, table.index) if size is None else 12 + 320 * table[size].abs() / (table[size].abs().max() or 1)
+        pd.Series(22.0, table.index)
+        if size is None
+        else 12 + 320 * table[size].abs() / (table[size].abs().max() or 1)
     )
     _points(ax, table.assign(x_=table[x], y_=table[y], area_=area), color)
     for axis in "xy" if log is True else log or "":
         getattr(ax, f"set_{axis}scale")("log")
     style.number_axes(ax)
-    for name, *place in table.dropna(subset=[label])[[label, x, y]].itertuples(index=False) if label else ():
-        ax.annotate(short(name), place, xytext=(6, 4), textcoords="offset points", fontsize=8.5, color=INK)
+    for name, *place in (
+        table.dropna(subset=[label])[[label, x, y]].itertuples(index=False) if label else ()
+    ):
+        ax.annotate(
+            short(name), place, xytext=(6, 4), textcoords="offset points", fontsize=8.5, color=INK
+        )
     return ax
 
 
 @styled
-def heatmap(table: pd.DataFrame, *, diverging: bool | float = False, **labels: Unpack[Labels]) -> Axes:
+def heatmap(
+    table: pd.DataFrame, *, diverging: bool | float = False, **labels: Unpack[Labels]
+) -> Axes:
     """A grid of numbers, rows by columns of the table, each cell coloured and, up to 400 cells, written out.
 
     Parameters
@@ -189,10 +227,14 @@ def heatmap(table: pd.DataFrame, *, diverging: bool | float = False, **labels: U
     """
     values = table.to_numpy(float)
     if not np.isfinite(values).any():
-        raise TableError(f"plots.heatmap: no number to draw in a table of {table.shape[0]} x {table.shape[1]} cells")
+        raise TableError(
+            f"plots.heatmap: no number to draw in a table of {table.shape[0]} x {table.shape[1]} cells"
+        )
     ax = style.axes(labels, height=1.1 + 0.34 * len(table))
     low, high = _limits(values, diverging)
-    hues = LinearSegmentedColormap.from_list("house", style.SEQUENTIAL if diverging is False else style.DIVERGING)
+    hues = LinearSegmentedColormap.from_list(
+        "house", style.SEQUENTIAL if diverging is False else style.DIVERGING
+    )
     image = ax.pcolormesh(values, cmap=hues, vmin=low, vmax=high, edgecolors=PAPER, linewidth=1.2)
     names = [short(name) for name in table.columns]
     turn = 0 if sum(map(len, names)) < 80 else 90
@@ -231,13 +273,19 @@ def intervals(
     ax = style.axes(labels, x=estimate, percent="x", height=1.0 + style.BAR * max(len(table), 2))
     spots = np.arange(len(table))
     value, left, right = (table[name].to_numpy(float) for name in (estimate, low, high))
-    unsure = np.zeros(len(table), bool) if reference is None else (left <= reference) & (reference <= right)
+    unsure = (
+        np.zeros(len(table), bool)
+        if reference is None
+        else (left <= reference) & (reference <= right)
+    )
     colors = np.where(unsure, "#8a929c", PALETTE[0]).tolist()
     ax.hlines(spots, left, right, color=colors, lw=2.4)
     ax.scatter(value, spots, color=colors, s=34, zorder=3)
     if reference is not None:
         ax.axvline(reference, color=PALETTE[1], lw=1.2, ls=(0, (4, 3)))
-    style.value_labels(ax, spots, np.fmax(right, value), [number(v, labels.get("fmt")) for v in value])
+    style.value_labels(
+        ax, spots, np.fmax(right, value), [number(v, labels.get("fmt")) for v in value]
+    )
     style.name_rows(ax, [short(name) for name in table[label]])
     return ax
 
@@ -264,15 +312,31 @@ def _points(ax: Axes, table: pd.DataFrame, color: str | None) -> None:
     look = {"alpha": 0.75, "linewidths": 0.5, "edgecolors": PAPER}
     if color is None:
         ax.scatter(table.x_, table.y_, s=table.area_, color=PALETTE[0], **look)
-    elif pd.api.types.is_numeric_dtype(table[color]) and not pd.api.types.is_bool_dtype(table[color]):
+    elif pd.api.types.is_numeric_dtype(table[color]) and not pd.api.types.is_bool_dtype(
+        table[color]
+    ):
         hue = LinearSegmentedColormap.from_list("house", style.SEQUENTIAL[1:])
-        points = ax.scatter(table.x_, table.y_, s=table.area_, c=table[color].to_numpy(float), cmap=hue, **look)
+        points = ax.scatter(
+            table.x_, table.y_, s=table.area_, c=table[color].to_numpy(float), cmap=hue, **look
+        )
         bar = ax.figure.colorbar(points, ax=ax, shrink=0.7, pad=0.02, label=color.replace("_", " "))
         bar.outline.set_visible(False)
     else:
         for i, (name, part) in enumerate(table.groupby(color, sort=False, observed=True)):
-            ax.scatter(part.x_, part.y_, s=part.area_, color=PALETTE[i % len(PALETTE)], label=short(name), **look)
-        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2, title=color.replace("_", " "))
+            ax.scatter(
+                part.x_,
+                part.y_,
+                s=part.area_,
+                color=PALETTE[i % len(PALETTE)],
+                label=short(name),
+                **look,
+            )
+        ax.legend(
+            loc="upper left",
+            bbox_to_anchor=(1, 1),
+            handletextpad=0.2,
+            title=color.replace("_", " "),
+        )
 
 
 def _limits(values: np.ndarray, diverging: bool | float) -> tuple[float, float]:
@@ -288,5 +352,13 @@ def _write_cells(ax: Axes, image: Any, values: np.ndarray, fmt: str) -> None:
     for (row, column), value in np.ndenumerate(values):
         if np.isfinite(value):
             ink = PAPER if light[row, column] < 1.5 else INK
-            said = ax.text(column + 0.5, row + 0.5, fmt.format(value), ha="center", va="center", size=8.5, color=ink)
+            said = ax.text(
+                column + 0.5,
+                row + 0.5,
+                fmt.format(value),
+                ha="center",
+                va="center",
+                size=8.5,
+                color=ink,
+            )
             said.set_in_layout(False)  # inside the cell: nothing to make room for

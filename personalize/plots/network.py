@@ -21,7 +21,13 @@ WIDE = 1.9  # how much wider than high the picture is
 
 @styled
 def network(
-    table: pd.DataFrame, *, source: str, target: str, width: str, color: str | None = None, **labels: Unpack[Labels]
+    table: pd.DataFrame,
+    *,
+    source: str,
+    target: str,
+    width: str,
+    color: str | None = None,
+    **labels: Unpack[Labels],
 ) -> Axes:
     """Names as points, joined by the rows of the table: the wider a line, the larger its `width`.
 
@@ -47,7 +53,9 @@ def network(
         raise TableError("plots.network: the table has no rows to draw")
     ax = style.axes(labels, height=5.2)
     place = _places(table[source], table[target])
-    ends = np.array([[place[a], place[b]] for a, b in zip(table[source], table[target], strict=True)])
+    ends = np.array(
+        [[place[a], place[b]] for a, b in zip(table[source], table[target], strict=True)]
+    )
     size = table[width].to_numpy(float) / table[width].max()
     look = {"colors": PALETTE[0]} if color is None else _shade(table[color])
     drawn = ax.add_collection(LineCollection(ends, linewidths=0.8 + 4.5 * size, zorder=1, **look))
@@ -57,7 +65,9 @@ def network(
         bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         bar.ax.yaxis.set_minor_locator(NullLocator())
-    _name_points(ax, place, ends, pd.concat([table.groupby(side)[width].sum() for side in (source, target)]))
+    _name_points(
+        ax, place, ends, pd.concat([table.groupby(side)[width].sum() for side in (source, target)])
+    )
     ax.margins(0.09, 0.06)
     ax.set_axis_off()
     return ax
@@ -66,7 +76,10 @@ def network(
 def _places(sources: Sequence[Any], targets: Sequence[Any]) -> dict[Any, tuple[float, float]]:
     """Where each name stands: its part of the network laid out alone, the parts in rows."""
     names, far = _steps(sources, targets)
-    parts = sorted({tuple(np.flatnonzero(row)) for row in np.isfinite(far)}, key=lambda part: (-len(part), part))
+    parts = sorted(
+        {tuple(np.flatnonzero(row)) for row in np.isfinite(far)},
+        key=lambda part: (-len(part), part),
+    )
     rooms = [len(part) ** 0.6 + 0.8 for part in parts]
     across = max(WIDE * np.sqrt(sum(room**2 for room in rooms)) * 0.8, rooms[0] * WIDE)
     place, x, y, row = {}, 0.0, 0.0, 0.0
@@ -81,7 +94,9 @@ def _places(sources: Sequence[Any], targets: Sequence[Any]) -> dict[Any, tuple[f
 
 def _steps(sources: Sequence[Any], targets: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
     """The names, and how many lines the shortest way between each two has (Floyd); inf where there is none."""
-    code = {name: k for k, name in enumerate(dict.fromkeys(chain(*zip(sources, targets, strict=True))))}
+    code = {
+        name: k for k, name in enumerate(dict.fromkeys(chain(*zip(sources, targets, strict=True))))
+    }
     ends = [[code[name] for name in side] for side in (sources, targets)]
     far = np.full((len(code), len(code)), np.inf)
     far[ends, ends[::-1]] = 1
@@ -119,14 +134,27 @@ def _turned(place: np.ndarray) -> np.ndarray:
 def _shade(values: pd.Series) -> dict[str, Any]:
     hue = LinearSegmentedColormap.from_list("house", style.SEQUENTIAL[1:])
     low, high = float(values.min()), float(values.max())
-    return {"array": values.to_numpy(float), "cmap": hue, "norm": LogNorm(low, max(high, low * 1.01))}
+    return {
+        "array": values.to_numpy(float),
+        "cmap": hue,
+        "norm": LogNorm(low, max(high, low * 1.01)),
+    }
 
 
-def _name_points(ax: Axes, place: dict[Any, tuple[float, float]], ends: np.ndarray, sizes: pd.Series) -> None:
+def _name_points(
+    ax: Axes, place: dict[Any, tuple[float, float]], ends: np.ndarray, sizes: pd.Series
+) -> None:
     """The points, each name on the side where fewer of its lines go."""
     total = sizes.groupby(level=0).sum()
     spots = np.array([place[name] for name in total.index])
-    ax.scatter(*spots.T, s=14 + 130 * total / total.max(), color=PALETTE[1], edgecolors=PAPER, linewidths=0.8, zorder=2)
+    ax.scatter(
+        *spots.T,
+        s=14 + 130 * total / total.max(),
+        color=PALETTE[1],
+        edgecolors=PAPER,
+        linewidths=0.8,
+        zorder=2,
+    )
     halo = [patheffects.withStroke(linewidth=2.2, foreground=PAPER)]
     for name, spot in zip(total.index, spots, strict=True):
         others = np.concatenate([ends[(ends[:, i] == spot).all(axis=1), 1 - i] for i in (0, 1)])

@@ -16,7 +16,12 @@ from personalize.plots import style
 from personalize.plots.style import DPI, EDGE, FONT, PAPER, styled
 
 COMPRESSION = 4  # of 9: more takes longer and gains little
-USUAL = (0.12, 0.12, 0.84, 0.76)  # left, bottom, width and height of most axes, as parts of the figure
+USUAL = (
+    0.12,
+    0.12,
+    0.84,
+    0.76,
+)  # left, bottom, width and height of most axes, as parts of the figure
 FAR = 0.06  # of the width: axes that end up so much narrower or wider get other ticks, and are looked at once more
 LEAST = 0.1  # of either side that the axes keep, however long the names
 
@@ -60,7 +65,9 @@ def _laid_out(fig: Figure) -> list[Text]:
     layout = fig.get_layout_engine()
     _make_room(fig)
     words = [text for text in fig.findobj(Text) if text.get_visible() and text.get_text()]
-    if chinese := [text for text in words if any(ord(character) > 0x2E7F for character in text.get_text())]:
+    if chinese := [
+        text for text in words if any(ord(character) > 0x2E7F for character in text.get_text())
+    ]:
         for text in chinese:
             text.set_fontfamily([FONT, *style._cjk_family()])
         _make_room(fig)
@@ -81,10 +88,15 @@ def _make_room(fig: Figure) -> None:
 def _fit(ax: Axes) -> None:
     """Give the axes the room that their words leave, which takes a third of the time of matplotlib's own layout."""
     legend, size = ax.get_legend(), ax.figure.bbox.size
-    outside = [words for words in (*ax.texts, legend) if words is not None and words.get_in_layout()]
+    outside = [
+        words for words in (*ax.texts, legend) if words is not None and words.get_in_layout()
+    ]
     ax.set_position(USUAL)
     for _ in range(2):
-        inner, outer = ax.get_window_extent(), ax.get_tightbbox(for_layout_only=True, bbox_extra_artists=outside)
+        inner, outer = (
+            ax.get_window_extent(),
+            ax.get_tightbbox(for_layout_only=True, bbox_extra_artists=outside),
+        )
         low = (inner.min - outer.min + EDGE * DPI) / size
         room = np.maximum(1 - (outer.max - inner.max + EDGE * DPI) / size - low, LEAST)
         ax.set_position((*low, *room))

@@ -28,7 +28,15 @@ DIVERGING = ("#b34700", "#f0b98d", "#f7f7f5", "#8fc1de", "#00568c")
 WIDTH, DPI, BAR = 7.2, 150, 0.30  # inches, dots an inch, inches a bar
 EDGE = 0.09  # inches between the words and the edge of the picture
 FONT = "DejaVu Sans"  # comes with matplotlib: the same everywhere
-CJK = ("Noto Sans CJK", "Source Han Sans", "WenQuanYi", "PingFang", "Hiragino", "Microsoft YaHei", "SimHei")
+CJK = (
+    "Noto Sans CJK",
+    "Source Han Sans",
+    "WenQuanYi",
+    "PingFang",
+    "Hiragino",
+    "Microsoft YaHei",
+    "SimHei",
+)
 STYLE = {
     "figure.facecolor": PAPER,
     "figure.dpi": DPI,
@@ -87,7 +95,9 @@ def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @styled
-def figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = 0) -> tuple[Figure, Any]:
+def figure(
+    rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: float = 0
+) -> tuple[Figure, Any]:
     """An empty figure in the house style and its axes.
 
     Parameters
@@ -105,7 +115,10 @@ def figure(rows: int = 1, columns: int = 1, *, width: float = WIDTH, height: flo
     (2,)
     """
     size = (width, height or rows * (3.4 if rows == 1 else 3.0))
-    fig = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=EDGE, h_pad=EDGE, wspace=0.05, hspace=0.06))
+    fig = Figure(
+        figsize=size,
+        layout=ConstrainedLayoutEngine(w_pad=EDGE, h_pad=EDGE, wspace=0.05, hspace=0.06),
+    )
     return fig, fig.subplots(rows, columns)
 
 
@@ -131,16 +144,24 @@ def short(value: Any, longest: int = 44) -> str:
     >>> short(("BEER", "CHIPS"))
     'BEER + CHIPS'
     """
-    text = " + ".join(map(str, value)) if isinstance(value, tuple | list | set | frozenset) else str(value)
+    text = (
+        " + ".join(map(str, value))
+        if isinstance(value, tuple | list | set | frozenset)
+        else str(value)
+    )
     text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
     return text.replace("$", r"\$")
 
 
-def axes(labels: Mapping[str, Any], *, x: str = "", y: str = "", percent: str = "", height: float = 0) -> Axes:
+def axes(
+    labels: Mapping[str, Any], *, x: str = "", y: str = "", percent: str = "", height: float = 0
+) -> Axes:
     """The axes to draw on, with their words; `x` and `y` name the columns, `percent` the axes that `fmt` governs."""
     unknown = set(labels) - set(Labels.__annotations__)
     if unknown:
-        raise TypeError(f"unknown argument {sorted(unknown)}; a chart also takes {sorted(Labels.__annotations__)}")
+        raise TypeError(
+            f"unknown argument {sorted(unknown)}; a chart also takes {sorted(Labels.__annotations__)}"
+        )
     ax = labels.get("ax") or figure(height=height)[1]
     ax.set_title(labels.get("title", ""))
     ax.set_xlabel(labels.get("xlabel", x.replace("_", " ")))
@@ -151,11 +172,19 @@ def axes(labels: Mapping[str, Any], *, x: str = "", y: str = "", percent: str = 
 
 
 def require(
-    table: pd.DataFrame, what: str, *, numbers: Sequence[str | None], others: Sequence[str | None] = ()
+    table: pd.DataFrame,
+    what: str,
+    *,
+    numbers: Sequence[str | None],
+    others: Sequence[str | None] = (),
 ) -> None:
     """Raise TableError unless the columns are there, the numbers are numbers, and there is a row to draw."""
     wanted = [name for name in (*numbers, *others) if name is not None]
-    problems = [f"no column '{name}'; present: {list(table.columns)}" for name in wanted if name not in table.columns]
+    problems = [
+        f"no column '{name}'; present: {list(table.columns)}"
+        for name in wanted
+        if name not in table.columns
+    ]
     for name in (name for name in numbers if name in table.columns):
         if not pd.api.types.is_numeric_dtype(table[name]):
             problems.append(f"column '{name}' must hold numbers, not {table[name].dtype}")
@@ -190,7 +219,9 @@ def end_labels(ax: Axes, tips: Sequence[tuple[Any, float, str, str]], gap: float
     """Write each line's name at its last point (x, y, name, colour), pushed apart where names would overlap."""
     tips = sorted(tips, key=lambda tip: (tip[1], tip[2]))
     ax.autoscale_view()
-    panel = 72 * ax.get_position().height * ax.figure.get_figheight()  # points; what layout adds or takes is little
+    panel = (
+        72 * ax.get_position().height * ax.figure.get_figheight()
+    )  # points; what layout adds or takes is little
     lower, upper = ax.transScale.transform([(1, y) for y in ax.get_ylim()])[:, 1]
     places = ax.transScale.transform([(1, tip[1]) for tip in tips])[:, 1] if tips else np.empty(0)
     heights = (places - lower) / ((upper - lower) or 1) * panel
@@ -242,7 +273,9 @@ class _Ticks(Formatter):
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """The words at all ticks of an axis."""
         texts = [self(value) for value in values]
-        return texts if len(set(texts)) == len(texts) else [self(value, digits=10) for value in values]
+        return (
+            texts if len(set(texts)) == len(texts) else [self(value, digits=10) for value in values]
+        )
 
     def __call__(self, value: float, _position: int | None = None, digits: int = 4) -> str:
         size = abs(value)

@@ -49,7 +49,13 @@ class ALS(Recommender):
     """
 
     def __init__(
-        self, factors: int = 64, l2: float = 0.1, *, alpha: float = 1, iterations: int = 15, seed: int = 0
+        self,
+        factors: int = 64,
+        l2: float = 0.1,
+        *,
+        alpha: float = 1,
+        iterations: int = 15,
+        seed: int = 0,
     ) -> None:
         self.factors = factors
         self.l2 = l2
@@ -58,7 +64,13 @@ class ALS(Recommender):
         self.seed = seed
 
     def _check(self) -> None:
-        check(self, factors=self.factors >= 1, l2=self.l2 >= 0, alpha=self.alpha > 0, iterations=self.iterations >= 1)
+        check(
+            self,
+            factors=self.factors >= 1,
+            l2=self.l2 >= 0,
+            alpha=self.alpha > 0,
+            iterations=self.iterations >= 1,
+        )
 
     def fit(self, tables: Tables, *, as_of: Any) -> Self:
         """Learn as every recommender does; from a source in Spark, on the cluster."""
@@ -75,7 +87,12 @@ class ALS(Recommender):
         return self
 
     def recommend(
-        self, customers: Any = None, k: int = 10, *, repeat: Repeat = "allow", candidates: Any = None
+        self,
+        customers: Any = None,
+        k: int = 10,
+        *,
+        repeat: Repeat = "allow",
+        candidates: Any = None,
     ) -> pd.DataFrame:
         """The best products for each customer, as of every recommender."""
         if not (self._ready(k, repeat) and self.cluster_):
@@ -102,14 +119,19 @@ class ALS(Recommender):
                 num_threads=1, random_state=self.seed,
             )  # fmt: skip
             model.fit(weights, show_progress=False)
-        self.customers_, self.products_ = np.asarray(model.user_factors), np.asarray(model.item_factors)
+        self.customers_, self.products_ = (
+            np.asarray(model.user_factors),
+            np.asarray(model.item_factors),
+        )
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         scores = np.where(want.row[:, None] >= 0, self.customers_[want.row] @ self.products_.T, 0)
         bought = self.history_.matrix()[want.row]
         place = np.repeat(np.arange(len(want.row)), np.diff(bought.indptr))
         if want.repeat == "due":
-            return sparse.csr_array((scores[place, bought.indices], bought.indices, bought.indptr), bought.shape)
+            return sparse.csr_array(
+                (scores[place, bought.indices], bought.indices, bought.indptr), bought.shape
+            )
         if want.repeat == "new":
             scores[place, bought.indices] = 0
         scores[:, ~want.allowed] = 0

@@ -76,14 +76,21 @@ class Recommender(BaseEstimator, ABC):
         """
         self._check()
         learned = history, self.get_params()
-        if getattr(self, "_learned", None) != learned or any(isinstance(v, Recommender) for v in learned[1].values()):
+        if getattr(self, "_learned", None) != learned or any(
+            isinstance(v, Recommender) for v in learned[1].values()
+        ):
             self.history_ = history
             self._learn(history)
             self._learned = learned
         return self
 
     def recommend(
-        self, customers: Any = None, k: int = 10, *, repeat: Repeat = "allow", candidates: Any = None
+        self,
+        customers: Any = None,
+        k: int = 10,
+        *,
+        repeat: Repeat = "allow",
+        candidates: Any = None,
     ) -> pd.DataFrame:
         """The best products for each customer.
 
@@ -112,7 +119,11 @@ class Recommender(BaseEstimator, ABC):
         Products of equal score are ordered by the customer's latest purchase, then by number of buyers, then
         by id. Only scores above 0 count; places left over are filled with what sells best, except for "due".
         """
-        ids = self.history_.customers if self._ready(k, repeat) and customers is None else pd.Index(customers).unique()
+        ids = (
+            self.history_.customers
+            if self._ready(k, repeat) and customers is None
+            else pd.Index(customers).unique()
+        )
         lists = self.lists(ids, k, repeat, self._allowed(candidates))
         return pd.DataFrame(
             {
@@ -127,21 +138,33 @@ class Recommender(BaseEstimator, ABC):
 
     def _ready(self, k: int, repeat: Repeat) -> bool:
         if not hasattr(self, "history_"):
-            raise TableError(f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first")
+            raise TableError(
+                f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first"
+            )
         if repeat not in _REPEATS or k < 1:
-            raise TableError(f"repeat = {repeat!r} and k = {k}: repeat is one of {_REPEATS}, k is 1 or more")
+            raise TableError(
+                f"repeat = {repeat!r} and k = {k}: repeat is one of {_REPEATS}, k is 1 or more"
+            )
         return True
 
-    def lists(self, customers: pd.Index, k: int, repeat: Repeat, allowed: np.ndarray) -> pd.DataFrame:
+    def lists(
+        self, customers: pd.Index, k: int, repeat: Repeat, allowed: np.ndarray
+    ) -> pd.DataFrame:
         """The lists of `recommend` in numbers: _place (of the customer among those asked for), rank, score, and _row,
         _col and _pair (numbers of customer, product and pair in the history, -1 for none)."""
         row = self.history_.number(customers)
         cuts = range(0, len(customers), _BLOCK)
-        wants = (Wanted(row[i : i + _BLOCK], customers[i : i + _BLOCK], allowed, repeat, k) for i in cuts)
+        wants = (
+            Wanted(row[i : i + _BLOCK], customers[i : i + _BLOCK], allowed, repeat, k) for i in cuts
+        )
         blocks = [self._block(want, start) for start, want in zip(cuts, wants, strict=True)]
         if not blocks:
-            return pd.DataFrame({name: np.zeros(0, dtype=float if name == "score" else int) for name in _NUMBERS})
-        return pd.DataFrame(dict(zip(_NUMBERS, map(np.concatenate, zip(*blocks, strict=True)), strict=True)))
+            return pd.DataFrame(
+                {name: np.zeros(0, dtype=float if name == "score" else int) for name in _NUMBERS}
+            )
+        return pd.DataFrame(
+            dict(zip(_NUMBERS, map(np.concatenate, zip(*blocks, strict=True)), strict=True))
+        )
 
     def _allowed(self, candidates: Any) -> np.ndarray:
         if candidates is None:
@@ -149,7 +172,9 @@ class Recommender(BaseEstimator, ABC):
         ids = candidates["product_id"] if isinstance(candidates, pd.DataFrame) else candidates
         number = self.history_.product_number(ids)
         if not (number >= 0).any():
-            raise TableError(f"none of the {len(number):,} candidates is a product of this source: check the ids")
+            raise TableError(
+                f"none of the {len(number):,} candidates is a product of this source: check the ids"
+            )
         allowed = np.zeros(len(self.history_.products), dtype=bool)
         allowed[number[number >= 0]] = True
         return allowed
@@ -159,7 +184,9 @@ class Recommender(BaseEstimator, ABC):
         score[score == 0] = self._fill_score(col[score == 0])
         return place + start, _run_numbers(place), score, want.row[place], col, pair
 
-    def best(self, want: Wanted, *, fill: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    def best(
+        self, want: Wanted, *, fill: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Each customer's best products in final order: place in the block, product number, score and pair; on request
         filled, with a score of 0, by what sells best."""
         from personalize.recommenders import kernels
@@ -168,21 +195,30 @@ class Recommender(BaseEstimator, ABC):
         popular = history.by_popularity[want.allowed[history.by_popularity] & fill]
         products = want.allowed, history.standing, popular
         return kernels.best(
-            arrays(scores, np.float32), history.bought(want.row), products, _REPEATS.index(want.repeat), want.k
+            arrays(scores, np.float32),
+            history.bought(want.row),
+            products,
+            _REPEATS.index(want.repeat),
+            want.k,
         )
 
     def _fill_score(self, col: np.ndarray) -> np.ndarray:
         return np.zeros(len(col))
 
     def _reasons(self, lists: pd.DataFrame) -> np.ndarray:
-        history, row, col, pair = self.history_, *(lists[name].to_numpy() for name in ("_row", "_col", "_pair"))
+        history, row, col, pair = (
+            self.history_,
+            *(lists[name].to_numpy() for name in ("_row", "_col", "_pair")),
+        )
         words = np.full(len(lists), "", dtype=object)
         words[pair >= 0] = _habits(history, pair[pair >= 0])
         own = (pair < 0) & (lists.score.to_numpy() > 0)
         words[own] = list(self._explain(row[own], col[own]))
         rest = words == ""
         share = 100 * history.buyers[col[rest]] / history.people
-        words[rest] = [f"popular: bought by {percent:.1f}% of customers" for percent in share.tolist()]
+        words[rest] = [
+            f"popular: bought by {percent:.1f}% of customers" for percent in share.tolist()
+        ]
         return words
 
     def _check(self) -> None:
@@ -201,7 +237,9 @@ class Recommender(BaseEstimator, ABC):
         return [""] * len(row)
 
 
-def arrays(matrix: sparse.csr_array, kind: type = np.float64) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def arrays(
+    matrix: sparse.csr_array, kind: type = np.float64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The matrix as the kernels take it."""
     indices = matrix.indices.astype(np.int32, copy=False)
     return matrix.indptr.astype(np.int64, copy=False), indices, matrix.data.astype(kind, copy=False)
@@ -224,12 +262,21 @@ def _run_numbers(group: np.ndarray) -> np.ndarray:
 
 def kept(scores: sparse.csr_array, keep: np.ndarray) -> sparse.csr_array:
     """The matrix without the entries that are not flagged."""
-    return csr(scores.data[keep], scores.indices[keep], np.r_[0, np.cumsum(keep)][scores.indptr], scores.shape)
+    return csr(
+        scores.data[keep],
+        scores.indices[keep],
+        np.r_[0, np.cumsum(keep)][scores.indptr],
+        scores.shape,
+    )
 
 
 def _habits(history: History, pair: np.ndarray) -> list[str]:
     """How often, how long ago and how regularly each pair was bought, in words."""
-    orders, last, span = history.orders[pair], history.last[pair], (history.first - history.last)[pair]
+    orders, last, span = (
+        history.orders[pair],
+        history.last[pair],
+        (history.first - history.last)[pair],
+    )
     ago = np.where(last == 0, "today", _lengths(last) + " ago")
     gap = _lengths(span / np.maximum(orders - 1, 1))
     return [

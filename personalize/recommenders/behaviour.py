@@ -33,7 +33,9 @@ class MostPopular(Recommender):
         if want.repeat != "due":
             return sparse.csr_array((len(want.row), len(self.share_)))
         pattern = self.history_.matrix()[want.row]
-        return sparse.csr_array((self.share_[pattern.indices], pattern.indices, pattern.indptr), pattern.shape)
+        return sparse.csr_array(
+            (self.share_[pattern.indices], pattern.indices, pattern.indptr), pattern.shape
+        )
 
     def _fill_score(self, col: np.ndarray) -> np.ndarray:
         return self.share_[col]
@@ -162,7 +164,9 @@ class UserKNN(Recommender):
         missing = known[self._found[known, 0] == -1]
         rows = max(1, _CELLS // self._often.shape[0])
         for start in range(0, len(missing), rows):
-            self._found[missing[start : start + rows]] = self._nearest(missing[start : start + rows])
+            self._found[missing[start : start + rows]] = self._nearest(
+                missing[start : start + rows]
+            )
         return np.where((row >= 0)[:, None], self._found[row], _NOBODY)
 
     def _nearest(self, row: np.ndarray) -> np.ndarray:
@@ -170,7 +174,9 @@ class UserKNN(Recommender):
         from personalize.recommenders import kernels
 
         cosines = self._often[row] @ self._often.T
-        return kernels.nearest(row, cosines, arrays(self._rarely), arrays(self._rarely_by_product), self._asked)
+        return kernels.nearest(
+            row, cosines, arrays(self._rarely), arrays(self._rarely_by_product), self._asked
+        )
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         return ["bought by customers with similar baskets"] * len(row)
@@ -221,13 +227,17 @@ def unit_rows(matrix: sparse.csr_array) -> sparse.csr_array:
     squares = sparse.csr_array((matrix.data**2, matrix.indices, matrix.indptr), shape=matrix.shape)
     length = np.sqrt(squares.sum(axis=1))
     share = np.repeat(1 / np.where(length > 0, length, 1), np.diff(matrix.indptr))
-    return sparse.csr_array((share * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return sparse.csr_array(
+        (share * matrix.data, matrix.indices, matrix.indptr), shape=matrix.shape
+    )
 
 
 def _split(matrix: sparse.csr_array) -> tuple[np.ndarray, sparse.csr_array]:
     """The fullest columns as a full array, which multiplies faster, and the others."""
     size = np.bincount(matrix.indices, minlength=matrix.shape[1])
-    full = np.argsort(-size, kind="stable")[: min(int((4 * size > matrix.shape[0]).sum()), _CELLS // matrix.shape[0])]
+    full = np.argsort(-size, kind="stable")[
+        : min(int((4 * size > matrix.shape[0]).sum()), _CELLS // matrix.shape[0])
+    ]
     rest = np.ones(matrix.shape[1], dtype=bool)
     rest[full] = False
     return matrix[:, full].toarray(), kept(matrix, rest[matrix.indices])
@@ -245,4 +255,6 @@ def check(model: Recommender, **right: bool) -> None:
     """Raise TableError that names every parameter whose test in `right` failed."""
     wrong = [f"{name} = {getattr(model, name)!r}" for name, fine in right.items() if not fine]
     if wrong:
-        raise TableError(f"{type(model).__name__} cannot use {', '.join(wrong)}: see the ranges in its documentation")
+        raise TableError(
+            f"{type(model).__name__} cannot use {', '.join(wrong)}: see the ranges in its documentation"
+        )

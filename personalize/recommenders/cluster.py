@@ -47,17 +47,27 @@ class Cluster:
         sold, as_of = known.query("recommender_buyers"), pd.Timestamp(as_of).normalize()
         if sold.empty:
             raise nothing_bought(as_of)
-        pairs = files("personalize").joinpath("sql", "recommender_pairs.sql").read_text(encoding="utf-8")
-        customers, products = mllib.factors(engine, pairs.format_map(known.relations), size=size, **settings)
+        pairs = (
+            files("personalize")
+            .joinpath("sql", "recommender_pairs.sql")
+            .read_text(encoding="utf-8")
+        )
+        customers, products = mllib.factors(
+            engine, pairs.format_map(known.relations), size=size, **settings
+        )
         people = engine.frame(f"select count(*) as n, min(customer_id) as first from {customers}")
         ids = catalogue(known, sold.product_id)
         buyers = sold.set_index("product_id").buyers.reindex(ids, fill_value=0).to_numpy()
-        points = _aligned(engine.frame(f"select product_id as id, features from {products}"), ids, size)
+        points = _aligned(
+            engine.frame(f"select product_id as id, features from {products}"), ids, size
+        )
         return cls(known, as_of, people.n[0], people["first"][0], customers, ids, points, buyers)
 
     def everyone(self) -> pd.Index:
         """The ids of all customers with a point; a TableError where they are too many for memory."""
-        found = self.known.engine.frame(f"select customer_id from {self.customers} order by customer_id")
+        found = self.known.engine.frame(
+            f"select customer_id from {self.customers} order by customer_id"
+        )
         return pd.Index(found.customer_id)
 
     def part(self, ids: pd.Index) -> tuple[History, np.ndarray]:
@@ -68,12 +78,18 @@ class Cluster:
         engine, relations = self.known.engine, self.known.relations
         asked = engine.register("asked_for", pd.DataFrame({"customer_id": [*ids, self.someone]}))
         where = f"customer_id in (select customer_id from {asked})"
-        orders = engine.view("orders_of_the_asked", f"select * from {relations['orders']} where {where}")
-        history = History.of(replace(self.known, relations={**relations, "orders": orders}), self.as_of)
+        orders = engine.view(
+            "orders_of_the_asked", f"select * from {relations['orders']} where {where}"
+        )
+        history = History.of(
+            replace(self.known, relations={**relations, "orders": orders}), self.as_of
+        )
         col = self.products.get_indexer(history.products[history.col]).astype(np.int32)
         history = replace(history, products=self.products, col=col)
         history.__dict__.update(buyers=self.buyers, people=self.people)  # of all, not of the asked
-        points = engine.frame(f"select customer_id as id, features from {self.customers} where {where}")
+        points = engine.frame(
+            f"select customer_id as id, features from {self.customers} where {where}"
+        )
         return history, _aligned(points, history.customers, self.points.shape[1])
 
 

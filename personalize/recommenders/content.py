@@ -95,7 +95,9 @@ class Content(Recommender):
         """Products x texts: 1 where an allowed product has the text."""
         product = np.flatnonzero(allowed)
         shape = len(self.group_), self.vectors_.shape[0]
-        return sparse.csr_array((np.ones(len(product)), (product, self.group_[product])), shape=shape)
+        return sparse.csr_array(
+            (np.ones(len(product)), (product, self.group_[product])), shape=shape
+        )
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         belongs, rows = self._belongs(want.allowed), max(1, _CELLS // self.vectors_.shape[0])
@@ -122,7 +124,8 @@ class Content(Recommender):
         cosine, bought = (self.profiles_[row] @ self.vectors_.T).toarray(), self._bought[row]
         place = np.repeat(np.arange(len(row)), np.diff(bought.indptr))
         return sparse.csr_array(
-            (cosine[place, self.group_[bought.indices]], bought.indices, bought.indptr), bought.shape
+            (cosine[place, self.group_[bought.indices]], bought.indices, bought.indptr),
+            bought.shape,
         )
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:

@@ -33,7 +33,9 @@ class Descriptions:
         if "products" not in self.tables:
             return pd.DataFrame(index=self.ids)
         columns = [name for name in _TEXTS if name in self.tables.products.columns]
-        known = self.tables.products.to_pandas(["product_id", *columns]).drop_duplicates("product_id")
+        known = self.tables.products.to_pandas(["product_id", *columns]).drop_duplicates(
+            "product_id"
+        )
         return known.set_index("product_id").reindex(self.ids)
 
     @cached_property
@@ -70,7 +72,9 @@ class Descriptions:
         for name in self._table:
             code, plain = _plain(self._table[name])
             parts.append((code, plain))
-            same = pd.factorize(same * len(plain) + code)[0]  # equal for products whose columns are all equal
+            same = pd.factorize(same * len(plain) + code)[
+                0
+            ]  # equal for products whose columns are all equal
         _, first, back = np.unique(same, return_index=True, return_inverse=True)
         rows = zip(*(plain[code[first]] for code, plain in parts), strict=True)
         texts = np.array([" ".join(filter(None, row)) for row in rows], dtype=object)
@@ -85,7 +89,14 @@ def names(tables: Tables, products: Any) -> np.ndarray:
 def _plain(texts: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """The words of each text in lower case, "" where it is missing: a number each, and what the numbers stand for."""
     code, values = pd.factorize(texts)
-    numberless = pd.Series(values, dtype=str).str.replace(r"[0-9]+", " ", regex=True)  # far fewer, for the slow step
+    numberless = pd.Series(values, dtype=str).str.replace(
+        r"[0-9]+", " ", regex=True
+    )  # far fewer, for the slow step
     same, values = pd.factorize(numberless)
-    plain = pd.Series(values, dtype=str).str.lower().str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
+    plain = (
+        pd.Series(values, dtype=str)
+        .str.lower()
+        .str.replace(r"[\W\d_]+", " ", regex=True)
+        .str.strip()
+    )
     return np.append(same, len(values))[code], np.append(plain.to_numpy(dtype=object), "")

@@ -121,7 +121,10 @@ class History:
         newest, oldest = ((self.as_of - pd.Timestamp(d).normalize()).days for d in (until, day))
         inside = np.logical_or.reduceat((self._age >= newest) & (self._age < oldest), self._start)
         return pd.DataFrame(
-            {"customer_id": self.customers[self.row[inside]], "product_id": self.products[self.col[inside]]}
+            {
+                "customer_id": self.customers[self.row[inside]],
+                "product_id": self.products[self.col[inside]],
+            }
         )
 
     def once(self, key: tuple, make: Callable[[], Any]) -> Any:
@@ -146,7 +149,13 @@ class History:
     def bought(self, row: np.ndarray) -> tuple[np.ndarray, ...]:
         """Where the pairs of each customer number begin and end, and of all pairs `col`, `due` and `last`."""
         known = row >= 0
-        return self._indptr[row] * known, self._indptr[row + 1] * known, self.col, self.due, self.last
+        return (
+            self._indptr[row] * known,
+            self._indptr[row + 1] * known,
+            self.col,
+            self.due,
+            self.last,
+        )
 
     @cached_property
     def due(self) -> np.ndarray:
@@ -177,7 +186,9 @@ class History:
     def trips(self, row: np.ndarray, days: Any) -> np.ndarray:
         """Days on which each customer number bought anything, within so many days before `as_of`."""
         end = np.asarray(row, dtype=np.int64) * self.span + np.minimum(days, self.span - 1)
-        return np.where(row < 0, 0, np.searchsorted(self._days, end, side="right") - self._first_day[row])
+        return np.where(
+            row < 0, 0, np.searchsorted(self._days, end, side="right") - self._first_day[row]
+        )
 
     @cached_property
     def buyers(self) -> np.ndarray:
@@ -221,7 +232,10 @@ class History:
         """Customers x groups: orders that count half after 26 weeks; an empty last row, unknown groups left out."""
         kind = self.kind[self.col]
         known = kind >= 0
-        start, shape = np.r_[0, np.cumsum(known)][self._indptr], (self.shape[0], int(self.kind.max()) + 1)
+        start, shape = (
+            np.r_[0, np.cumsum(known)][self._indptr],
+            (self.shape[0], int(self.kind.max()) + 1),
+        )
         groups = csr(self.decayed(26)[known], kind[known], start, shape)
         groups.sum_duplicates()
         return groups
@@ -277,10 +291,14 @@ class History:
         return _numbers(self.products, products, "product_id")
 
 
-def csr(data: np.ndarray, col: np.ndarray, start: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
+def csr(
+    data: np.ndarray, col: np.ndarray, start: np.ndarray, shape: tuple[int, int]
+) -> sparse.csr_array:
     """The matrix of these rows, with positions of 32 bits where they suffice: scipy would widen all to the widest."""
     kind = np.int32 if start[-1] < 2**31 else np.int64
-    return sparse.csr_array((data, col.astype(kind, copy=False), start.astype(kind, copy=False)), shape=shape)
+    return sparse.csr_array(
+        (data, col.astype(kind, copy=False), start.astype(kind, copy=False)), shape=shape
+    )
 
 
 def nothing_bought(as_of: pd.Timestamp) -> TableError:
@@ -295,14 +313,18 @@ def catalogue(tables: Tables, sold: pd.Series) -> pd.Index:
     """The sorted ids of all products, sold or only listed."""
     products = pd.Index(sold.unique())
     if "products" in tables:
-        products = products.union(pd.Index(tables.products.to_pandas(["product_id"]).product_id.unique()))
+        products = products.union(
+            pd.Index(tables.products.to_pandas(["product_id"]).product_id.unique())
+        )
     return products.sort_values()
 
 
 def _numbers(known: pd.Index, wanted: Any, name: str) -> np.ndarray:
     wanted = pd.Index(wanted)
     if missing := int(wanted.isna().sum()):
-        raise TableError(f"{missing:,} of the {len(wanted):,} given values of {name} are missing: drop them")
+        raise TableError(
+            f"{missing:,} of the {len(wanted):,} given values of {name} are missing: drop them"
+        )
     number = pd.api.types.is_numeric_dtype
     if len(wanted) and number(wanted) != number(known):
         raise TableError(

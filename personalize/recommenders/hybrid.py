@@ -38,7 +38,9 @@ class Hybrid(Recommender):
     Interaction 12 (the weighted hybrid).
     """
 
-    def __init__(self, first: Recommender, second: Recommender, alpha: float = 0.85, shortlist: int = 100) -> None:
+    def __init__(
+        self, first: Recommender, second: Recommender, alpha: float = 0.85, shortlist: int = 100
+    ) -> None:
         self.first = first
         self.second = second
         self.alpha = alpha
@@ -57,13 +59,17 @@ class Hybrid(Recommender):
 
     def parts(self, want: Wanted) -> tuple[sparse.csr_array, sparse.csr_array]:
         """The scores of each model for its shortlist, as a share of the customer's highest."""
-        depth = Wanted(want.row, want.customers, want.allowed, want.repeat, max(want.k, self.shortlist))
+        depth = Wanted(
+            want.row, want.customers, want.allowed, want.repeat, max(want.k, self.shortlist)
+        )
         shape = len(want.row), len(self.history_.products)
         return tuple(_shares(model.best(depth), shape) for model in (self.first, self.second))
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         """The reason of the model with the greater weight, or of the other where it has none."""
-        first, second = (self.first, self.second) if self.alpha >= 0.5 else (self.second, self.first)
+        first, second = (
+            (self.first, self.second) if self.alpha >= 0.5 else (self.second, self.first)
+        )
         pairs = zip(first._explain(row, col), second._explain(row, col), strict=True)
         return [one or other for one, other in pairs]
 
@@ -135,10 +141,14 @@ def alpha_curve(
     except TableError as error:
         return AlphaCurve(_no_points(), 1.0, str(error))
     if trial.wanted(repeat).empty:
-        return AlphaCurve(_no_points(), 1.0, f"nothing was to be found after {trial.history.as_of:%Y-%m-%d}")
+        return AlphaCurve(
+            _no_points(), 1.0, f"nothing was to be found after {trial.history.as_of:%Y-%m-%d}"
+        )
     for alpha in sorted({*alphas, 1}):
         scores[alpha] = trial.ndcg(blend.set_params(alpha=alpha), repeat)
-    points = pd.DataFrame([_point(alpha, values, scores[1], trial.seed) for alpha, values in scores.items()])
+    points = pd.DataFrame(
+        [_point(alpha, values, scores[1], trial.seed) for alpha, values in scores.items()]
+    )
     return AlphaCurve(points, float(points.alpha[len(points) - 1 - points.ndcg[::-1].argmax()]))
 
 

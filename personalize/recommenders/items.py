@@ -43,13 +43,17 @@ class _ItemWeights(Recommender):
         self._known = self._describe(history)
         self.weights_ = self._weigh(self._known)
         small = sparse.issparse(self.weights_) and len(self.items_) <= _DENSE
-        self._factor = self.weights_.toarray() if small else self.weights_  # the same sums, in a third of the time
+        self._factor = (
+            self.weights_.toarray() if small else self.weights_
+        )  # the same sums, in a third of the time
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         scores = self._known[want.row] @ self._factor
         scores = scores.toarray() if sparse.issparse(scores) else scores
         each, shape = len(self.items_), (len(want.row), len(self.history_.products))
-        return csr(scores.ravel(), np.tile(self.items_, shape[0]), each * np.arange(shape[0] + 1), shape)
+        return csr(
+            scores.ravel(), np.tile(self.items_, shape[0]), each * np.arange(shape[0] + 1), shape
+        )
 
     def similar(self, products: Any, k: int = 10) -> pd.DataFrame:
         """The products nearest to each product.
@@ -65,8 +69,13 @@ class _ItemWeights(Recommender):
         """
         asked = pd.Index(products).unique()
         rows = [self._likeliest([number], k) for number in self._place(asked)]
-        table = pd.concat([_ranked(rows[i]).assign(product_id=asked[i]) for i in range(len(asked))], ignore_index=True)
-        return table.rename(columns={"named": "similar_id"})[["product_id", "rank", "similar_id", "score"]]
+        table = pd.concat(
+            [_ranked(rows[i]).assign(product_id=asked[i]) for i in range(len(asked))],
+            ignore_index=True,
+        )
+        return table.rename(columns={"named": "similar_id"})[
+            ["product_id", "rank", "similar_id", "score"]
+        ]
 
     def for_basket(self, basket: Any, k: int = 10) -> pd.DataFrame:
         """What goes with the products of one basket, whoever it belongs to.
@@ -81,12 +90,16 @@ class _ItemWeights(Recommender):
         DataFrame : rank, product_id, score (sum of the weights from the products in the basket, above 0); empty where
             the model knows no product of the basket
         """
-        return _ranked(self._likeliest(self._place(basket), k)).rename(columns={"named": "product_id"})
+        return _ranked(self._likeliest(self._place(basket), k)).rename(
+            columns={"named": "product_id"}
+        )
 
     def _place(self, products: Any) -> np.ndarray:
         """Place of each product id among those learned, -1 where it is not."""
         if not hasattr(self, "history_"):
-            raise TableError(f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first")
+            raise TableError(
+                f"{type(self).__name__} has learned nothing yet: call fit(tables, as_of=...) first"
+            )
         number = self.history_.product_number(products)
         place = np.minimum(np.searchsorted(self.items_, number), len(self.items_) - 1)
         return np.where(self.items_[place] == number, place, -1)
@@ -99,12 +112,16 @@ class _ItemWeights(Recommender):
         total = weights.sum(axis=0).astype(np.float32)
         total[places] = 0
         best = np.lexsort([-self.history_.buyers[self.items_], -total])[:k]
-        return pd.Series(total[best], index=self.history_.products[self.items_[best]])[lambda score: score > 0]
+        return pd.Series(total[best], index=self.history_.products[self.items_[best]])[
+            lambda score: score > 0
+        ]
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
         """The two purchases that contributed most to each score; "" for a product outside the model."""
         place = np.searchsorted(self.items_, col) % len(self.items_)
-        known = np.flatnonzero((self.items_[place] == col) & (np.diff(self._bought.indptr)[row] > 0))
+        known = np.flatnonzero(
+            (self.items_[place] == col) & (np.diff(self._bought.indptr)[row] > 0)
+        )
         reasons = np.full(len(row), "", dtype=object)
         if len(known):
             bought = self._bought[row[known]]
@@ -154,7 +171,12 @@ class ItemKNN(_ItemWeights):
         self.shrink = shrink
 
     def _check(self) -> None:
-        check(self, neighbours=self.neighbours >= 1, min_support=self.min_support >= 1, shrink=self.shrink >= 0)
+        check(
+            self,
+            neighbours=self.neighbours >= 1,
+            min_support=self.min_support >= 1,
+            shrink=self.shrink >= 0,
+        )
 
     def _choose(self, history: History) -> np.ndarray:
         floor = min(self.min_support, max(2, 0.04 * len(history.customers)))
@@ -164,14 +186,18 @@ class ItemKNN(_ItemWeights):
         by_item = bought.T.tocsr()
         size = np.sqrt(np.diff(by_item.indptr))
         blocks = range(0, len(size), _BLOCK)
-        return sparse.csr_array(sparse.vstack([self._nearest(by_item, bought, size, i) for i in blocks]).T)
+        return sparse.csr_array(
+            sparse.vstack([self._nearest(by_item, bought, size, i) for i in blocks]).T
+        )
 
     def _nearest(self, by_item: Any, bought: Any, size: np.ndarray, start: int) -> sparse.csr_array:
         """Similarity of one block of products (rows) to their nearest products (columns)."""
         both = (by_item[start : start + _BLOCK] @ bought).toarray()
         both[np.arange(len(both)), start + np.arange(len(both))] = 0
         similar = both / (np.outer(size[start : start + _BLOCK], size) + self.shrink)
-        return sparse.csr_array(np.where(at_least(similar, self.neighbours), similar, 0).astype(np.float32))
+        return sparse.csr_array(
+            np.where(at_least(similar, self.neighbours), similar, 0).astype(np.float32)
+        )
 
 
 class EASE(_ItemWeights):
@@ -236,7 +262,9 @@ class EASE(_ItemWeights):
         """Numbers of the groups that speak, most buyers first."""
         if history.kind is None or not self.group_weight:
             return np.zeros(0, dtype=int)
-        return np.argsort(-np.diff(history.by_kind.tocsc().indptr), kind="stable")[: self.max_groups]
+        return np.argsort(-np.diff(history.by_kind.tocsc().indptr), kind="stable")[
+            : self.max_groups
+        ]
 
     def _describe(self, history: History) -> sparse.csr_array:
         groups = self._groups(history)
@@ -264,7 +292,13 @@ class EASE(_ItemWeights):
 
 def _ranked(scores: pd.Series) -> pd.DataFrame:
     """Product id -> score as a table: rank, named, score."""
-    return pd.DataFrame({"rank": np.arange(1, len(scores) + 1), "named": scores.index, "score": scores.to_numpy(float)})
+    return pd.DataFrame(
+        {
+            "rank": np.arange(1, len(scores) + 1),
+            "named": scores.index,
+            "score": scores.to_numpy(float),
+        }
+    )
 
 
 def _two_largest(values: np.ndarray, indptr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -285,4 +319,7 @@ def _largest(values: np.ndarray, indptr: np.ndarray) -> np.ndarray:
 
 def _driven(names: np.ndarray, first: np.ndarray, second: np.ndarray) -> list[str]:
     pairs = zip(names[first], names[second], second >= 0, strict=True)
-    return [f"often bought by those who buy {one}{f' and {other}' if two else ''}" for one, other, two in pairs]
+    return [
+        f"often bought by those who buy {one}{f' and {other}' if two else ''}"
+        for one, other, two in pairs
+    ]

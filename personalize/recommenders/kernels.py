@@ -71,10 +71,16 @@ def blend(rows, near, weights, matrices, width):
         most += start[rows[i] + 1] - start[rows[i]] if rows[i] >= 0 else 0
         for j in near[i]:
             most += first[j + 1] - first[j] if j >= 0 else 0
-    indptr, indices, data = np.zeros(len(rows) + 1, np.int64), np.empty(most, np.int32), np.empty(most, np.float32)
+    indptr, indices, data = (
+        np.zeros(len(rows) + 1, np.int64),
+        np.empty(most, np.int32),
+        np.empty(most, np.float32),
+    )
     total, at = np.zeros(width), 0
     for i in range(len(rows)):
-        for p in range(start[rows[i]], start[rows[i] + 1]) if rows[i] >= 0 and own > 0 else range(0):
+        for p in (
+            range(start[rows[i]], start[rows[i] + 1]) if rows[i] >= 0 and own > 0 else range(0)
+        ):
             indices[at], total[column[p]] = column[p], own * value[p]
             at += 1
         for j in near[i] if share > 0 else near[i][:0]:
@@ -96,8 +102,15 @@ def likest(rows, matrices, bought, free, k):
     A column counts while it is free: `free` less what the row has bought (from, to, things, flags, columns of
     the things).
     """
-    ((start, word, weight), (first, column, value)), (since, until, thing, flag, group) = matrices, bought
-    cosine, taken, kept = np.empty(len(free)), np.zeros(len(free), np.int64), np.empty(len(free), np.int64)
+    ((start, word, weight), (first, column, value)), (since, until, thing, flag, group) = (
+        matrices,
+        bought,
+    )
+    cosine, taken, kept = (
+        np.empty(len(free)),
+        np.zeros(len(free), np.int64),
+        np.empty(len(free), np.int64),
+    )
     indptr = np.zeros(len(rows) + 1, np.int64)
     indices, data, at = np.empty(len(rows) * (k + 8), np.int32), np.empty(len(rows) * (k + 8)), 0
     for i in range(len(rows)):
@@ -118,7 +131,10 @@ def likest(rows, matrices, bought, free, k):
         if size > k:
             size, least = _largest(cosine, kept, size, k)
         if at + size > len(data):
-            indices, data = np.append(indices, np.empty(at + size, np.int32)), np.append(data, np.empty(at + size))
+            indices, data = (
+                np.append(indices, np.empty(at + size, np.int32)),
+                np.append(data, np.empty(at + size)),
+            )
         indices[at : at + size], data[at : at + size] = kept[:size], cosine[kept[:size]]
         at += size
         for p in range(since[i], until[i]):
@@ -136,17 +152,28 @@ def best(scores, bought, products, repeat, k):
     first; repeat (0 any column, 1 only what was not bought, 2 only what is due). Only scores above 0 count; what fills
     a list has 0.
     """
-    (start, column, value), (first, last, known, due, idle), (allowed, _, filling) = scores, bought, products
+    (start, column, value), (first, last, known, due, idle), (allowed, _, filling) = (
+        scores,
+        bought,
+        products,
+    )
     longest, at = min(k, len(filling) + (start[1:] - start[:-1]).max()), 0
     most = longest * (len(start) - 1)
-    row, col, pair, score = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int64), np.zeros(most)
+    row, col, pair, score = (
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.zeros(most),
+    )
     mark, taken = np.full(len(allowed), -1, np.int32), np.full(len(allowed), -1, np.int32)
     heap = np.empty(longest, np.float32), np.empty(longest, np.int64), np.empty(longest, np.int64)
     for i in range(len(start) - 1):
         for p in range(first[i], last[i]):
             mark[known[p]] = p
         begin, entries = at, slice(start[i], start[i + 1])
-        for j in range(_choose((column[entries], value[entries]), heap, (mark, due, idle), products, repeat)):
+        for j in range(
+            _choose((column[entries], value[entries]), heap, (mark, due, idle), products, repeat)
+        ):
             score[at], col[at], taken[heap[2][j]] = heap[0][j], heap[2][j], i
             at += 1
         for c in filling:
@@ -165,14 +192,23 @@ def best(scores, bought, products, repeat, k):
 @compiled
 def _choose(entries, heap, bought, products, repeat):
     """Put the best columns of one row into the heap (scores, ties, columns), best first; returns how many they are."""
-    (column, value), (top, tie, chosen), (mark, due, idle), (allowed, standing, _) = entries, heap, bought, products
+    (column, value), (top, tie, chosen), (mark, due, idle), (allowed, standing, _) = (
+        entries,
+        heap,
+        bought,
+        products,
+    )
     size = min(len(top), len(column))
     top[:size], tie[:size] = 0, 0
     for p in range(len(column)):
         c = column[p]
         if value[p] > 0 and value[p] >= top[0] and allowed[c]:
             pair = mark[c]
-            if repeat == 0 or (repeat == 1 and pair < 0) or (repeat == 2 and pair >= 0 and due[pair]):
+            if (
+                repeat == 0
+                or (repeat == 1 and pair < 0)
+                or (repeat == 2 and pair >= 0 and due[pair])
+            ):
                 order = np.int64(idle[pair] if pair >= 0 else _NEVER) << 32 | standing[c]
                 if value[p] > top[0] or order < tie[0]:
                     top[0], tie[0], chosen[0] = value[p], order, c
@@ -193,7 +229,9 @@ def _sink(top, tie, chosen, size):
     score, order, c, at, below = top[0], tie[0], chosen[0], 0, 1
     while below < size:
         other = below + 1
-        if other < size and (top[other] < top[below] or (top[other] == top[below] and tie[other] > tie[below])):
+        if other < size and (
+            top[other] < top[below] or (top[other] == top[below] and tie[other] > tie[below])
+        ):
             below = other
         if top[below] > score or (top[below] == score and tie[below] <= order):
             break
@@ -204,9 +242,20 @@ def _sink(top, tie, chosen, size):
 
 def warm() -> None:
     """Load or compile every loop for the types it is called with, before the first customer waits for it."""
-    start, number, value, flag = np.array([0, 1]), np.zeros(1, np.int32), np.ones(1), np.ones(1, bool)
+    start, number, value, flag = (
+        np.array([0, 1]),
+        np.zeros(1, np.int32),
+        np.ones(1),
+        np.ones(1, bool),
+    )
     matrix, row = (start, number, value), np.zeros(1, int)
     nearest(row, np.zeros((1, 1)), matrix, matrix, 1)
     blend(row, np.zeros((1, 1), np.int32), (0.5, 0.5), (matrix, matrix), 1)
     likest(row, (matrix, matrix), (row, row, number, flag, row), np.ones(1, int), 1)
-    best((start, number, value.astype(np.float32)), (row, row, number, flag, number), (flag, row, row), 0, 1)
+    best(
+        (start, number, value.astype(np.float32)),
+        (row, row, number, flag, number),
+        (flag, row, row),
+        0,
+        1,
+    )

@@ -13,7 +13,9 @@ from personalize.recommenders.trial import Trial
 __all__ = ["random_split", "sampled_ranks"]
 
 
-def random_split(history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0) -> Trial:
+def random_split(
+    history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0
+) -> Trial:
     """A trial that leaks: some purchases of every day are hidden, and the others teach what will be asked.
 
     Parameters
@@ -34,7 +36,10 @@ def random_split(history: History, *, share: float = 0.2, candidates: Any = None
     """
     hidden = np.random.default_rng(seed).random(len(history.col)) < share
     pairs = pd.DataFrame(
-        {"customer_id": history.customers[history.row[hidden]], "product_id": history.products[history.col[hidden]]}
+        {
+            "customer_id": history.customers[history.row[hidden]],
+            "product_id": history.products[history.col[hidden]],
+        }
     )
     return Trial.of(history.without(hidden), pairs, candidates=candidates, k=k, seed=seed)
 
@@ -74,10 +79,17 @@ def sampled_ranks(
     """
     truth = trial.wanted(repeat)
     if truth.empty:
-        return pd.DataFrame({name: [] for name in ("model", "full", "sampled", "full_place", "sampled_place")})
+        return pd.DataFrame(
+            {name: [] for name in ("model", "full", "sampled", "full_place", "sampled_place")}
+        )
     customers = truth.customer_id.unique()
-    customers = pd.Index(customers[np.unique(np.linspace(0, len(customers) - 1, max_customers).astype(int))])
-    place, col = customers.get_indexer(truth.customer_id), trial.history.products.get_indexer(truth.product_id)
+    customers = pd.Index(
+        customers[np.unique(np.linspace(0, len(customers) - 1, max_customers).astype(int))]
+    )
+    place, col = (
+        customers.get_indexer(truth.customer_id),
+        trial.history.products.get_indexer(truth.product_id),
+    )
     pool = trial.history.product_number(trial.candidates)
     asked = (place >= 0) & np.isin(col, pool)
     place, col = place[asked], col[asked]
@@ -93,7 +105,9 @@ def sampled_ranks(
         rows.append((name, full.mean(), ((better & wrong).sum(axis=1) < trial.k).mean()))
     table = pd.DataFrame(rows, columns=["model", "full", "sampled"])
     for name in ("full", "sampled"):
-        table[f"{name}_place"] = table[name].rank(ascending=False, method="min").fillna(1).astype(int)
+        table[f"{name}_place"] = (
+            table[name].rank(ascending=False, method="min").fillna(1).astype(int)
+        )
     return table.sort_values(["full_place", "model"], ignore_index=True)
 
 
@@ -104,7 +118,9 @@ def _drawn(pool: np.ndarray, times: int, negatives: int, rng: np.random.Generato
     return rng.permuted(np.tile(pool, (times, 1)), axis=1)[:, :negatives]
 
 
-def _not_bought(history: History, row: np.ndarray, place: np.ndarray, col: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+def _not_bought(
+    history: History, row: np.ndarray, place: np.ndarray, col: np.ndarray, drawn: np.ndarray
+) -> np.ndarray:
     """One flag a drawn product: is it none that the customer had bought or came to buy?"""
     wide, width = np.repeat(row, drawn.shape[1]), len(history.products)
     known = history.find(wide, drawn.ravel()).reshape(drawn.shape) >= 0

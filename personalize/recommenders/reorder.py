@@ -34,7 +34,12 @@ class Signs:
 
     def __init__(self, history: History) -> None:
         h, people, products = history, len(history.customers) + 1, len(history.products)
-        self.history, self.half_3, self.half_8, half_26 = h, h.decayed(3), h.decayed(8), h.decayed(26)
+        self.history, self.half_3, self.half_8, half_26 = (
+            h,
+            h.decayed(3),
+            h.decayed(8),
+            h.decayed(26),
+        )
         self.lately = np.bincount(h.col[h.last < _LATELY], minlength=products) / len(h.customers)
         self.quiet = np.full(products, _NEVER)
         np.minimum.at(self.quiet, h.col, h.last)
@@ -83,7 +88,9 @@ class Signs:
     def _returns(self, number: np.ndarray, size: int) -> np.ndarray:
         known = self.history.first >= _LATELY
         again = known & (self.history.last < _LATELY)
-        return (np.bincount(number[again], minlength=size) + 2) / (np.bincount(number[known], minlength=size) + 10)
+        return (np.bincount(number[again], minlength=size) + 2) / (
+            np.bincount(number[known], minlength=size) + 10
+        )
 
 
 class Reorder(Recommender):
@@ -128,7 +135,12 @@ class Reorder(Recommender):
         self.max_customers = max_customers
 
     def _check(self) -> None:
-        check(self, weeks=self.weeks >= 1, shortlist=self.shortlist >= 2, max_customers=self.max_customers >= 1)
+        check(
+            self,
+            weeks=self.weeks >= 1,
+            shortlist=self.shortlist >= 2,
+            max_customers=self.max_customers >= 1,
+        )
 
     def _learn(self, history: History) -> None:
         self.days_ = min(7 * self.weeks, history.span // 3)
@@ -141,14 +153,19 @@ class Reorder(Recommender):
         chosen = np.unique(np.linspace(0, len(past.customers) - 1, self.max_customers).astype(int))
         want = Wanted(chosen, past.customers[chosen], past.buyers > 0, "allow", self.shortlist)
         place, col, score, _ = before.best(want)
-        signs, bought = _inputs(_signs(past), chosen[place], col, score), self._bought(past, chosen[place], col)
+        signs, bought = (
+            _inputs(_signs(past), chosen[place], col, score),
+            self._bought(past, chosen[place], col),
+        )
         if bought.all() or not bought.any():
             raise TableError(
                 f"Reorder has nothing to tell apart: of {len(bought):,} likely purchases in the last {self.days_} days "
                 f"{bought.sum():,} came; it needs some that did and some that did not"
             )
         self._scale = StandardScaler().fit(signs)
-        self.classifier_ = clone(self.classifier or LogisticRegression(C=0.01, solver="newton-cholesky"))
+        self.classifier_ = clone(
+            self.classifier or LogisticRegression(C=0.01, solver="newton-cholesky")
+        )
         self.classifier_.fit(self._scale.transform(signs), bought)
         self.first_ = clone(self.first or TIFU()).fit_history(history)
         self._signs = _signs(history)
@@ -160,7 +177,9 @@ class Reorder(Recommender):
         return (pair >= 0) & (now.last[pair] < self.days_)
 
     def _score(self, want: Wanted) -> sparse.csr_array:
-        deep = Wanted(want.row, want.customers, want.allowed, want.repeat, max(self.shortlist, 2 * want.k))
+        deep = Wanted(
+            want.row, want.customers, want.allowed, want.repeat, max(self.shortlist, 2 * want.k)
+        )
         place, col, score, _ = self.first_.best(deep)
         shape = len(want.row), len(self.history_.products)
         if not len(place):

@@ -73,7 +73,11 @@ class Scoreboard:
     def mean(self, model: str, metric: str = "precision", *, seed: int = 0) -> Interval:
         """The mean of one metric over customers with its interval; NaN where nobody was scored."""
         values = self.scores.loc[self.scores.model == model, metric]
-        return bootstrap_mean(values, seed=seed) if len(values) else Interval(np.nan, np.nan, np.nan, 0)
+        return (
+            bootstrap_mean(values, seed=seed)
+            if len(values)
+            else Interval(np.nan, np.nan, np.nan, 0)
+        )
 
     @property
     def reading(self) -> str:
@@ -87,14 +91,14 @@ class Scoreboard:
         if self.choice == self.baseline:
             return f"No model is shown to be better than **{self.baseline}** ({score}): use that."
         gain = f"{best.difference:+.3f} [{best.difference_low:+.3f}, {best.difference_high:+.3f}]"
-        return f"Use **{self.choice}**: {score}, against {self.baseline} {gain} on the same customers."
+        return (
+            f"Use **{self.choice}**: {score}, against {self.baseline} {gain} on the same customers."
+        )
 
     @property
     def novelty(self) -> str:
         """How new the chosen model's new products are, in one or two sentences."""
-        said = (
-            f"{self.unseen:.1%} of what was to be found was new in the shop: no list made from purchases can reach it."
-        )
+        said = f"{self.unseen:.1%} of what was to be found was new in the shop: no list made from purchases can reach it."
         if not self.customers or np.isnan(self.row(self.choice).familiar):
             return said
         return (
@@ -107,9 +111,15 @@ class Scoreboard:
         """Which models could not learn from these data, and what they need, in one sentence."""
         if self.refused.empty:
             return "Every model could learn from these data."
-        return "Left out: " + "; ".join(f"**{row.model}** ({row.why})" for row in self.refused.itertuples()) + "."
+        return (
+            "Left out: "
+            + "; ".join(f"**{row.model}** ({row.why})" for row in self.refused.itertuples())
+            + "."
+        )
 
-    def by_history(self, model: str, *, groups: int = 4, min_cell: int = 10, seed: int = 0) -> pd.DataFrame:
+    def by_history(
+        self, model: str, *, groups: int = 4, min_cell: int = 10, seed: int = 0
+    ) -> pd.DataFrame:
         """How well customers with short and long histories are served.
 
         Parameters
@@ -126,10 +136,14 @@ class Scoreboard:
         """
         known = self.scores.drop_duplicates("customer_id").set_index("customer_id").known
         edges = known.quantile(np.linspace(0, 1, groups + 1)[1:-1]).unique()
-        table = self._by(model, known, pd.Series(np.searchsorted(edges, known), known.index), min_cell, seed)
+        table = self._by(
+            model, known, pd.Series(np.searchsorted(edges, known), known.index), min_cell, seed
+        )
         return table.rename(columns={"group": "products_known"})
 
-    def by_segment(self, model: str, segments: pd.DataFrame, *, min_cell: int = 10, seed: int = 0) -> pd.DataFrame:
+    def by_segment(
+        self, model: str, segments: pd.DataFrame, *, min_cell: int = 10, seed: int = 0
+    ) -> pd.DataFrame:
         """How well the customers of each segment are served.
 
         Parameters
@@ -156,7 +170,9 @@ class Scoreboard:
         table = self._by(model, segment, segment, min_cell, seed)
         return table.rename(columns={"group": "segment"})
 
-    def _by(self, model: str, value: pd.Series, group: pd.Series, min_cell: int, seed: int) -> pd.DataFrame:
+    def _by(
+        self, model: str, value: pd.Series, group: pd.Series, min_cell: int, seed: int
+    ) -> pd.DataFrame:
         """One row a group of customers, called by the range of its values."""
         wide = self.scores.pivot(index="customer_id", columns="model", values="ndcg")
         group = group[group.index.isin(wide.index)]
@@ -178,7 +194,9 @@ def _range(values: pd.Series) -> str:
     return shown[0] if low == high else " - ".join(shown)
 
 
-def summary(scores: pd.DataFrame, reach: Mapping, naive: list[str], baseline: str, seed: int) -> pd.DataFrame:
+def summary(
+    scores: pd.DataFrame, reach: Mapping, naive: list[str], baseline: str, seed: int
+) -> pd.DataFrame:
     """The table of a `Scoreboard` from the scores of each customer and what the lists of each model contain."""
     wide = scores.pivot(index="customer_id", columns="model", values="ndcg")
     if wide.empty:
@@ -189,13 +207,23 @@ def summary(scores: pd.DataFrame, reach: Mapping, naive: list[str], baseline: st
         | means.loc[name].to_dict() | reach[name]
         for name in wide.columns
     ]  # fmt: skip
-    return pd.DataFrame(rows)[_COLUMNS].sort_values(["ndcg", "model"], ascending=[False, True], ignore_index=True)
+    return pd.DataFrame(rows)[_COLUMNS].sort_values(
+        ["ndcg", "model"], ascending=[False, True], ignore_index=True
+    )
 
 
-def _judged(own: pd.Series, best: pd.Series, naive: bool, baseline: str, seed: int) -> dict[str, Any]:
+def _judged(
+    own: pd.Series, best: pd.Series, naive: bool, baseline: str, seed: int
+) -> dict[str, Any]:
     mean, pair = bootstrap_mean(own, seed=seed), paired_bootstrap(own, best, seed=seed)
     worse = "worse" if pair.verdict == "worse" else "not better"
-    verdict = "baseline" if naive else "use it" if pair.verdict == "better" else f"do not: {worse} than {baseline}"
+    verdict = (
+        "baseline"
+        if naive
+        else "use it"
+        if pair.verdict == "better"
+        else f"do not: {worse} than {baseline}"
+    )
     return {
         "ndcg": mean.estimate, "low": mean.low, "high": mean.high, "difference": pair.difference,
         "difference_low": pair.low, "difference_high": pair.high, "verdict": verdict,

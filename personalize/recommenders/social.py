@@ -48,18 +48,25 @@ class Social(Recommender):
 
     def _learn(self, history: History) -> None:
         links = _links(history)
-        people = pd.Index(links.customer_id).append(pd.Index(links.other_id)).append(history.customers)
+        people = (
+            pd.Index(links.customer_id).append(pd.Index(links.other_id)).append(history.customers)
+        )
         self.people_ = people.unique().sort_values()
         ends = self.people_.get_indexer(links.customer_id), self.people_.get_indexer(links.other_id)
         size = len(self.people_) + 1  # an empty last row, for customers nobody knows
         weights = sparse.csr_array((links.weight.to_numpy(), ends), shape=(size, size))
         total = weights.sum(axis=1)
-        self.links_ = sparse.csr_array(sparse.diags_array(1 / np.where(total > 0, total, 1)) @ weights)
+        self.links_ = sparse.csr_array(
+            sparse.diags_array(1 / np.where(total > 0, total, 1)) @ weights
+        )
         rows = np.r_[history.customers.get_indexer(self.people_), -1]
         self._bought = history.matrix()[rows]
 
     def _score(self, want: Wanted) -> sparse.csr_array:
-        person, rows = self.people_.get_indexer(want.customers), max(1, _CELLS // self.links_.shape[0])
+        person, rows = (
+            self.people_.get_indexer(want.customers),
+            max(1, _CELLS // self.links_.shape[0]),
+        )
         cuts = [person[i : i + rows] for i in range(0, len(person), rows)]
         return sparse.csr_array(sparse.vstack([self._near(cut) @ self._bought for cut in cuts]))
 
@@ -77,9 +84,16 @@ class Social(Recommender):
         person = self.people_.get_indexer(self.history_.customers[row])
         friends = (self.links_[person] > 0).astype(int)
         many = np.diff(friends.indptr)
-        bought = np.asarray(friends.multiply(self._bought.T.tocsr()[col]).sum(axis=1)).ravel().astype(int)
+        bought = (
+            np.asarray(friends.multiply(self._bought.T.tocsr()[col]).sum(axis=1))
+            .ravel()
+            .astype(int)
+        )
         words = zip(bought, many, strict=True)
-        return [f"bought by {n} of {m} linked customers" if n else "bought by friends of friends" for n, m in words]
+        return [
+            f"bought by {n} of {m} linked customers" if n else "bought by friends of friends"
+            for n, m in words
+        ]
 
 
 def _links(history: History) -> pd.DataFrame:

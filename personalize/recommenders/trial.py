@@ -46,7 +46,13 @@ class Trial:
 
     @classmethod
     def load(
-        cls, split: Split, *, history: History | None = None, candidates: Any = None, k: int = 10, seed: int = 0
+        cls,
+        split: Split,
+        *,
+        history: History | None = None,
+        candidates: Any = None,
+        k: int = 10,
+        seed: int = 0,
     ) -> "Trial":
         """The trial of a time split.
 
@@ -71,7 +77,15 @@ class Trial:
         return cls.of(known, bought, candidates=candidates, k=k, seed=seed)
 
     @classmethod
-    def of(cls, known: History, bought: pd.DataFrame, *, candidates: Any = None, k: int = 10, seed: int = 0) -> "Trial":
+    def of(
+        cls,
+        known: History,
+        bought: pd.DataFrame,
+        *,
+        candidates: Any = None,
+        k: int = 10,
+        seed: int = 0,
+    ) -> "Trial":
         """The trial of any history and what was bought beside it (customer_id, product_id); see `load`."""
         sold = known.buyers > 0
         if candidates is not None:
@@ -125,13 +139,18 @@ class Trial:
         """What a list of this kind should have named: customer_id, product_id, kind."""
         return self.truth[self.truth.kind != AGAIN] if repeat == "new" else self.truth
 
-    def score(self, model: Recommender, repeat: Repeat = "allow") -> tuple[pd.DataFrame, dict[str, float]]:
+    def score(
+        self, model: Recommender, repeat: Repeat = "allow"
+    ) -> tuple[pd.DataFrame, dict[str, float]]:
         """The metrics of each customer for a fitted model, and what its lists contain."""
         found = self._found[repeat == "new"]
         lists = model.lists(found.customers, self.k, repeat, self._allowed)
         place, rank, again = found.of(lists)
         scores = ranking_of_hits(found.customers, found.relevant, place, rank, k=self.k)
-        for name, part, wanted in (("recall_again", again, found.again), ("recall_new", ~again, ~found.again)):
+        for name, part, wanted in (
+            ("recall_again", again, found.again),
+            ("recall_new", ~again, ~found.again),
+        ):
             total = np.bincount(found.place[wanted], minlength=len(scores))
             right = np.bincount(place[part], minlength=len(scores))
             scores[name] = np.where(total > 0, right / np.maximum(total, 1), np.nan)
@@ -146,12 +165,16 @@ class Trial:
     @cached_property
     def _allowed(self) -> np.ndarray:
         """One flag a product of the history: is it a candidate?"""
-        return np.isin(np.arange(len(self.history.products)), self.history.product_number(self.candidates))
+        return np.isin(
+            np.arange(len(self.history.products)), self.history.product_number(self.candidates)
+        )
 
     @cached_property
     def _found(self) -> tuple["_Wanted", "_Wanted"]:
         """What was to be found, all of it and what was new, ready to be looked up."""
-        return _Wanted(self.wanted("allow"), self.history), _Wanted(self.wanted("new"), self.history)
+        return _Wanted(self.wanted("allow"), self.history), _Wanted(
+            self.wanted("new"), self.history
+        )
 
     def compare(self, models: Mapping[str, Recommender], *, repeat: Repeat = "allow") -> Scoreboard:
         """Fit every model to the days before the cut and score its lists on the days after it.
@@ -167,7 +190,9 @@ class Trial:
         -------
         Scoreboard : with 0 customers and an empty table where there was nothing to find
         """
-        naive = {POPULAR: MostPopular()} | ({} if repeat == "new" else {PERSONAL: PersonalFrequency()})
+        naive = {POPULAR: MostPopular()} | (
+            {} if repeat == "new" else {PERSONAL: PersonalFrequency()}
+        )
         scores, contents, refused = {}, {}, {}
         for name, model in (naive | dict(models)).items():
             try:
@@ -175,7 +200,9 @@ class Trial:
             except TableError as error:
                 refused[name] = str(error)
         baseline = max(naive, key=lambda name: scores[name].ndcg.mean() if len(scores[name]) else 0)
-        table = pd.concat([frame.assign(model=name) for name, frame in scores.items()], ignore_index=True)
+        table = pd.concat(
+            [frame.assign(model=name) for name, frame in scores.items()], ignore_index=True
+        )
         wanted = self.wanted(repeat)
         return Scoreboard(
             summary(table, contents, list(naive), baseline, self.seed),
@@ -211,7 +238,9 @@ class _Wanted:
         return place[right], lists["rank"].to_numpy()[right], self.is_again[spot[right]]
 
 
-def compare(models: Mapping[str, Recommender], split: Split, *, repeat: Repeat = "allow", **options: Any) -> Scoreboard:
+def compare(
+    models: Mapping[str, Recommender], split: Split, *, repeat: Repeat = "allow", **options: Any
+) -> Scoreboard:
     """The scoreboard of several models on one time split: `Trial.load(split, **options).compare(models)`."""
     return Trial.load(split, **options).compare(models, repeat=repeat)
 
@@ -219,4 +248,6 @@ def compare(models: Mapping[str, Recommender], split: Split, *, repeat: Repeat =
 def _kind(history: History, row: np.ndarray, col: np.ndarray) -> pd.Categorical:
     sold = (col >= 0) & (history.buyers[col] > 0)
     again = history.find(row, col) >= 0
-    return pd.Categorical.from_codes(np.where(~sold, 2, np.where(again, 0, 1)), [AGAIN, NEW, UNSEEN])
+    return pd.Categorical.from_codes(
+        np.where(~sold, 2, np.where(again, 0, 1)), [AGAIN, NEW, UNSEEN]
+    )

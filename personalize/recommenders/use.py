@@ -38,8 +38,18 @@ class Periods:
         first, day = self.known.start, pd.Timedelta(days=1)
         rows = [
             ("history", first, self.tune.cut, "every model learns"),
-            ("choose", self.tune.cut + day, self.judge.cut, "sets the weight of a blend, then is learned from too"),
-            ("judge", self.judge.cut + day, self.as_of, "scores every model, once; no model has seen it"),
+            (
+                "choose",
+                self.tune.cut + day,
+                self.judge.cut,
+                "sets the weight of a blend, then is learned from too",
+            ),
+            (
+                "judge",
+                self.judge.cut + day,
+                self.as_of,
+                "scores every model, once; no model has seen it",
+            ),
         ]
         table = pd.DataFrame(rows, columns=["period", "first_day", "last_day", "used_for"])
         table.insert(3, "days", (table.last_day - table.first_day).dt.days + 1)
@@ -74,11 +84,21 @@ def periods(tables: Tables, *, as_of: Any = "", test_weeks: int = 9) -> Periods:
         )
     days = min(7 * test_weeks, span // 5)
     cut, early = last - pd.Timedelta(days=days), last - pd.Timedelta(days=2 * days)
-    return Periods(known, time_split(tables, cut=early, until=cut), time_split(tables, cut=cut, until=last), last, days)
+    return Periods(
+        known,
+        time_split(tables, cut=early, until=cut),
+        time_split(tables, cut=cut, until=last),
+        last,
+        days,
+    )
 
 
 def saleable(
-    tables: Tables, *, exclude_departments: list[str] = (), categories: list[str] = (), offered_on: Any = None
+    tables: Tables,
+    *,
+    exclude_departments: list[str] = (),
+    categories: list[str] = (),
+    offered_on: Any = None,
 ) -> pd.Series | None:
     """The products that may be recommended: merchandise, and on request only some categories or running offers.
 
@@ -99,13 +119,27 @@ def saleable(
     ------
     TableError : when the source lacks what a request needs, or no product is left.
     """
-    columns = [c for c in ("department", "category") if "products" in tables and c in tables.products.columns]
+    columns = [
+        c
+        for c in ("department", "category")
+        if "products" in tables and c in tables.products.columns
+    ]
     if "category" not in columns and categories:
-        raise TableError(f"source '{tables.name}' has no categories: give the table products a column category")
-    if not (("department" in columns and len(exclude_departments)) or categories or offered_on is not None):
+        raise TableError(
+            f"source '{tables.name}' has no categories: give the table products a column category"
+        )
+    if not (
+        ("department" in columns and len(exclude_departments))
+        or categories
+        or offered_on is not None
+    ):
         return None
     known = "products" in tables
-    products = tables.products.to_pandas(["product_id", *columns]) if known else tables.orders.to_pandas(["product_id"])
+    products = (
+        tables.products.to_pandas(["product_id", *columns])
+        if known
+        else tables.orders.to_pandas(["product_id"])
+    )
     keep = np.ones(len(products), dtype=bool)
     if "department" in columns:
         keep &= ~products.department.isin(exclude_departments)
@@ -134,7 +168,12 @@ def _offered(tables: Tables, products: pd.DataFrame, day: pd.Timestamp) -> np.nd
 
 
 def slates(
-    again: Recommender, discover: Recommender, *, history: History, k: int = 10, candidates: Any = None
+    again: Recommender,
+    discover: Recommender,
+    *,
+    history: History,
+    k: int = 10,
+    candidates: Any = None,
 ) -> pd.DataFrame:
     """Two lists for every customer: what to buy again, and what to discover.
 
@@ -155,10 +194,14 @@ def slates(
     first = first.assign(rank=first.groupby("customer_id").cumcount() + 1)
     second = discover.fit_history(history).recommend(k=k, repeat="new", candidates=candidates)
     both = pd.concat([first, second], ignore_index=True)
-    return both.iloc[np.argsort(history.number(both.customer_id), kind="stable")].reset_index(drop=True)
+    return both.iloc[np.argsort(history.number(both.customer_id), kind="stable")].reset_index(
+        drop=True
+    )
 
 
-def most_named(lists: pd.DataFrame, history: History, *, slate: str, top: int = 10, min_cell: int = 10) -> pd.DataFrame:
+def most_named(
+    lists: pd.DataFrame, history: History, *, slate: str, top: int = 10, min_cell: int = 10
+) -> pd.DataFrame:
     """The products that one slate names most often.
 
     Parameters
@@ -174,13 +217,17 @@ def most_named(lists: pd.DataFrame, history: History, *, slate: str, top: int = 
     DataFrame : product (its name), customers (to whom it is named), share (of the customers with such a list),
         typical_reason (of the customer in the middle when they are ordered by score)
     """
-    chosen = lists[lists.slate == slate].sort_values(["product_id", "score", "customer_id"], kind="stable")
+    chosen = lists[lists.slate == slate].sort_values(
+        ["product_id", "score", "customer_id"], kind="stable"
+    )
     place = chosen.groupby("product_id").cumcount()
     chosen = chosen.assign(customers=chosen.groupby("product_id").product_id.transform("size"))
     middle = chosen[(place == chosen.customers // 2) & (chosen.customers >= min_cell)]
     middle = middle.sort_values(["customers", "product_id"], ascending=[False, True]).head(top)
     share = middle.customers / max(chosen.customer_id.nunique(), 1)
     named = middle.assign(
-        product=history.names[history.product_number(middle.product_id)], share=share, typical_reason=middle.reason
+        product=history.names[history.product_number(middle.product_id)],
+        share=share,
+        typical_reason=middle.reason,
     )
     return named[["product", "customers", "share", "typical_reason"]].reset_index(drop=True)

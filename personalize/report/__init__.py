@@ -16,7 +16,16 @@ import pandas as pd
 from personalize.report.outcome import Outcome, RunResult
 from personalize.report.parameters import Notebook, Parameter, notebooks
 
-__all__ = ["Notebook", "Outcome", "Parameter", "RunResult", "notebooks", "parameter_table", "run", "verify"]
+__all__ = [
+    "Notebook",
+    "Outcome",
+    "Parameter",
+    "RunResult",
+    "notebooks",
+    "parameter_table",
+    "run",
+    "verify",
+]
 CHECKOUT = Path(__file__).parents[2]
 
 
@@ -105,4 +114,6 @@ def verify(
     from personalize.report.verifying import compare
 
     given = {"only": only, "parameters": parameters, "jobs": jobs, "notebooks": notebooks}
-    return compare(source, given, Path(out or CHECKOUT / "reports"), progress or (lambda line: None))
+    return compare(
+        source, given, Path(out or CHECKOUT / "reports"), progress or (lambda line: None)
+    )

@@ -99,8 +99,12 @@ async def execute(
         env |= {"IPYTHONDIR": scratch} | ({"PERSONALIZE_TABLES": str(tables)} if tables else {})
         manager = _manager(Path(scratch), nursery, cwd=cwd, env=env, turn=turn)
         try:
-            work = partial(_papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn)
-            nb = await asyncio.get_running_loop().run_in_executor(None, Context().run, _with_own_loop, work)
+            work = partial(
+                _papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn
+            )
+            nb = await asyncio.get_running_loop().run_in_executor(
+                None, Context().run, _with_own_loop, work
+            )
         except asyncio.CancelledError:
             manager.kill()
             raise
@@ -152,15 +156,26 @@ class _Engine(papermill.engines.NBClientEngine):
     """papermill's own engine, which also keeps the notebook when a cell takes too long or the kernel dies."""
 
     @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, **settings: Any) -> NotebookNode:
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, **settings: Any
+    ) -> NotebookNode:
         try:
             return super().execute_managed_notebook(nb_man, kernel_name, **settings)
         except CellTimeoutError:
             said = ("Timeout", f"the cell ran for more than {LONGEST_CELL:,} seconds")
         except DeadKernelError:
-            said = ("Kernel died", "the process ended without an error: most often it ran out of memory")
-        running = [c for c in nb_man.nb.cells if c.cell_type == "code" and c.metadata.papermill.status != "pending"]
-        running[-1].outputs.append(nbformat.v4.new_output("error", ename=said[0], evalue=said[1], traceback=[]))
+            said = (
+                "Kernel died",
+                "the process ended without an error: most often it ran out of memory",
+            )
+        running = [
+            c
+            for c in nb_man.nb.cells
+            if c.cell_type == "code" and c.metadata.papermill.status != "pending"
+        ]
+        running[-1].outputs.append(
+            nbformat.v4.new_output("error", ename=said[0], evalue=said[1], traceback=[])
+        )
         return nb_man.nb
 
 
@@ -176,7 +191,9 @@ def _manager(
     class Manager(AsyncKernelManager):
         def __init__(self, **kwargs: Any) -> None:
             transport = "tcp" if sys.platform == "win32" else "ipc"
-            super().__init__(**{**kwargs, "connection_file": str(scratch / "k.json"), "transport": transport})
+            super().__init__(
+                **{**kwargs, "connection_file": str(scratch / "k.json"), "transport": transport}
+            )
             self._kernel_spec = spec
             started.append(self)
 
@@ -201,12 +218,19 @@ def _manager(
 
 def _failure(nb: NotebookNode) -> Failure | None:
     """What failed, in the notebook's own terms; the error output is cut to it, later cells are dropped."""
-    own = [c for c in nb.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])]
-    failed = next((cell for cell in own if any(o.output_type == "error" for o in cell.outputs)), None)
+    own = [
+        c for c in nb.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])
+    ]
+    failed = next(
+        (cell for cell in own if any(o.output_type == "error" for o in cell.outputs)), None
+    )
     if failed is None:
         return None
     error = next(o for o in failed.outputs if o.output_type == "error")
-    lines = [int(n) for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", plain("\n".join(error.traceback)))]
+    lines = [
+        int(n)
+        for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", plain("\n".join(error.traceback)))
+    ]
     source = failed.source.splitlines() or [""]
     line = lines[-1] if lines and lines[-1] <= len(source) else 0
     code = source[line - 1].strip() if line else source[0].strip()

@@ -31,7 +31,10 @@ def render(
     """
     cards = [_card(store, notebook, stale.get(notebook.name, "")) for notebook in notebooks]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(page.TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(page.TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     template = environment.get_template("shelf.html.j2")
     return template.render(cards=cards, source=source, about=about, frame=page.frame()) + "\n"
@@ -56,12 +59,18 @@ def change(now: Mapping[str, Any], before: Sequence[Mapping[str, Any]]) -> str:
 
 def _card(store: Store, notebook: Notebook, stale: str) -> dict[str, Any]:
     entry = store.reports.get(notebook.name)
-    card = {"name": notebook.name, "title": notebook.title, "question": page.prose(notebook.question)}
+    card = {
+        "name": notebook.name,
+        "title": notebook.title,
+        "question": page.prose(notebook.question),
+    }
     if entry is None:
         return {**card, "state": "not run yet", "link": ""}
     if entry["state"] == "failed":
         return {**card, "state": "failed", "link": f"{notebook.name}.html", "error": entry["error"]}
-    found = page.facts(json.loads((store.folder / f"{notebook.name}.ipynb").read_text(encoding="utf-8")))
+    found = page.facts(
+        json.loads((store.folder / f"{notebook.name}.ipynb").read_text(encoding="utf-8"))
+    )
     numbers = [{**h, "change": change(h, entry.get("previous", []))} for h in found["headlines"]]
     return {
         **card,
@@ -70,7 +79,9 @@ def _card(store: Store, notebook: Notebook, stale: str) -> dict[str, Any]:
         "headlines": numbers[:3],
         "state": "out of date" if stale else "up to date",
         "stale": stale,
-        "changed": [(name, page.said(value)) for name, value in entry["changed"].items() if name != "source"],
+        "changed": [
+            (name, page.said(value)) for name, value in entry["changed"].items() if name != "source"
+        ],
         "link": f"{notebook.name}.html",
     }
 
@@ -86,6 +97,12 @@ def shelves(out: Path) -> str:
     names = sorted(path.parent.name for path in out.glob("[!.]*/index.html"))
     sources = [(name, *_counted(Store(out / name))) for name in names]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(page.TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        loader=jinja2.FileSystemLoader(page.TEMPLATES),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    return environment.get_template("shelves.html.j2").render(sources=sources, frame=page.frame()) + "\n"
+    return (
+        environment.get_template("shelves.html.j2").render(sources=sources, frame=page.frame())
+        + "\n"
+    )

@@ -73,8 +73,12 @@ def digest(*parts: str | bytes) -> str:
 def package() -> str:
     """Digest of every source file of the package: code, SQL, templates, built-in sources."""
     endings = {".py", ".sql", ".j2", ".css", ".js", ".json", ".csv", ".yml"}
-    files = sorted(p for p in PACKAGE.rglob("*") if p.suffix in endings and "__pycache__" not in p.parts)
-    return digest(*(part for p in files for part in (p.relative_to(PACKAGE).as_posix(), p.read_bytes())))
+    files = sorted(
+        p for p in PACKAGE.rglob("*") if p.suffix in endings and "__pycache__" not in p.parts
+    )
+    return digest(
+        *(part for p in files for part in (p.relative_to(PACKAGE).as_posix(), p.read_bytes()))
+    )
 
 
 @cache

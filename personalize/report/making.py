@@ -67,7 +67,9 @@ class Maker:
 
         return list(await asyncio.gather(*map(one, due)))
 
-    async def _one(self, notebook: Notebook, places: threading.Semaphore, computes: Callable[[], Any]) -> Outcome:
+    async def _one(
+        self, notebook: Notebook, places: threading.Semaphore, computes: Callable[[], Any]
+    ) -> Outcome:
         name, made, began = notebook.name, self.scratch / notebook.name, time.monotonic()
         tables = made / "tables"
         tables.mkdir(parents=True)
@@ -79,7 +81,9 @@ class Maker:
             computes()
 
         given, turn = self.run.changed(notebook), Turn(places, begun)
-        nb, failure = await execute(notebook.path, given, cwd=self.home, tables=tables, nursery=self.nursery, turn=turn)
+        nb, failure = await execute(
+            notebook.path, given, cwd=self.home, tables=tables, nursery=self.nursery, turn=turn
+        )
         failure = failure or self._taken(name, tables)
         if failure:
             failure = masked(nb, failure, self.run.source)
@@ -95,10 +99,17 @@ class Maker:
         """A failure where a table has the name of another report's table."""
         for file in sorted(tables.glob("*.csv")):
             if owner := self.run.store.owner(f"tables/{file.name}", name):
-                return Failure(0, 0, f"show.export(..., {file.stem!r})", f"table {file.stem!r} belongs to {owner}")
+                return Failure(
+                    0,
+                    0,
+                    f"show.export(..., {file.stem!r})",
+                    f"table {file.stem!r} belongs to {owner}",
+                )
         return None
 
-    def _files(self, notebook: Notebook, nb: NotebookNode, made: Path, failure: Failure | None) -> None:
+    def _files(
+        self, notebook: Notebook, nb: NotebookNode, made: Path, failure: Failure | None
+    ) -> None:
         """Page and notebook beside the tables; a failed notebook leaves no tables."""
         for table in (made / "tables").iterdir() if failure else ():
             table.unlink()
@@ -118,16 +129,21 @@ class Maker:
         text = nbformat.writes(nb, version=nbformat.NO_CONVERT)
         (made / f"{notebook.name}.ipynb").write_text(text + "\n", encoding="utf-8")
 
-    def _entry(self, notebook: Notebook, nb: NotebookNode, failure: Failure | None, seconds: float) -> dict[str, Any]:
+    def _entry(
+        self, notebook: Notebook, nb: NotebookNode, failure: Failure | None, seconds: float
+    ) -> dict[str, Any]:
         name = notebook.name
         numbers = [] if failure else page.facts(nb)["headlines"]
         old = self.run.store.reports.get(name, {})
-        before = self.previous.get(name, []) if self.previous is not None else old.get("headlines", [])
+        before = (
+            self.previous.get(name, []) if self.previous is not None else old.get("headlines", [])
+        )
         return {
             "state": "failed" if failure else "done",
             "error": str(failure or ""),
             "key": self.run.key(notebook),
-            "changed": self.run.changed(notebook) | _named(self.run.source, notebook, only_changed=True),
+            "changed": self.run.changed(notebook)
+            | _named(self.run.source, notebook, only_changed=True),
             "headlines": numbers,
             "previous": before,
             "reason": self.reasons[name],

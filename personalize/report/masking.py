@@ -19,7 +19,9 @@ SHORT = 6  # digits: a shorter number in a message is most often a count, unless
 def masked(nb: NotebookNode, failure: Failure, source: str | Path) -> Failure:
     """The failure without the customers of the source that it names; the error outputs of the notebook likewise."""
     tables = sources.load(source)
-    for output in (o for cell in nb.cells for o in cell.get("outputs", []) if o.output_type == "error"):
+    for output in (
+        o for cell in nb.cells for o in cell.get("outputs", []) if o.output_type == "error"
+    ):
         said = [f"{output.ename}: {text}" for text in (output.evalue, *output.traceback)]
         output.evalue, *output.traceback = (
             without_customers(text, tables).removeprefix(f"{output.ename}: ") for text in said

@@ -65,7 +65,13 @@ def render(nb: NotebookNode, page: Page) -> str:
     resources = {
         "page": page,
         "parameters": [
-            (p, said(page.values[p.name]), said(p.default), _allowed(p, page.source), meaning(p.help))
+            (
+                p,
+                said(page.values[p.name]),
+                said(p.default),
+                _allowed(p, page.source),
+                meaning(p.help),
+            )
             for p in page.notebook.parameters.values()
         ],
         "before": page.others[at - 1] if at > 0 else None,
@@ -78,23 +84,38 @@ def render(nb: NotebookNode, page: Page) -> str:
         exporter.toc.clear()
         body, _ = exporter.from_notebook_node(shown, resources)
         toc = [*exporter.toc]
-    contents = "".join(f'<li class="l{level}"><a href="#{slug}">{text}</a></li>' for level, slug, text in toc)
+    contents = "".join(
+        f'<li class="l{level}"><a href="#{slug}">{text}</a></li>' for level, slug, text in toc
+    )
     return re.sub(r"\n\s*\n+", "\n", body).replace("<!--contents-->", contents, 1)
 
 
 def prose(markdown: str) -> str:
     """A short Markdown text as HTML, without the paragraph around it."""
-    return MarkdownWithMath(renderer=_Renderer([])).render(markdown).strip().removeprefix("<p>").removesuffix("</p>")
+    return (
+        MarkdownWithMath(renderer=_Renderer([]))
+        .render(markdown)
+        .strip()
+        .removeprefix("<p>")
+        .removesuffix("</p>")
+    )
 
 
 @cache
 def frame() -> Mapping[str, Any]:
     """Style, script and the content security policy that lets nothing else in: no network, no other script."""
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8").strip() for name in ("style.css", "script.js"))
+    style, script = (
+        (TEMPLATES / name).read_text(encoding="utf-8").strip()
+        for name in ("style.css", "script.js")
+    )
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     policy += "; base-uri 'none'; form-action 'none'"
-    return {"style": markupsafe.Markup(style), "script": markupsafe.Markup(script), "policy": markupsafe.Markup(policy)}
+    return {
+        "style": markupsafe.Markup(style),
+        "script": markupsafe.Markup(script),
+        "policy": markupsafe.Markup(policy),
+    }
 
 
 def said(value: Any) -> str:
@@ -112,7 +133,11 @@ def said(value: Any) -> str:
 
 def _allowed(parameter: Parameter, source: Mapping[str, Any]) -> str:
     """The range of a parameter in words; that of a day is the data's."""
-    return f"{source['start']} to {source['end']}" if is_day(parameter.name) else str(Range.of(parameter.help))
+    return (
+        f"{source['start']} to {source['end']}"
+        if is_day(parameter.name)
+        else str(Range.of(parameter.help))
+    )
 
 
 class _Renderer(IPythonRenderer):
@@ -123,7 +148,10 @@ class _Renderer(IPythonRenderer):
         self.toc = toc
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:
-        slug = re.sub(r"[^\w]+", "-", html.unescape(re.sub(r"<[^>]+>", "", text)).lower()).strip("-") or "part"
+        slug = (
+            re.sub(r"[^\w]+", "-", html.unescape(re.sub(r"<[^>]+>", "", text)).lower()).strip("-")
+            or "part"
+        )
         known = [s for _, s, _ in self.toc]
         slug = next(s for s in (slug, *(f"{slug}-{i}" for i in range(2, 999))) if s not in known)
         self.toc.append((level, slug, re.sub(r"</?a[^>]*>", "", text)))
@@ -151,7 +179,9 @@ class _Exporter(TemplateExporter):
         self.toc: list[tuple[int, str, str]] = []
         order = ["image/png", "image/svg+xml", "text/html", "text/markdown", "text/plain"]
         config = Config({"NbConvertBase": {"display_data_priority": order}})
-        super().__init__(config=config, template_name="report", extra_template_basedirs=[str(TEMPLATES)])
+        super().__init__(
+            config=config, template_name="report", extra_template_basedirs=[str(TEMPLATES)]
+        )
 
     def _file_extension_default(self) -> str:
         return ".html"
@@ -187,17 +217,23 @@ def _picture(output: NotebookNode, wide: bool = False) -> str:
     data = output.data["image/png"].replace("\n", "")
     alt = output.metadata.get("image/png", {}).get("alt", "")
     header = base64.b64decode(data[:44])
-    width, height = (round(int.from_bytes(header[i : i + 4], "big") / DOTS_A_PIXEL) for i in (16, 20))
+    width, height = (
+        round(int.from_bytes(header[i : i + 4], "big") / DOTS_A_PIXEL) for i in (16, 20)
+    )
     size = f'width="{width}" height="{height}"'
     image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt or "figure")}" {size}>'
     opening = '<figure tabindex="0">' if wide else "<figure>"
-    return f'{opening}{image}<figcaption aria-hidden="true">{html.escape(alt)}</figcaption></figure>'
+    return (
+        f'{opening}{image}<figcaption aria-hidden="true">{html.escape(alt)}</figcaption></figure>'
+    )
 
 
 def _mathml(formula: str, display: str) -> str:
     try:
         return convert(formula.strip(), display=display)
-    except Exception:  # latex2mathml raises many kinds; a formula it cannot set is shown as it is written
+    except (
+        Exception
+    ):  # latex2mathml raises many kinds; a formula it cannot set is shown as it is written
         return f"<code>{html.escape(formula)}</code>"
 
 

@@ -73,12 +73,22 @@ class Notebook:
         try:
             cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         except (json.JSONDecodeError, KeyError, UnicodeDecodeError):
-            raise TableError(f"{path.name} is no notebook: it is not readable as nbformat 4 JSON") from None
+            raise TableError(
+                f"{path.name} is no notebook: it is not readable as nbformat 4 JSON"
+            ) from None
         sources = tuple("".join(cell["source"]) for cell in cells)
-        first = next((s for s, c in zip(sources, cells, strict=True) if c["cell_type"] == "markdown"), "")
-        tagged = [s for s, c in zip(sources, cells, strict=True) if "parameters" in c["metadata"].get("tags", [])]
+        first = next(
+            (s for s, c in zip(sources, cells, strict=True) if c["cell_type"] == "markdown"), ""
+        )
+        tagged = [
+            s
+            for s, c in zip(sources, cells, strict=True)
+            if "parameters" in c["metadata"].get("tags", [])
+        ]
         if len(tagged) > 1:
-            raise TableError(f"{path.name} has {len(tagged)} cells tagged 'parameters'; it must have one")
+            raise TableError(
+                f"{path.name} has {len(tagged)} cells tagged 'parameters'; it must have one"
+            )
         found = declared(tagged[0], path.name) if tagged else []
         return cls(path, *_title(first, path.stem), {p.name: p for p in found}, sources)
 
@@ -87,16 +97,25 @@ def notebooks(folder: Path) -> list[Notebook]:
     """The notebooks of a folder, in name order; raises TableError where there is none."""
     files = sorted(path for path in folder.glob("[0-9]*.ipynb"))
     if not files:
-        raise TableError(f"no notebooks in {folder}: run from a checkout of personalize, where they are in notebooks/")
+        raise TableError(
+            f"no notebooks in {folder}: run from a checkout of personalize, where they are in notebooks/"
+        )
     return [Notebook.read(path) for path in files]
 
 
 def choose(known: Sequence[Notebook], only: str | Iterable[str] | None) -> list[Notebook]:
     """The notebooks named by number ("03") or name ("03_association_rules", "clv"); all where none is named."""
-    wanted = [w.strip() for w in (only.split(",") if isinstance(only, str) else only or []) if w.strip()]
-    chosen = {w: [n for n in known if w in (n.name, n.name.split("_")[0], n.name.partition("_")[2])] for w in wanted}
+    wanted = [
+        w.strip() for w in (only.split(",") if isinstance(only, str) else only or []) if w.strip()
+    ]
+    chosen = {
+        w: [n for n in known if w in (n.name, n.name.split("_")[0], n.name.partition("_")[2])]
+        for w in wanted
+    }
     if unknown := [w for w, found in chosen.items() if not found]:
-        raise TableError(f"no notebook {', '.join(map(repr, unknown))}. Known: {', '.join(n.name for n in known)}")
+        raise TableError(
+            f"no notebook {', '.join(map(repr, unknown))}. Known: {', '.join(n.name for n in known)}"
+        )
     names = {n.name for found in chosen.values() for n in found}
     return [n for n in known if n.name in names or not wanted]
 
@@ -107,7 +126,9 @@ def declared(source: str, name: str) -> list[Parameter]:
     >>> declared("theta: float = 1.2  # least lift\\nk: int = 5", "a.ipynb")[0]
     Parameter(name='theta', kind='float', default=1.2, help='least lift')
     """
-    lines = [line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    lines = [
+        line for line in source.splitlines() if line.strip() and not line.lstrip().startswith("#")
+    ]
     found, problems = [], []
     for line in lines:
         try:
@@ -148,12 +169,16 @@ def resolve(
         for targets, name, value in _spread(known, given):
             having = [n for n in targets if name in n.parameters]
             if name == "source":
-                problems[f"'source' ({origin}) is not a parameter to set: name the source itself, report SOURCE"] = []
+                problems[
+                    f"'source' ({origin}) is not a parameter to set: name the source itself, report SOURCE"
+                ] = []
             elif not having:
                 problems[f"unknown parameter '{name}' ({origin}); see the known ones below"] = []
                 lost += targets
             elif origin == COMMAND and not any(n in chosen for n in having):
-                problems[f"'{name}' belongs to {', '.join(n.name for n in having)}, which will not run"] = []
+                problems[
+                    f"'{name}' belongs to {', '.join(n.name for n in having)}, which will not run"
+                ] = []
             for notebook in having if name != "source" else ():
                 try:
                     values[notebook.name][name] = cast(value, notebook.parameters[name])
@@ -204,12 +229,18 @@ def _typed(value: Any, parameter: Parameter) -> Any:
     try:
         if not kind.startswith("list["):
             return _CASTS[kind](value)
-        values = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        values = (
+            [part.strip() for part in value.split(",") if part.strip()]
+            if isinstance(value, str)
+            else value
+        )
         if not isinstance(values, list | tuple):
             raise ValueError
         return [_CASTS[item](part) for part in values]
     except ValueError:
-        raise ValueError(f"'{parameter.name}' must be {KINDS[kind]} ({kind}), not {value!r}") from None
+        raise ValueError(
+            f"'{parameter.name}' must be {KINDS[kind]} ({kind}), not {value!r}"
+        ) from None
 
 
 def _int(value: Any) -> int:
@@ -246,7 +277,9 @@ def _bool(value: Any) -> bool:
 _CASTS = {"int": _int, "float": _float, "str": _str, "bool": _bool}
 
 
-def _spread(known: Sequence[Notebook], given: Mapping[str, Any]) -> Iterable[tuple[list[Notebook], str, Any]]:
+def _spread(
+    known: Sequence[Notebook], given: Mapping[str, Any]
+) -> Iterable[tuple[list[Notebook], str, Any]]:
     """Each given value with the notebooks it is meant for; values for one notebook come last and so win."""
     by_name = {n.name: n for n in known} | {n.name.split("_")[0]: n for n in known}
     own = []
@@ -263,16 +296,26 @@ def _spread(known: Sequence[Notebook], given: Mapping[str, Any]) -> Iterable[tup
 
 def _parameter(line: str) -> Parameter:
     (node,) = ast.parse(line.strip()).body
-    if not isinstance(node, ast.AnnAssign) or not isinstance(node.target, ast.Name) or node.value is None:
+    if (
+        not isinstance(node, ast.AnnAssign)
+        or not isinstance(node.target, ast.Name)
+        or node.value is None
+    ):
         raise ValueError
     tokens = tokenize.generate_tokens(io.StringIO(line.strip()).readline)
-    comment = next((token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT), "")
+    comment = next(
+        (token.string.lstrip("# ") for token in tokens if token.type == tokenize.COMMENT), ""
+    )
     if "=" in comment:  # papermill would not see such a line
         raise ValueError
-    parameter = Parameter(node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value), comment.strip())
+    parameter = Parameter(
+        node.target.id, ast.unparse(node.annotation), ast.literal_eval(node.value), comment.strip()
+    )
     if parameter.kind not in KINDS:
         raise ValueError
-    return Parameter(parameter.name, parameter.kind, cast(parameter.default, parameter), parameter.help)
+    return Parameter(
+        parameter.name, parameter.kind, cast(parameter.default, parameter), parameter.help
+    )
 
 
 def _title(markdown: str, fallback: str) -> tuple[str, str]:
@@ -280,7 +323,11 @@ def _title(markdown: str, fallback: str) -> tuple[str, str]:
     heading = re.search(r"^# +(.+)$", markdown, re.MULTILINE)
     rest = markdown[heading.end() :] if heading else markdown
     paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", rest) if part.strip()]
-    question = re.sub(r"^\*\*[^*]*question[^*]*\*\*:?\s*", "", paragraphs[0], flags=re.IGNORECASE) if paragraphs else ""
+    question = (
+        re.sub(r"^\*\*[^*]*question[^*]*\*\*:?\s*", "", paragraphs[0], flags=re.IGNORECASE)
+        if paragraphs
+        else ""
+    )
     return (heading[1].strip() if heading else fallback), question
 
 
@@ -295,5 +342,6 @@ def _known(notebooks: Sequence[Notebook]) -> list[str]:
 
 def _with_places(problems: Mapping[str, Sequence[str]]) -> list[str]:
     return [
-        f"{problem} [{', '.join(dict.fromkeys(names))}]" if names else problem for problem, names in problems.items()
+        f"{problem} [{', '.join(dict.fromkeys(names))}]" if names else problem
+        for problem, names in problems.items()
     ]

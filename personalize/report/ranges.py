@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 _NUMBER = r"-?\d+(?:\.\d+)?"
-_SPAN = re.compile(rf"(?:(?P<also>{_NUMBER}), or )?(?P<low>{_NUMBER})(?: to (?P<high>{_NUMBER})| or more)")
+_SPAN = re.compile(
+    rf"(?:(?P<also>{_NUMBER}), or )?(?P<low>{_NUMBER})(?: to (?P<high>{_NUMBER})| or more)"
+)
 _WORDS = re.compile(r"[\w.-]+(?:, [\w.-]+)+")
 _BRACKET = re.compile(r"\s*\[([^\[\]]*)\]$")
 
@@ -54,7 +56,9 @@ class Range:
             return str(value) in self.words
         if not self.text:
             return True
-        return isinstance(value, int | float) and (self.low <= value <= self.high or value == self.also)
+        return isinstance(value, int | float) and (
+            self.low <= value <= self.high or value == self.also
+        )
 
     def __str__(self) -> str:
         return f"one of {self.text}" if self.words else self.text

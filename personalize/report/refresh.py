@@ -18,7 +18,9 @@ from personalize.report.execute import execute
 from personalize.report.parameters import Notebook, choose, notebooks
 
 
-def refresh(folder: Path, *, only: Sequence[str] = (), jobs: int = 2, say: Callable[[str], Any]) -> int:
+def refresh(
+    folder: Path, *, only: Sequence[str] = (), jobs: int = 2, say: Callable[[str], Any]
+) -> int:
     """Execute the notebooks of a folder in place; one that fails keeps its old outputs. Returns the exit status."""
     chosen = choose(notebooks(folder), list(only))
     done = asyncio.run(_all(chosen, jobs, say))
@@ -36,7 +38,9 @@ async def _all(chosen: Sequence[Notebook], jobs: int, say: Callable[[str], Any])
                 say(f"{notebook.name} failed {failure}")
                 return False
             half = notebook.path.with_suffix(".ipynb.new")
-            half.write_text(nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n", encoding="utf-8")
+            half.write_text(
+                nbformat.writes(nb, version=nbformat.NO_CONVERT) + "\n", encoding="utf-8"
+            )
             os.replace(half, notebook.path)
             say(f"{notebook.name} done in {time.monotonic() - began:.1f} s")
             return True
@@ -45,4 +49,10 @@ async def _all(chosen: Sequence[Notebook], jobs: int, say: Callable[[str], Any])
 
 
 if __name__ == "__main__":
-    sys.exit(refresh(CHECKOUT / "notebooks", only=sys.argv[1:], say=lambda line: sys.stdout.write(line + "\n")))
+    sys.exit(
+        refresh(
+            CHECKOUT / "notebooks",
+            only=sys.argv[1:],
+            say=lambda line: sys.stdout.write(line + "\n"),
+        )
+    )

@@ -36,13 +36,17 @@ class Run:
     began: float = field(default_factory=time.monotonic)
     _nursery: Nursery = field(default_factory=lambda: Nursery(False), repr=False)
 
-    def make(self, *, jobs: int, force: bool, previous: Mapping[str, Any] | None = None) -> RunResult:
+    def make(
+        self, *, jobs: int, force: bool, previous: Mapping[str, Any] | None = None
+    ) -> RunResult:
         """Run what has to run; `previous` gives the headline numbers to compare with instead of those in the folder."""
         with Nursery(self.warm) as self._nursery:
             return self._make(jobs, force, previous)
 
     def _make(self, jobs: int, force: bool, previous: Mapping[str, Any] | None) -> RunResult:
-        if force or any(n.name not in self.store.reports for n in self.chosen):  # it is known that something will run
+        if force or any(
+            n.name not in self.store.reports for n in self.chosen
+        ):  # it is known that something will run
             self._prewarm(self.chosen)
         self.check(jobs)
         with self.store.alone():
@@ -55,7 +59,9 @@ class Run:
             made = self._execute(due, reasons, jobs, previous) if due else []
             self._pages(bool(due))
         order = [n.name for n in self.chosen]
-        result = RunResult(self.store.folder, tuple(sorted(same + made, key=lambda o: order.index(o.name))))
+        result = RunResult(
+            self.store.folder, tuple(sorted(same + made, key=lambda o: order.index(o.name)))
+        )
         self._close(result)
         return result
 
@@ -104,7 +110,9 @@ class Run:
     def values(self) -> dict[str, dict[str, Any]]:
         """Every parameter of every notebook."""
         file = Path(self.source).name if Path(self.source).suffix else self.source
-        values = resolve(self.known, self.chosen, {file: self.spec.parameters, COMMAND: self.parameters})
+        values = resolve(
+            self.known, self.chosen, {file: self.spec.parameters, COMMAND: self.parameters}
+        )
         for notebook in self.known:
             if "source" in notebook.parameters:
                 values[notebook.name]["source"] = self.source
@@ -118,7 +126,11 @@ class Run:
     def changed(self, notebook: Notebook) -> dict[str, Any]:
         """The parameters of a notebook that differ from their defaults."""
         values = self.values[notebook.name]
-        return {name: values[name] for name, p in notebook.parameters.items() if values[name] != p.default}
+        return {
+            name: values[name]
+            for name, p in notebook.parameters.items()
+            if values[name] != p.default
+        }
 
     def key(self, notebook: Notebook) -> dict[str, Any]:
         """Everything the report of a notebook depends on; the place of a source file is no part of it."""
@@ -130,7 +142,10 @@ class Run:
     def card(self) -> dict[str, Any]:
         """What pages say of the source."""
         spec, (start, end) = self.spec, self.span
-        words = {name: getattr(spec, name) for name in ("name", "description", "terms", "currency", "simulated")}
+        words = {
+            name: getattr(spec, name)
+            for name in ("name", "description", "terms", "currency", "simulated")
+        }
         words |= {"title": spec.title or spec.name, "customers": self.prepared.customers}
         return {**words, "start": start, "end": end}
 
@@ -144,18 +159,28 @@ class Run:
         return said or self.store.damage(notebook.name) or ("forced" if force else "")
 
     def _execute(
-        self, due: list[Notebook], reasons: Mapping[str, str], jobs: int, previous: Mapping[str, Any] | None
+        self,
+        due: list[Notebook],
+        reasons: Mapping[str, str],
+        jobs: int,
+        previous: Mapping[str, Any] | None,
     ) -> list[Outcome]:
         maker = self._ready(due)
         with self.store.scratch() as scratch:
-            at_work = maker(self, scratch, reasons, previous=previous, nursery=self._nursery.address)
+            at_work = maker(
+                self, scratch, reasons, previous=previous, nursery=self._nursery.address
+            )
             return _in_thread(at_work.all(self._longest_first(due), jobs))
 
     def _ready(self, due: list[Notebook] | None = None) -> Any:
         """Start what makes kernels, and load what runs and renders notebooks."""
         self._prewarm(self.chosen if due is None else due)
-        with absent("rfc3987_syntax"):  # jsonschema would compile a grammar of web addresses with it: a second
-            from personalize.report.making import Maker  # nbconvert and Jupyter: only where something runs
+        with absent(
+            "rfc3987_syntax"
+        ):  # jsonschema would compile a grammar of web addresses with it: a second
+            from personalize.report.making import (
+                Maker,
+            )  # nbconvert and Jupyter: only where something runs
 
         return Maker
 
@@ -190,7 +215,9 @@ class Run:
         with self.store.change() as new:
             Store(new).write("index.html", page)
         Store(self.out).write("index.html", index.shelves(self.out))
-        self.store.manifest["index"] = shown  # last: a run that is cut off before makes the pages again
+        self.store.manifest["index"] = (
+            shown  # last: a run that is cut off before makes the pages again
+        )
         self.store.save()
 
     def _tell(self, text: str) -> None:
@@ -200,7 +227,9 @@ class Run:
         for outcome in result.outcomes:
             if outcome.state == "failed":
                 self.say(f"\n{outcome.name} failed {outcome.error}")
-        counts = {s: sum(o.state == s for o in result.outcomes) for s in ("done", "unchanged", "failed")}
+        counts = {
+            s: sum(o.state == s for o in result.outcomes) for s in ("done", "unchanged", "failed")
+        }
         said = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
         self._tell(f"{said}. Open {_near(result.page)}")
 
@@ -210,7 +239,9 @@ def commit(folder: Path) -> str:
     git = shutil.which("git")
     if not git:
         return ""
-    done = subprocess.run([git, "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [git, "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() if done.returncode == 0 else ""
 
 

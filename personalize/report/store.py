@@ -92,14 +92,18 @@ class Store:
                 if fcntl:
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise TableError(f"another run is writing {self.folder}: wait for it, or use another --out") from None
+                raise TableError(
+                    f"another run is writing {self.folder}: wait for it, or use another --out"
+                ) from None
             self._clear()
             self.folder.mkdir(exist_ok=True)
             yield
 
     def _clear(self) -> None:
         for left in self.folder.parent.glob(f"{self._half}*"):
-            if (left / "old").is_dir() and not self.folder.is_dir():  # cut off where folders cannot be exchanged
+            if (
+                left / "old"
+            ).is_dir() and not self.folder.is_dir():  # cut off where folders cannot be exchanged
                 os.rename(left / "old", self.folder)
             shutil.rmtree(left)
         for file in self.folder.glob(".new-*"):
@@ -119,7 +123,9 @@ class Store:
     def change(self) -> Iterator[Path]:
         """The folder as it will be: what the block does to it, and the manifest, takes effect in one step."""
         with self.scratch() as scratch:
-            new = Path(shutil.copytree(self.folder, scratch / "new", symlinks=True, copy_function=_linked))
+            new = Path(
+                shutil.copytree(self.folder, scratch / "new", symlinks=True, copy_function=_linked)
+            )
             yield new
             Store.write(Store(new), "manifest.json", self._text())
             _exchange(new, self.folder)
@@ -161,7 +167,11 @@ def _linked(source: str, target: str) -> str:
 def _exchange(new: Path, folder: Path) -> None:
     """Let two folders change places: in one step where the system can, else in two that `alone` completes."""
     sys.audit("os.rename", str(folder), str(new), -1, -1)
-    one, other, libc = os.fsencode(new), os.fsencode(folder), None if sys.platform == "win32" else ctypes.CDLL(None)
+    one, other, libc = (
+        os.fsencode(new),
+        os.fsencode(folder),
+        None if sys.platform == "win32" else ctypes.CDLL(None),
+    )
     if hasattr(libc, "renameat2"):  # Linux
         done = libc.renameat2(AT_WORKING_FOLDER, one, AT_WORKING_FOLDER, other, EXCHANGE) == 0
     else:  # macOS

@@ -11,7 +11,9 @@ from personalize.report.outcome import RunResult
 from personalize.report.runner import Run
 
 
-def compare(source: str | Path, given: Mapping[str, Any], out: Path, say: Callable[[str], Any]) -> RunResult:
+def compare(
+    source: str | Path, given: Mapping[str, Any], out: Path, say: Callable[[str], Any]
+) -> RunResult:
     """Bring the reports in `out` up to date, make them again elsewhere and cold, name the files that differ."""
 
     def asked(folder: Path, tell: Callable[[str], Any], warm: bool) -> Run:
@@ -27,8 +29,13 @@ def compare(source: str | Path, given: Mapping[str, Any], out: Path, say: Callab
         second = there.make(jobs=given["jobs"], force=True, previous=before)
         chosen = {n.name for n in there.chosen}
         pages = ["index.html"] if chosen == set(here.store.reports) else []
-        names = sorted({p for n in chosen for s in (here, there) for p in s.store.reports[n]["files"]}) + pages
-        different = tuple(name for name in names if not _same(first.folder / name, second.folder / name))
+        names = (
+            sorted({p for n in chosen for s in (here, there) for p in s.store.reports[n]["files"]})
+            + pages
+        )
+        different = tuple(
+            name for name in names if not _same(first.folder / name, second.folder / name)
+        )
     for name in different:
         say(f"differs: {name}")
     say(f"{len(names)} files compared, {len(different)} differ")

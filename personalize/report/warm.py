@@ -123,7 +123,9 @@ def serve(listening: socket.socket) -> None:
     """Import everything, then fork a kernel for whoever asks, until the driver is gone."""
     gc.disable()  # nothing that an import makes is garbage
     for name in (*IMPORTS, *_topics()):
-        with suppress(Exception):  # what cannot be imported here fails in the notebook, where it is told
+        with suppress(
+            Exception
+        ):  # what cannot be imported here fails in the notebook, where it is told
             importlib.import_module(name)
     with suppress(Exception):
         _ready_to_load()
@@ -154,7 +156,10 @@ def _ready_to_load() -> None:
 
 def _threads() -> list[str]:
     """The names of other threads, but for the one of jemalloc, which takes care of forks by itself."""
-    names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in os.listdir("/proc/self/task")[1:]]
+    names = [
+        Path(f"/proc/self/task/{task}/comm").read_text().strip()
+        for task in os.listdir("/proc/self/task")[1:]
+    ]
     return [name for name in names if not name.startswith("jemalloc")]
 
 
@@ -179,7 +184,12 @@ def _become_kernel(asking: socket.socket) -> None:
     threading.Thread(target=_end_with, args=(asking,), daemon=True).start()
     from ipykernel.kernelapp import launch_new_instance
 
-    sys.argv = ["ipykernel_launcher", "-f", wanted["connection_file"], f"--IPKernelApp.exec_lines={RESULTS}"]
+    sys.argv = [
+        "ipykernel_launcher",
+        "-f",
+        wanted["connection_file"],
+        f"--IPKernelApp.exec_lines={RESULTS}",
+    ]
     launch_new_instance()
     os._exit(0)
 

@@ -21,7 +21,9 @@ def main(address: str, connection_file: str) -> None:
     except OSError:
         started = b""
     if not started:
-        os.execv(sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file])
+        os.execv(
+            sys.executable, [sys.executable, "-m", "ipykernel_launcher", "-f", connection_file]
+        )
     while os.getppid() == parent:
         if select.select([nursery], [], [], 1)[0]:
             return  # the kernel ended

@@ -21,7 +21,13 @@ from personalize.segmentation.contest import ChurnReport
 from personalize.segmentation.glossary import about, in_words, layout, with_intervals
 from personalize.segmentation.methods import compare_methods
 from personalize.segmentation.migration import Migration, migration, quarter
-from personalize.segmentation.outlook import Hindsight, foresight, hindsight, outcome, what_came_next
+from personalize.segmentation.outlook import (
+    Hindsight,
+    foresight,
+    hindsight,
+    outcome,
+    what_came_next,
+)
 from personalize.segmentation.profiles import actions, contrast, facts, overview, profile
 from personalize.segmentation.rulecard import RuleCard, information_gain
 from personalize.segmentation.scores import RFM, Cuts, segment_map

@@ -9,7 +9,9 @@ from scipy.stats import rankdata
 from personalize.tables import TableError
 
 
-def compare_auc(truth: np.ndarray, scores: Mapping[str, np.ndarray], *, baseline: str) -> pd.DataFrame:
+def compare_auc(
+    truth: np.ndarray, scores: Mapping[str, np.ndarray], *, baseline: str
+) -> pd.DataFrame:
     """The AUC of several scores on the same customers, each with its interval and its gain over a baseline.
 
     Parameters
@@ -47,7 +49,9 @@ def compare_auc(truth: np.ndarray, scores: Mapping[str, np.ndarray], *, baseline
     """
     happened = np.asarray(truth, dtype=bool)
     if not 0 < happened.sum() < len(happened):
-        raise TableError(f"it happened to {happened.sum():,} of {len(happened):,} customers: nothing to tell apart")
+        raise TableError(
+            f"it happened to {happened.sum():,} of {len(happened):,} customers: nothing to tell apart"
+        )
     values = np.array([np.asarray(score, dtype=float) for score in scores.values()])
     auc, covariance = _delong(values[:, happened], values[:, ~happened])
     base = list(scores).index(baseline)

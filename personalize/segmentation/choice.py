@@ -147,7 +147,9 @@ class _Trial:
     @cached_property
     def references(self) -> list[np.ndarray]:
         rng = np.random.default_rng(self.seed)
-        return [rng.uniform(self.z.min(axis=0), self.z.max(axis=0), self.z.shape) for _ in range(10)]
+        return [
+            rng.uniform(self.z.min(axis=0), self.z.max(axis=0), self.z.shape) for _ in range(10)
+        ]
 
     def judge(self, k: int) -> dict[str, float]:
         centers = best_centers(self.z, k, seed=self.seed)
@@ -165,19 +167,28 @@ class _Trial:
 
     def stability(self, label: np.ndarray, k: int) -> dict[str, float]:
         rng, n = np.random.default_rng(self.seed), len(self.z)
-        tables = [overlap(label, self.again(rng.integers(0, n, n), k, rng), k) for _ in range(self.n_boot)]
+        tables = [
+            overlap(label, self.again(rng.integers(0, n, n), k, rng), k) for _ in range(self.n_boot)
+        ]
         matches = np.array([jaccard_matches(both) for both in tables])
         worst = matches[:, matches.mean(axis=0).argmin()]
         low = worst.mean() - 1.645 * worst.std(ddof=1) / np.sqrt(self.n_boot)
         ari = np.mean([adjusted_rand(both) for both in tables])
-        return {"jaccard": float(worst.mean()), "jaccard_low": float(max(low, 0)), "ari": float(ari)}
+        return {
+            "jaccard": float(worst.mean()),
+            "jaccard_low": float(max(low, 0)),
+            "ari": float(ari),
+        }
 
     def again(self, drawn: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:
         """Everybody's segment by centres learned from the drawn customers; who is drawn twice weighs twice."""
         times = np.bincount(drawn, minlength=len(self.z)).astype(float)
         z, weight = self.z[times > 0], times[times > 0]
         size = k if len(z) > _MANY else min(k, len(np.unique(z, axis=0)))
-        return nearest(self.z, good_centers(z, size, seed=int(rng.integers(2**31)), starts=_STARTS, weight=weight))
+        return nearest(
+            self.z,
+            good_centers(z, size, seed=int(rng.integers(2**31)), starts=_STARTS, weight=weight),
+        )
 
     def gap(self, inertia: float, k: int) -> dict[str, float]:
         """The references are alike, so the best centres of the first are where the search in the others starts."""
@@ -210,7 +221,8 @@ def adjusted_rand(both: np.ndarray) -> float:
     1.0
     """
     pairs, rows, columns, total = (
-        float((n * (n - 1) / 2).sum()) for n in (both, both.sum(axis=1), both.sum(axis=0), both.sum())
+        float((n * (n - 1) / 2).sum())
+        for n in (both, both.sum(axis=1), both.sum(axis=0), both.sum())
     )
     expected, most = rows * columns / max(total, 1), (rows + columns) / 2
     return (pairs - expected) / (most - expected) if most > expected else 1.0

@@ -62,7 +62,9 @@ class Churn(BaseEstimator):
     Quinlan (1986), Induction of decision trees.
     """
 
-    def __init__(self, model: Model = "logistic", *, days: int = 56, window_days: int = 120, seed: int = 0) -> None:
+    def __init__(
+        self, model: Model = "logistic", *, days: int = 56, window_days: int = 120, seed: int = 0
+    ) -> None:
         self.model = model
         self.days = days
         self.window_days = window_days
@@ -76,7 +78,9 @@ class Churn(BaseEstimator):
         TableError : when the data are too short, or fewer than 20 customers fell silent or stayed.
         """
         span = {"days": self.days, "window_days": self.window_days}
-        return self.learn(panel(tables, as_of=earlier(tables, as_of=as_of, periods=1, **span), **span))
+        return self.learn(
+            panel(tables, as_of=earlier(tables, as_of=as_of, periods=1, **span), **span)
+        )
 
     def learn(self, seen: Panel) -> "Churn":
         """Learn from what was known on a day and what came after it."""
@@ -98,7 +102,10 @@ class Churn(BaseEstimator):
     def _draw(self, table: pd.DataFrame, silent: np.ndarray) -> None:
         """Fit the linear models on standardised logs."""
         x = self._logs(table)
-        self.mean_, self.scale_ = x.mean(axis=0), np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)
+        self.mean_, self.scale_ = (
+            x.mean(axis=0),
+            np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0),
+        )
         z = (x - self.mean_) / self.scale_
         if self.model == "svm":
             self.coef_, self.intercept_ = _platt(z, silent, self.seed)
@@ -112,16 +119,28 @@ class Churn(BaseEstimator):
 
     def _grow(self, table: pd.DataFrame, silent: np.ndarray) -> None:
         x, least = table[_METRICS].to_numpy(float), max(_FEWEST, int(np.ceil(_LEAF * len(table))))
-        grown = DecisionTreeClassifier(criterion="entropy", max_depth=_DEPTH, min_samples_leaf=least, random_state=0)
+        grown = DecisionTreeClassifier(
+            criterion="entropy", max_depth=_DEPTH, min_samples_leaf=least, random_state=0
+        )
         self.tree_ = grown.fit(x, silent)
         whole = [pd.api.types.is_integer_dtype(table[name]) for name in _METRICS]
         leaf, rows = self.tree_.apply(x), []
         for node, rule in tree_leaves(self.tree_.tree_, _METRICS, whole):
             hits, n = int(silent[leaf == node].sum()), int((leaf == node).sum())
             low, high = wilson(hits, n)
-            rows.append({"rule": rule, "customers": n, "silent": hits / n, "silent_low": low, "silent_high": high})
+            rows.append(
+                {
+                    "rule": rule,
+                    "customers": n,
+                    "silent": hits / n,
+                    "silent_low": low,
+                    "silent_high": high,
+                }
+            )
         self.gains_ = information_gain(table, silent)
-        self.leaves_ = pd.DataFrame(rows).sort_values(["silent", "rule"], ascending=[False, True], ignore_index=True)
+        self.leaves_ = pd.DataFrame(rows).sort_values(
+            ["silent", "rule"], ascending=[False, True], ignore_index=True
+        )
 
     def predict(self, tables: Tables, *, as_of: Any) -> pd.DataFrame:
         """The chance of silence in the `days` days after `as_of`, for who bought in the window before it.
@@ -198,7 +217,12 @@ class Churn(BaseEstimator):
 
 
 def contest(
-    tables: Tables, models: Sequence[Churn] | None = None, *, as_of: Any, days: int = 56, seed: int = 0
+    tables: Tables,
+    models: Sequence[Churn] | None = None,
+    *,
+    as_of: Any,
+    days: int = 56,
+    seed: int = 0,
 ) -> ChurnReport:
     """Several churn models and recency alone, judged on the same customers in a later period than they saw.
 
@@ -219,11 +243,17 @@ def contest(
     ------
     TableError : when the data are too short, or too few customers fell silent or stayed.
     """
-    models = models or [Churn(days=days), Churn("svm", days=days, seed=seed), Churn("tree", days=days)]
+    models = models or [
+        Churn(days=days),
+        Churn("svm", days=days, seed=seed),
+        Churn("tree", days=days),
+    ]
     span = {"days": models[0].days, "window_days": models[0].window_days}
     start, cut = (earlier(tables, as_of=as_of, periods=periods, **span) for periods in (2, 1))
     seen, later = (panel(tables, as_of=day, **span) for day in (start, cut))
-    scores = {_NAMES[m.model]: Churn(**m.get_params()).learn(seen).chance(later.table) for m in models}
+    scores = {
+        _NAMES[m.model]: Churn(**m.get_params()).learn(seen).chance(later.table) for m in models
+    }
     return report(scores, later, rate=float(seen.silent.mean()), seed=seed)
 
 

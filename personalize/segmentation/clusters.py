@@ -60,7 +60,17 @@ class KMeansSegments(BaseEstimator):
     [1, 1, 1, 2, 2, 2]
     """
 
-    STATE = ("n_segments", "log", "seed", "features", "constant", "n_customers", "mean", "scale", "centers")
+    STATE = (
+        "n_segments",
+        "log",
+        "seed",
+        "features",
+        "constant",
+        "n_customers",
+        "mean",
+        "scale",
+        "centers",
+    )
 
     def __init__(self, n_segments: int = 5, *, log: bool = True, seed: int = 0) -> None:
         self.n_segments = n_segments
@@ -89,10 +99,14 @@ class KMeansSegments(BaseEstimator):
         self._keep(z, centers, spend, order)
         return self
 
-    def _keep(self, z: np.ndarray, centers: np.ndarray, spend: np.ndarray, order: np.ndarray) -> None:
+    def _keep(
+        self, z: np.ndarray, centers: np.ndarray, spend: np.ndarray, order: np.ndarray
+    ) -> None:
         """Number the clusters by mean spend and keep what describes them."""
         label = nearest(z, centers)
-        means = np.bincount(label, spend, len(centers)) / np.bincount(label, minlength=len(centers)).clip(1)
+        means = np.bincount(label, spend, len(centers)) / np.bincount(
+            label, minlength=len(centers)
+        ).clip(1)
         best_first = np.lexsort((*centers.T, -means))
         self.centers_, self.n_customers_ = centers[best_first], len(z)
         self.inertia_ = float(((z - centers[label]) ** 2).sum())
@@ -117,13 +131,19 @@ class KMeansSegments(BaseEstimator):
         DataFrame, one row a customer in the order given: customer_id, cluster (1 = highest mean spend when fitted)
         """
         z = self.scaled(table)
-        return pd.DataFrame({"customer_id": table.customer_id.to_numpy(), "cluster": nearest(z, self.centers_) + 1})
+        return pd.DataFrame(
+            {"customer_id": table.customer_id.to_numpy(), "cluster": nearest(z, self.centers_) + 1}
+        )
 
     def scaled(self, table: pd.DataFrame) -> np.ndarray:
         """The features as the clusters see them: logs, by the mean and scale of the customers fitted."""
         self._require_fitted()
-        if missing := [name for name in ("customer_id", *self.features_) if name not in table.columns]:
-            raise TableError(f"the table lacks {missing}, which the clusters use. Present: {list(table.columns)}")
+        if missing := [
+            name for name in ("customer_id", *self.features_) if name not in table.columns
+        ]:
+            raise TableError(
+                f"the table lacks {missing}, which the clusters use. Present: {list(table.columns)}"
+            )
         return (self._values(table) - self.mean_) / self.scale_
 
     def sql(self, relation: str) -> str:
@@ -151,7 +171,9 @@ class KMeansSegments(BaseEstimator):
         """One row a cluster: its number and its centre in the features' own units (with `log`: a geometric middle)."""
         centers = self.centers_ * self.scale_ + self.mean_
         units = np.sign(centers) * np.expm1(np.abs(centers)) if self.log else centers
-        return pd.DataFrame({"cluster": range(1, len(units) + 1)} | dict(zip(self.features_, units.T, strict=True)))
+        return pd.DataFrame(
+            {"cluster": range(1, len(units) + 1)} | dict(zip(self.features_, units.T, strict=True))
+        )
 
     def distances(self) -> pd.DataFrame:
         """One row a cluster: its number and where its centre lies, in standard deviations from the average."""
@@ -170,8 +192,13 @@ class KMeansSegments(BaseEstimator):
     def state(self) -> dict[str, Any]:
         """Parameters, scaler and centres as plain values; `KMeansSegments.of` makes the object again."""
         self._require_fitted()
-        learned = {name: getattr(self, f"{name}_") for name in self.STATE if name not in self.get_params()}
-        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in learned.items()}
+        learned = {
+            name: getattr(self, f"{name}_") for name in self.STATE if name not in self.get_params()
+        }
+        plain = {
+            name: value.tolist() if isinstance(value, np.ndarray) else value
+            for name, value in learned.items()
+        }
         return {**self.get_params(), **plain}
 
     @classmethod
@@ -180,16 +207,24 @@ class KMeansSegments(BaseEstimator):
         self = cls(state["n_segments"], log=state["log"], seed=state["seed"])
         for name in ("features", "constant", "n_customers"):
             setattr(self, f"{name}_", state[name])
-        self.mean_, self.scale_, self.centers_ = (np.array(state[k], float) for k in ("mean", "scale", "centers"))
+        self.mean_, self.scale_, self.centers_ = (
+            np.array(state[k], float) for k in ("mean", "scale", "centers")
+        )
         return self
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "centers_"):
-            raise TableError("KMeansSegments is not fitted: call fit(table) first, or KMeansSegments.load(path)")
+            raise TableError(
+                "KMeansSegments is not fitted: call fit(table) first, or KMeansSegments.load(path)"
+            )
 
     def _values(self, table: pd.DataFrame) -> np.ndarray:
         raw = table[self.features_].to_numpy(float)
-        if gaps := {n: int(g) for n, g in zip(self.features_, (~np.isfinite(raw)).sum(axis=0), strict=True) if g}:
+        if gaps := {
+            n: int(g)
+            for n, g in zip(self.features_, (~np.isfinite(raw)).sum(axis=0), strict=True)
+            if g
+        }:
             told = ", ".join(f"{name}: {n:,} of {len(raw):,}" for name, n in gaps.items())
             raise TableError(f"k-means needs a number for every customer; missing or infinite in {told}. "
                              "Fill them, or leave the column or these customers out")  # fmt: skip
@@ -216,7 +251,11 @@ def feature_names(table: pd.DataFrame) -> list[str]:
 
 def warm() -> None:
     """Compile the inner loops, or find them compiled: run once at set-up, so that no report waits for it."""
-    settle(good_centers(np.array([[0.0], [1.0], [9.0]]), 2, seed=0, starts=1), np.array([[0.0]]), tol=0.0)
+    settle(
+        good_centers(np.array([[0.0], [1.0], [9.0]]), 2, seed=0, starts=1),
+        np.array([[0.0]]),
+        tol=0.0,
+    )
 
 
 def best_centers(z: np.ndarray, k: int, *, seed: int) -> np.ndarray:
@@ -228,14 +267,22 @@ def best_centers(z: np.ndarray, k: int, *, seed: int) -> np.ndarray:
 
 
 def good_centers(
-    z: np.ndarray, k: int, *, seed: int, starts: int, tol: float = TOL, weight: np.ndarray | None = None
+    z: np.ndarray,
+    k: int,
+    *,
+    seed: int,
+    starts: int,
+    tol: float = TOL,
+    weight: np.ndarray | None = None,
 ) -> np.ndarray:
     """Centres of the best of several k-means++ starts, each followed as `settle` does."""
     from personalize.segmentation import kernels
 
     draws = np.random.default_rng(seed).random((starts, k, 2 + int(np.log(k))))
     weight = np.ones(len(z)) if weight is None else weight
-    return kernels.best_of(np.ascontiguousarray(z.T), weight, draws, tol * z.var(axis=0).mean(), MOST)[0]
+    return kernels.best_of(
+        np.ascontiguousarray(z.T), weight, draws, tol * z.var(axis=0).mean(), MOST
+    )[0]
 
 
 def settle(z: np.ndarray, start: np.ndarray, *, tol: float) -> np.ndarray:

@@ -61,7 +61,9 @@ class ChurnReport:
     def verdict(self) -> str:
         """Whether the first model separates better than recency alone, by the interval of the gain."""
         better = self.comparison.gain_low.iloc[0] > 0
-        return "better than recency alone" if better else "not shown to be better than recency alone"
+        return (
+            "better than recency alone" if better else "not shown to be better than recency alone"
+        )
 
     def reading(self) -> str:
         """What the comparison says, with the verdict that its intervals allow."""
@@ -84,11 +86,17 @@ class ChurnReport:
         first = self.comparison.iloc[0]
         inside = rest.auc.between(first.auc_low, first.auc_high).all()
         told = ", ".join(f"{row.model} {row.auc:.3f}" for row in rest.itertuples())
-        use = "all inside its interval, so the simplest serves" if inside else "not all inside its interval"
+        use = (
+            "all inside its interval, so the simplest serves"
+            if inside
+            else "not all inside its interval"
+        )
         return f"The other models reach {told}: {use}. "
 
 
-def report(scores: Mapping[str, np.ndarray], later: Panel, *, rate: float, seed: int = 0) -> ChurnReport:
+def report(
+    scores: Mapping[str, np.ndarray], later: Panel, *, rate: float, seed: int = 0
+) -> ChurnReport:
     """The report of chances by model for the customers of a later panel; `rate` is the share that was silent before."""
     silent, recency = later.silent, later.table.recency_days.to_numpy(float)
     ranked = {**scores, RECENCY: recency}
@@ -97,21 +105,34 @@ def report(scores: Mapping[str, np.ndarray], later: Panel, *, rate: float, seed:
     drawn = {name: _curves(silent, score, weights) for name, score in ranked.items()}
     found = found.join(pd.DataFrame([summary for summary, _ in drawn.values()]))
     found = found.join(pd.DataFrame([_skill(silent, scores.get(name), rate) for name in ranked]))
-    curves = pd.concat([points.assign(model=name) for name, (_, points) in drawn.items()], ignore_index=True)
-    tenths = pd.concat([_tenths(score, silent).assign(model=name) for name, score in scores.items()], ignore_index=True)
+    curves = pd.concat(
+        [points.assign(model=name) for name, (_, points) in drawn.items()], ignore_index=True
+    )
+    tenths = pd.concat(
+        [_tenths(score, silent).assign(model=name) for name, score in scores.items()],
+        ignore_index=True,
+    )
     tenths = tenths[["model", *tenths.columns.drop("model")]]
     curves = curves[["model", "curve", "x", "y", "low", "high"]]
     rate = float(silent.mean())
-    return ChurnReport(found.join(_top(silent, ranked)), curves, tenths, len(silent), rate, later.as_of)
+    return ChurnReport(
+        found.join(_top(silent, ranked)), curves, tenths, len(silent), rate, later.as_of
+    )
 
 
 def _resampled(n: int, seed: int) -> np.ndarray:
     """How often each customer is drawn: everybody once, then the bootstrap samples."""
-    drawn = np.random.default_rng(seed).integers(0, n, (_N_BOOT, n)) + n * np.arange(_N_BOOT)[:, None]
-    return np.vstack([np.ones((1, n)), np.bincount(drawn.ravel(), minlength=n * _N_BOOT).reshape(_N_BOOT, n)])
+    drawn = (
+        np.random.default_rng(seed).integers(0, n, (_N_BOOT, n)) + n * np.arange(_N_BOOT)[:, None]
+    )
+    return np.vstack(
+        [np.ones((1, n)), np.bincount(drawn.ravel(), minlength=n * _N_BOOT).reshape(_N_BOOT, n)]
+    )
 
 
-def _curves(silent: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple[dict[str, float], pd.DataFrame]:
+def _curves(
+    silent: np.ndarray, score: np.ndarray, weights: np.ndarray
+) -> tuple[dict[str, float], pd.DataFrame]:
     """Average precision with its interval, and the points of both curves with their bands."""
     order = np.argsort(-score, kind="stable")
     last = np.append(np.diff(score[order]) != 0, True)
@@ -125,7 +146,9 @@ def _curves(silent: np.ndarray, score: np.ndarray, weights: np.ndarray) -> tuple
     pr = [p[np.searchsorted(r, _GRID[1:] - 1e-12).clip(max=len(r) - 1)]
           for r, p in zip(recall, precision, strict=True)]  # fmt: skip
     low, high = np.quantile(area[1:], [0.025, 0.975])
-    points = pd.concat([_band("ROC", _GRID, np.array(roc)), _band("precision and recall", _GRID[1:], np.array(pr))])
+    points = pd.concat(
+        [_band("ROC", _GRID, np.array(roc)), _band("precision and recall", _GRID[1:], np.array(pr))]
+    )
     name = "average_precision"
     return {name: float(area[0]), f"{name}_low": float(low), f"{name}_high": float(high)}, points
 
@@ -151,7 +174,9 @@ def _top(silent: np.ndarray, scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
     gain = listed - listed[-1]
     half = 1.96 * gain.std(axis=1, ddof=1) / np.sqrt(silent.sum()) if silent.sum() > 1 else np.nan
     found = pd.DataFrame({"found": listed.mean(axis=1), "found_gain": gain.mean(axis=1)})
-    return found.assign(found_gain_low=found.found_gain - half, found_gain_high=found.found_gain + half)
+    return found.assign(
+        found_gain_low=found.found_gain - half, found_gain_high=found.found_gain + half
+    )
 
 
 def _listed(score: np.ndarray) -> np.ndarray:

@@ -93,7 +93,11 @@ COLUMNS: Mapping[str, tuple[str, int | None, str]] = {
     "found_gain": ("%", None, "the same minus that of recency alone"),
     "found_gain_low": ("%", None, "lower end of its 95 % interval"),
     "found_gain_high": ("%", None, "upper end of its 95 % interval"),
-    "churn": ("%", None, "chance of no purchase in the coming period; empty: nothing bought lately, not scored"),
+    "churn": (
+        "%",
+        None,
+        "chance of no purchase in the coming period; empty: nothing bought lately, not scored",
+    ),
     "at_risk": ("money", 0, "that chance times the usual spend of such a period"),
 }
 
@@ -105,7 +109,9 @@ def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
     ['12.0 (10.0 to 15.0)']
     """
     ends = [name for name in table.columns if {f"{name}_low", f"{name}_high"} <= set(table.columns)]
-    columns = {name: _interval(table, name) if name in ends else table[name] for name in table.columns}
+    columns = {
+        name: _interval(table, name) if name in ends else table[name] for name in table.columns
+    }
     hidden = {f"{name}_{end}" for name in ends for end in ("low", "high")}
     return pd.DataFrame({name: values for name, values in columns.items() if name not in hidden})
 
@@ -113,8 +119,13 @@ def with_intervals(table: pd.DataFrame) -> pd.DataFrame:
 def _interval(table: pd.DataFrame, name: str) -> list[str]:
     unit, decimals, _ = COLUMNS.get(name, ("", None, ""))
     scale, places = (100, 1) if unit == "%" else (1, 2 if decimals is None else decimals)
-    values = (table[[name, f"{name}_low", f"{name}_high"]] * scale).itertuples(index=False, name=None)
-    return [f"{x:,.{places}f} ({low:,.{places}f} to {high:,.{places}f})" if x == x else "–" for x, low, high in values]
+    values = (table[[name, f"{name}_low", f"{name}_high"]] * scale).itertuples(
+        index=False, name=None
+    )
+    return [
+        f"{x:,.{places}f} ({low:,.{places}f} to {high:,.{places}f})" if x == x else "–"
+        for x, low, high in values
+    ]
 
 
 def layout(table: pd.DataFrame, currency: str = "") -> dict[str, dict[str, Any]]:
@@ -124,7 +135,11 @@ def layout(table: pd.DataFrame, currency: str = "") -> dict[str, dict[str, Any]]
     {'units': {'monetary': 'EUR'}, 'digits': {'monetary': 0}}
     """
     known = {name: COLUMNS[name] for name in with_intervals(table).columns if name in COLUMNS}
-    units = {name: (currency or "money") if unit == "money" else unit for name, (unit, _, _) in known.items() if unit}
+    units = {
+        name: (currency or "money") if unit == "money" else unit
+        for name, (unit, _, _) in known.items()
+        if unit
+    }
     digits = {name: decimals for name, (_, decimals, _) in known.items() if decimals is not None}
     return {"units": units, "digits": digits}
 

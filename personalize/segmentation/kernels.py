@@ -89,7 +89,11 @@ def lloyd(columns, weight, start, tol, most):
     (width, n), block = columns.shape, min(_BLOCK, columns.shape[1])
     centers, sums, label = start.copy(), np.zeros((len(start), width + 1)), np.full(n, -1)
     upper, lower, shift = np.full(n, np.inf), np.zeros(n), np.zeros(len(start))
-    part, place, own = np.empty((width, block)), np.empty(block + 1, np.int64), np.empty(block, np.int64)
+    part, place, own = (
+        np.empty((width, block)),
+        np.empty(block + 1, np.int64),
+        np.empty(block, np.int64),
+    )
     least, second = np.empty(block), np.empty(block)
     for _ in range(most):
         for first in range(0, n, block):
@@ -132,7 +136,12 @@ def spread(columns, weight, draws):
     `draws` holds a number 0 to 1 for each centre and trial.
     """
     (width, n), (k, trials) = columns.shape, draws.shape
-    centers, near, closest, trial = np.empty((k, width)), np.full(n, np.inf), np.ones(n), np.empty(n)
+    centers, near, closest, trial = (
+        np.empty((k, width)),
+        np.full(n, np.inf),
+        np.ones(n),
+        np.empty(n),
+    )
     for j in range(k):
         heap, best = np.cumsum(weight * closest), np.inf
         for t in range(trials):

@@ -17,7 +17,9 @@ _SAMPLE = 800
 _N_BOOT = 10
 
 
-def compare_methods(table: pd.DataFrame, clusters: KMeansSegments, *, seed: int = 0) -> pd.DataFrame:
+def compare_methods(
+    table: pd.DataFrame, clusters: KMeansSegments, *, seed: int = 0
+) -> pd.DataFrame:
     """The same number of groups found by three methods on one sample of the customers.
 
     Parameters
@@ -48,7 +50,9 @@ def compare_methods(table: pd.DataFrame, clusters: KMeansSegments, *, seed: int 
     z, label = clusters.scaled(sample), clusters.assign(sample).cluster.to_numpy() - 1
     k = len(clusters.centers_)
     if len(np.unique(z, axis=0)) < 10 * k:
-        raise TableError(f"{len(z):,} customers are too few to compare methods at {k} groups: 10 a group are needed")
+        raise TableError(
+            f"{len(z):,} customers are too few to compare methods at {k} groups: 10 a group are needed"
+        )
     far = cdist(z, z)
     with one_thread():
         rows = [_row(name, place, (z, far, label, k), seed) for name, place in _METHODS.items()]
@@ -82,4 +86,8 @@ def _by_hierarchy(learn: np.ndarray, z: np.ndarray, k: int, seed: int) -> np.nda
     return grouped[cdist(z, learn).argmin(axis=1)]
 
 
-_METHODS = {"k-means": _by_kmeans, "Gaussian mixture": _by_mixture, "hierarchy (Ward)": _by_hierarchy}
+_METHODS = {
+    "k-means": _by_kmeans,
+    "Gaussian mixture": _by_mixture,
+    "hierarchy (Ward)": _by_hierarchy,
+}

@@ -64,7 +64,12 @@ class Migration:
 
 
 def migration(
-    before: pd.DataFrame, after: pd.DataFrame, *, rfm: RFM, tenure: Tenures | None = None, new_days: int = 28
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    *,
+    rfm: RFM,
+    tenure: Tenures | None = None,
+    new_days: int = 28,
 ) -> Migration:
     """The moves between the RFM tables of two days, by the borders of a fitted `RFM`.
 
@@ -97,16 +102,22 @@ def migration(
     refit = RFM(names=rfm.names).fit(after)
     first = _named(rfm, before, old, new_days).rename("before")
     kept, again = (_named(model, after, new, new_days) for model in (rfm, refit))
-    moves = pd.concat([first, kept.rename("after"), again.rename("after_refit")], axis=1).sort_index()
+    moves = pd.concat(
+        [first, kept.rename("after"), again.rename("after_refit")], axis=1
+    ).sort_index()
     settled = (moves.notna() & (moves != TOO_NEW)).all(axis=1)
     if not settled.any():
-        raise TableError(f"none of {len(before):,} earlier and {len(after):,} later customers is in both tables")
+        raise TableError(
+            f"none of {len(before):,} earlier and {len(after):,} later customers is in both tables"
+        )
     known = moves.index.isin(old.customer_id) if tenure else moves.before.notna()
     moves["before"] = moves.before.fillna(pd.Series(NEW, moves.index).where(~known, GONE))
     moves = moves.fillna({"after": GONE, "after_refit": GONE})
     pairs = ("before", "after"), ("before", "after_refit"), ("after", "after_refit")
     shares = (_differing(moves.loc[settled, a], moves.loc[settled, b]) for a, b in pairs)
-    return Migration(moves.rename_axis("customer_id").reset_index(), *shares, tuple(rfm.names_.segment))
+    return Migration(
+        moves.rename_axis("customer_id").reset_index(), *shares, tuple(rfm.names_.segment)
+    )
 
 
 def _named(rfm: RFM, table: pd.DataFrame, tenure: pd.DataFrame | None, new_days: int) -> pd.Series:
@@ -136,8 +147,12 @@ def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90
     earlier, needed = later - pd.Timedelta(days=days), days + window_days
     known = (later - tables.until(as_of).start).days + 1
     if known < needed:
-        raise TableError(f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, found {known}")
-    before, after = (rfm_table(tables, as_of=day, window_days=window_days) for day in (earlier, later))
+        raise TableError(
+            f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, found {known}"
+        )
+    before, after = (
+        rfm_table(tables, as_of=day, window_days=window_days) for day in (earlier, later)
+    )
     tenures = (tenure_table(tables, as_of=earlier), tenure_table(tables, as_of=later))
     return migration(before, after, rfm=RFM().fit(before), tenure=tenures)
 

@@ -40,8 +40,12 @@ def outcome(tables: Tables, customers: pd.Series, *, as_of: Any, days: int = 56)
     """
     after = pd.Timestamp(as_of).normalize()
     found = tables.between(after, after + pd.Timedelta(days=days)).query("rfm", after=after)
-    found = found.rename(columns={"frequency": "next_orders", "monetary": "next_spend"}).drop(columns="last_day")
-    joined = pd.DataFrame({"customer_id": np.asarray(customers)}).merge(found, on="customer_id", how="left")
+    found = found.rename(columns={"frequency": "next_orders", "monetary": "next_spend"}).drop(
+        columns="last_day"
+    )
+    joined = pd.DataFrame({"customer_id": np.asarray(customers)}).merge(
+        found, on="customer_id", how="left"
+    )
     return joined.fillna({"next_orders": 0, "next_spend": 0.0}).astype({"next_orders": "int64"})
 
 
@@ -93,7 +97,12 @@ class Hindsight:
 
 
 def hindsight(
-    tables: Tables, clusters: KMeansSegments, *, as_of: Any, days: int = 56, window_days: int | None = None
+    tables: Tables,
+    clusters: KMeansSegments,
+    *,
+    as_of: Any,
+    days: int = 56,
+    window_days: int | None = None,
 ) -> Hindsight:
     """Form the segments `days` days before `as_of`, from what was known then, and see what came next.
 
@@ -140,12 +149,22 @@ def what_came_next(
     joined[by] = merge_small(joined[by].astype(object), min_cell)
     groups = joined.groupby(by, sort=False)
     result = groups.next_spend.agg(customers="size", next_spend="mean", sd="std").reset_index()
-    half = student.ppf(0.975, (result.customers - 1).clip(lower=1)) * result.sd / np.sqrt(result.customers)
-    result = result.assign(next_spend_low=result.next_spend - half, next_spend_high=result.next_spend + half)
+    half = (
+        student.ppf(0.975, (result.customers - 1).clip(lower=1))
+        * result.sd
+        / np.sqrt(result.customers)
+    )
+    result = result.assign(
+        next_spend_low=result.next_spend - half, next_spend_high=result.next_spend + half
+    )
     silent = groups.next_orders.agg(lambda orders: int((orders == 0).sum())).to_numpy()
     bounds = np.array([wilson(hits, n) for hits, n in zip(silent, result.customers, strict=True)])
-    result = result.assign(silent=silent / result.customers, silent_low=bounds[:, 0], silent_high=bounds[:, 1])
-    return result.drop(columns="sd").sort_values("next_spend", ascending=False, kind="stable", ignore_index=True)
+    result = result.assign(
+        silent=silent / result.customers, silent_low=bounds[:, 0], silent_high=bounds[:, 1]
+    )
+    return result.drop(columns="sd").sort_values(
+        "next_spend", ascending=False, kind="stable", ignore_index=True
+    )
 
 
 def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> pd.DataFrame:
@@ -179,17 +198,26 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
             f"foresight compares with RFM scores: merge RFM.assign first. Present: {list(assigned.columns)}"
         )
     if len(joined) < _FEWEST:
-        raise TableError(f"{len(joined):,} customers are too few to compare groupings: {_FEWEST} or more are needed")
+        raise TableError(
+            f"{len(joined):,} customers are too few to compare groupings: {_FEWEST} or more are needed"
+        )
     fold = np.random.default_rng(seed).permutation(len(joined)) % 5
     known = {name: joined[name] for name in _GROUPINGS if name in joined.columns}
     spend = {name: _out_of_fold(joined.next_spend, label, fold) for name, label in known.items()}
-    result = pd.DataFrame({"grouping": [_GROUPINGS[n] for n in known], "groups": [k.nunique() for k in known.values()]})
+    result = pd.DataFrame(
+        {
+            "grouping": [_GROUPINGS[n] for n in known],
+            "groups": [k.nunique() for k in known.values()],
+        }
+    )
     plain = _out_of_fold(joined.next_spend, pd.Series(0, index=joined.index), fold)
     result = result.join(_explained(joined.next_spend.to_numpy(), spend, plain))
     silent = (joined.next_orders == 0).astype(float)
     rates = {name: _out_of_fold(silent, label, fold) for name, label in known.items()}
     result = result.join(_silence(silent == 1, rates))
-    return result.assign(spend_verdict=_verdict(result, "spend"), silence_verdict=_verdict(result, "silence"))
+    return result.assign(
+        spend_verdict=_verdict(result, "spend"), silence_verdict=_verdict(result, "silence")
+    )
 
 
 def _with_outcome(assigned: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
@@ -214,7 +242,9 @@ def _out_of_fold(values: pd.Series, label: pd.Series, fold: np.ndarray) -> np.nd
     return prediction
 
 
-def _explained(actual: np.ndarray, predicted: dict[str, np.ndarray], plain: np.ndarray) -> pd.DataFrame:
+def _explained(
+    actual: np.ndarray, predicted: dict[str, np.ndarray], plain: np.ndarray
+) -> pd.DataFrame:
     base = (actual - plain) ** 2
     errors = {name: (actual - guess) ** 2 for name, guess in predicted.items()}
     rows = [_ratio(error, base, "spend", 1) | _ratio(error - errors["monetary_score"], base, "spend_gain", 0)
@@ -227,7 +257,11 @@ def _ratio(error: np.ndarray, base: np.ndarray, name: str, start: int) -> dict[s
         return dict.fromkeys([name, f"{name}_low", f"{name}_high"], np.nan)
     ratio = error.sum() / base.sum()
     half = 1.96 * np.sqrt(((error - ratio * base) ** 2).sum()) / base.sum()
-    return {name: start - ratio, f"{name}_low": start - ratio - half, f"{name}_high": start - ratio + half}
+    return {
+        name: start - ratio,
+        f"{name}_low": start - ratio - half,
+        f"{name}_high": start - ratio + half,
+    }
 
 
 def _silence(silent: pd.Series, rates: dict[str, np.ndarray]) -> pd.DataFrame:
@@ -241,7 +275,11 @@ def _silence(silent: pd.Series, rates: dict[str, np.ndarray]) -> pd.DataFrame:
     ]
     if not 0 < silent.sum() < len(silent):
         return pd.DataFrame(np.nan, index=range(len(rates)), columns=names)
-    return compare_auc(silent, rates, baseline="monetary_score").drop(columns="model").set_axis(names, axis=1)
+    return (
+        compare_auc(silent, rates, baseline="monetary_score")
+        .drop(columns="model")
+        .set_axis(names, axis=1)
+    )
 
 
 def _verdict(rows: pd.DataFrame, what: str) -> np.ndarray:

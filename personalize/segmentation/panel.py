@@ -35,7 +35,9 @@ def panel(tables: Tables, *, as_of: Any, days: int, window_days: int) -> Panel:
     return Panel(table, (later.next_orders == 0).to_numpy(), day)
 
 
-def earlier(tables: Tables, *, as_of: Any, days: int, window_days: int, periods: int) -> pd.Timestamp:
+def earlier(
+    tables: Tables, *, as_of: Any, days: int, window_days: int, periods: int
+) -> pd.Timestamp:
     """The day `periods` x `days` before `as_of`, refused where the data do not reach back far enough."""
     reached = tables.until(as_of)
     day = pd.Timestamp(as_of).normalize()

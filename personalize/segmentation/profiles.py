@@ -13,7 +13,9 @@ Label = Literal["segment", "cluster"]
 SMALL = "small groups"
 
 
-def overview(assigned: pd.DataFrame, rfm: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10) -> pd.DataFrame:
+def overview(
+    assigned: pd.DataFrame, rfm: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10
+) -> pd.DataFrame:
     """Size, share of spend and typical values of each segment, best spenders first.
 
     Parameters
@@ -52,7 +54,9 @@ def overview(assigned: pd.DataFrame, rfm: pd.DataFrame, *, by: Label = "segment"
     result.insert(2, "spend", groups.monetary.sum())
     shares = pd.DataFrame({label: _spend_share(joined.monetary, joined[by] == label) for label in result.index},
                           index=["spend_share", "spend_share_low", "spend_share_high"]).T  # fmt: skip
-    ratio = groups.monetary.mean() / joined.monetary.mean() if joined.monetary.mean() > 0 else np.nan
+    ratio = (
+        groups.monetary.mean() / joined.monetary.mean() if joined.monetary.mean() > 0 else np.nan
+    )
     result = result.join(shares).assign(spend_ratio=ratio)
     columns = [
         "customers",
@@ -85,7 +89,11 @@ def contrast(sizes: pd.DataFrame) -> str:
     """The first and the largest segment of an `overview`, in words."""
     by = sizes.columns[0]
     names = sizes[by].astype(str).map("cluster {}".format) if by == "cluster" else sizes[by]
-    first, largest, at = sizes.iloc[0], sizes.loc[sizes.customers.idxmax()], sizes.customers.idxmax()
+    first, largest, at = (
+        sizes.iloc[0],
+        sizes.loc[sizes.customers.idxmax()],
+        sizes.customers.idxmax(),
+    )
     return (
         f"Best spenders: **{names.iloc[0]}**, {first.spend_ratio:.1f} times the mean; {first.customer_share:.0%} of "
         f"the customers bring **{first.spend_share:.0%}** of the money ({first.spend_share_low:.0%} to "
@@ -94,7 +102,9 @@ def contrast(sizes: pd.DataFrame) -> str:
     )
 
 
-def profile(assigned: pd.DataFrame, table: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10) -> pd.DataFrame:
+def profile(
+    assigned: pd.DataFrame, table: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10
+) -> pd.DataFrame:
     """Each segment against all customers, feature by feature, with intervals.
 
     Parameters
@@ -112,15 +122,25 @@ def profile(assigned: pd.DataFrame, table: pd.DataFrame, *, by: Label = "segment
         - ratio, ratio_low, ratio_high : the same divided by `overall` (empty where that is 0 or less)
     """
     joined = _joined(assigned, table, by, min_cell)
-    features = [name for name in table.columns if name != "customer_id" and pd.api.types.is_numeric_dtype(table[name])]
+    features = [
+        name
+        for name in table.columns
+        if name != "customer_id" and pd.api.types.is_numeric_dtype(table[name])
+    ]
     long = joined.melt(by, features, var_name="feature").groupby([by, "feature"], sort=False).value
     result = long.agg(customers="size", mean="mean", sd="std").reset_index()
-    half = student.ppf(0.975, (result.customers - 1).clip(lower=1)) * result.sd / np.sqrt(result.customers)
+    half = (
+        student.ppf(0.975, (result.customers - 1).clip(lower=1))
+        * result.sd
+        / np.sqrt(result.customers)
+    )
     result = result.assign(low=result["mean"] - half, high=result["mean"] + half)
     overall = joined[features].mean()
     result["overall"] = result.feature.map(overall)
     base = result.overall.where(result.overall > 0)
-    result = result.assign(ratio=result["mean"] / base, ratio_low=result.low / base, ratio_high=result.high / base)
+    result = result.assign(
+        ratio=result["mean"] / base, ratio_low=result.low / base, ratio_high=result.high / base
+    )
     return result.drop(columns="sd").sort_values([by, "feature"], kind="stable", ignore_index=True)
 
 
@@ -151,9 +171,13 @@ def actions(
     if by == "cluster":
         found = found.merge(_typical(assigned, min_cell), on="cluster", how="left")
     treatment = segment_map(names).set_index("segment").treatment
-    found["treatment"] = found["typical" if by == "cluster" else "segment"].map(treatment).fillna("")
+    found["treatment"] = (
+        found["typical" if by == "cluster" else "segment"].map(treatment).fillna("")
+    )
     typical = ["typical", "typical_share"] if by == "cluster" else []
-    return found[[by, *typical, "customers", "customer_share", "spend_share", "characteristics", "treatment"]]
+    return found[
+        [by, *typical, "customers", "customer_share", "spend_share", "characteristics", "treatment"]
+    ]
 
 
 def merge_small(labels: pd.Series, min_cell: int) -> pd.Series:
@@ -167,7 +191,11 @@ def merge_small(labels: pd.Series, min_cell: int) -> pd.Series:
             f"{len(labels):,} customer(s) are fewer than min_cell = {min_cell}: nothing can be shown of so few. "
             "Take a longer period or more customers"
         )
-    counts = labels.value_counts().sort_index(key=lambda names: names.astype(str)).sort_values(kind="stable")
+    counts = (
+        labels.value_counts()
+        .sort_index(key=lambda names: names.astype(str))
+        .sort_values(kind="stable")
+    )
     small = int((counts < min_cell).sum())
     while 0 < small < len(counts) and counts.iloc[:small].sum() < min_cell:
         small += 1
@@ -184,7 +212,9 @@ def _joined(assigned: pd.DataFrame, table: pd.DataFrame, by: str, min_cell: int)
     labels = assigned[["customer_id", by]].astype({by: object})
     joined = table.merge(labels, on="customer_id", how="left", validate="one_to_one")
     if gaps := int(joined[by].isna().sum()):
-        raise TableError(f"{gaps:,} of {len(joined):,} customers have no {by}: assign the same table")
+        raise TableError(
+            f"{gaps:,} of {len(joined):,} customers have no {by}: assign the same table"
+        )
     return joined.assign(**{by: merge_small(joined[by], min_cell)})
 
 
@@ -210,8 +240,17 @@ def _words(row: Any) -> str:
 
 def _typical(assigned: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     if "segment" not in assigned.columns:
-        raise TableError("actions by cluster need the named segments too: merge RFM.assign with the clusters")
+        raise TableError(
+            "actions by cluster need the named segments too: merge RFM.assign with the clusters"
+        )
     merged = assigned.assign(cluster=merge_small(assigned.cluster.astype(object), min_cell))
-    shares = merged.groupby("cluster").segment.value_counts(normalize=True).rename("typical_share").reset_index()
-    first = shares.sort_values(["typical_share", "segment"], ascending=[False, True]).drop_duplicates("cluster")
+    shares = (
+        merged.groupby("cluster")
+        .segment.value_counts(normalize=True)
+        .rename("typical_share")
+        .reset_index()
+    )
+    first = shares.sort_values(
+        ["typical_share", "segment"], ascending=[False, True]
+    ).drop_duplicates("cluster")
     return first.rename(columns={"segment": "typical"})

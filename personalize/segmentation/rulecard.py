@@ -67,7 +67,9 @@ class RuleCard(BaseEstimator):
         """
         names, label = feature_names(table), np.asarray(clusters)
         if len(label) != len(table):
-            raise TableError(f"{len(label):,} clusters for {len(table):,} customers: one a row is needed")
+            raise TableError(
+                f"{len(label):,} clusters for {len(table):,} customers: one a row is needed"
+            )
         order = np.argsort(table.customer_id.to_numpy(), kind="stable")
         x, y = table[names].to_numpy(float)[order], label[order]
         self.features_ = names
@@ -88,18 +90,27 @@ class RuleCard(BaseEstimator):
     def sql(self, relation: str) -> str:
         """A query that applies the rules to the customers of a relation inside the engine: customer_id, cluster."""
         grown = self.tree_.tree_
-        cluster = scoring_sql.tree(grown, self.features_, self.tree_.classes_[grown.value[:, 0].argmax(axis=1)])
+        cluster = scoring_sql.tree(
+            grown, self.features_, self.tree_.classes_[grown.value[:, 0].argmax(axis=1)]
+        )
         return f"select customer_id, {cluster} as cluster from {relation}"
 
     def _tree(self) -> DecisionTreeClassifier:
         return DecisionTreeClassifier(
-            criterion="entropy", max_depth=self.max_depth, min_samples_leaf=self.min_cell, random_state=self.seed
+            criterion="entropy",
+            max_depth=self.max_depth,
+            min_samples_leaf=self.min_cell,
+            random_state=self.seed,
         )
 
     def _measure(self, x: np.ndarray, y: np.ndarray) -> None:
         drawn = np.random.default_rng(self.seed).permutation(len(x))[:_SAMPLE]
         folds = KFold(min(5, len(drawn)), shuffle=True, random_state=self.seed)
-        same = cross_val_predict(self._tree(), x[drawn], y[drawn], cv=folds) == y[drawn] if len(x) > 1 else [True]
+        same = (
+            cross_val_predict(self._tree(), x[drawn], y[drawn], cv=folds) == y[drawn]
+            if len(x) > 1
+            else [True]
+        )
         self.fidelity_ = float(np.mean(same))
         self.fidelity_low_, self.fidelity_high_ = wilson(int(np.sum(same)), len(same))
 
@@ -153,11 +164,18 @@ def wilson(hits: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
     """
     z = norm.ppf(0.5 + level / 2)
     p, weight = hits / n, 1 + z**2 / n
-    middle, half = (p + z**2 / (2 * n)) / weight, z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / weight
-    return float(max(middle - half, 0)) if hits else 0.0, float(min(middle + half, 1)) if hits < n else 1.0
+    middle, half = (
+        (p + z**2 / (2 * n)) / weight,
+        z * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2)) / weight,
+    )
+    return float(max(middle - half, 0)) if hits else 0.0, float(
+        min(middle + half, 1)
+    ) if hits < n else 1.0
 
 
-def _rules(fitted: DecisionTreeClassifier, names: list[str], whole: list[bool], data: tuple) -> pd.DataFrame:
+def _rules(
+    fitted: DecisionTreeClassifier, names: list[str], whole: list[bool], data: tuple
+) -> pd.DataFrame:
     x, y = data
     leaf, rows = fitted.apply(x), []
     for node, rule in tree_leaves(fitted.tree_, names, whole):
@@ -188,7 +206,11 @@ def _sentence(bounds: np.ndarray, names: list[str], whole: list[bool]) -> str:
     conditions = []
     for (low, high), name, integer in zip(bounds, names, whole, strict=True):
         if np.isfinite(low):
-            conditions.append(f"{name} >= {np.floor(low) + 1:,.0f}" if integer else f"{name} > {low:,.2f}")
+            conditions.append(
+                f"{name} >= {np.floor(low) + 1:,.0f}" if integer else f"{name} > {low:,.2f}"
+            )
         if np.isfinite(high):
-            conditions.append(f"{name} <= {np.floor(high):,.0f}" if integer else f"{name} <= {high:,.2f}")
+            conditions.append(
+                f"{name} <= {np.floor(high):,.0f}" if integer else f"{name} <= {high:,.2f}"
+            )
     return " and ".join(conditions) or "everybody"

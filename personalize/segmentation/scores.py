@@ -53,7 +53,9 @@ class Cuts:
         for metric in _METRICS:
             whole = metric != "monetary"
             above, to = _bounds(metric, getattr(self, metric))
-            words[metric] = [_range(low, high, whole=whole) for low, high in zip(above, to, strict=True)]
+            words[metric] = [
+                _range(low, high, whole=whole) for low, high in zip(above, to, strict=True)
+            ]
         return pd.DataFrame(words)
 
     def save(self, path: str | Path) -> Path:
@@ -64,7 +66,12 @@ class Cuts:
     def load(cls, path: str | Path) -> "Cuts":
         """Read cuts that were saved; another kind of file or version is refused with a TableError."""
         found = _artefact.read(path, "rfm_cuts", set(cls.__dataclass_fields__))
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in found.items()})
+        return cls(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in found.items()
+            }
+        )
 
 
 def _bounds(metric: str, cuts: tuple[float, ...]) -> tuple[list[float], list[float]]:
@@ -81,7 +88,11 @@ def _range(above: float, to: float, *, whole: bool) -> str:
     """
     if above == to:
         return "nobody"
-    low, high = (f"{np.floor(above) + 1:,.0f}", f"{to:,.0f}") if whole else (f"above {above:,.2f}", f"{to:,.2f}")
+    low, high = (
+        (f"{np.floor(above) + 1:,.0f}", f"{to:,.0f}")
+        if whole
+        else (f"above {above:,.2f}", f"{to:,.2f}")
+    )
     if to == np.inf:
         return f"{low} or more" if whole else low
     return f"up to {high}" if above == -np.inf else high if low == high else f"{low} to {high}"
@@ -116,7 +127,9 @@ class RFM(BaseEstimator):
     {'cell': ['555', '444', '333'], 'segment': ['Champions', 'Loyal', 'Cooling']}
     """
 
-    def __init__(self, *, cuts: Cuts | None = None, names: "pd.DataFrame | str | Path | None" = None) -> None:
+    def __init__(
+        self, *, cuts: Cuts | None = None, names: "pd.DataFrame | str | Path | None" = None
+    ) -> None:
         self.cuts = cuts
         self.names = names
 
@@ -158,12 +171,17 @@ class RFM(BaseEstimator):
         if not hasattr(self, "cuts_"):
             self.freeze()
         scores = np.column_stack([_score(metric, rfm[metric], self.cuts_) for metric in _METRICS])
-        columns = {f"{metric.removesuffix('_days')}_score": scores[:, i] for i, metric in enumerate(_METRICS)}
+        columns = {
+            f"{metric.removesuffix('_days')}_score": scores[:, i]
+            for i, metric in enumerate(_METRICS)
+        }
         owners = _owners(self.names_)
         at = (scores - 1) @ [25, 5, 1]
         cell = pd.array([_text(cell) for cell in owners], dtype="str").take(at)
         segment = pd.array([rows[0].segment for rows in owners.values()], dtype="str").take(at)
-        return pd.DataFrame({"customer_id": rfm.customer_id.to_numpy(), **columns, "cell": cell, "segment": segment})
+        return pd.DataFrame(
+            {"customer_id": rfm.customer_id.to_numpy(), **columns, "cell": cell, "segment": segment}
+        )
 
     def sql(self, relation: str) -> str:
         """A query that scores the customers of a relation inside the engine, with the columns that `assign` gives.
@@ -214,7 +232,9 @@ def segment_map(names: "pd.DataFrame | str | Path | None" = None) -> pd.DataFram
     """
     found = names if isinstance(names, pd.DataFrame) else _read_map(names)
     if missing := [column for column in _MAP_COLUMNS if column not in found.columns]:
-        raise TableError(f"the table of named segments lacks {missing}. Present: {list(found.columns)}")
+        raise TableError(
+            f"the table of named segments lacks {missing}. Present: {list(found.columns)}"
+        )
     found = found[list(_MAP_COLUMNS)].sort_values("rank", ignore_index=True)
     if problems := _map_problems(found):
         raise TableError.of("the table of named segments does not hold together:", problems)
@@ -224,21 +244,28 @@ def segment_map(names: "pd.DataFrame | str | Path | None" = None) -> pd.DataFram
 def check_rfm(rfm: pd.DataFrame) -> None:
     """Refuse a table that is not one row a customer with the three metrics, all problems in one message."""
     if missing := [column for column in ("customer_id", *_METRICS) if column not in rfm.columns]:
-        raise TableError(f"an RFM table needs {missing}; make it with features.rfm. Present: {list(rfm.columns)}")
+        raise TableError(
+            f"an RFM table needs {missing}; make it with features.rfm. Present: {list(rfm.columns)}"
+        )
     problems = [
         f"{rfm[metric].isna().sum():,} of {len(rfm):,} customers have no {metric}"
         for metric in _METRICS
         if rfm[metric].isna().any()
     ]
     if repeated := int(rfm.customer_id.duplicated().sum()):
-        problems.append(f"{repeated:,} customer(s) occur more than once: one row a customer is needed")
+        problems.append(
+            f"{repeated:,} customer(s) occur more than once: one row a customer is needed"
+        )
     if problems:
         raise TableError.of("the RFM table cannot be scored:", problems)
 
 
 def _learn(rfm: pd.DataFrame, as_of: str, window_days: int) -> Cuts:
     cuts = {
-        metric: tuple(float(q) for q in np.quantile(rfm[metric].to_numpy(float), _QUANTILES, method="inverted_cdf"))
+        metric: tuple(
+            float(q)
+            for q in np.quantile(rfm[metric].to_numpy(float), _QUANTILES, method="inverted_cdf")
+        )
         for metric in _METRICS
     }
     return Cuts(**cuts, n_customers=len(rfm), as_of=as_of, window_days=int(window_days or 0))
@@ -252,7 +279,9 @@ def _score(metric: str, values: pd.Series, cuts: Cuts) -> np.ndarray:
 def _read_map(path: str | Path | None) -> pd.DataFrame:
     source = Path(path) if path else files("personalize").joinpath("segmentation", "segments.csv")
     if not source.is_file():
-        raise TableError(f"the table of named segments '{source}' does not exist: give a CSV file, or None")
+        raise TableError(
+            f"the table of named segments '{source}' does not exist: give a CSV file, or None"
+        )
     with source.open(encoding="utf-8") as handle:
         return pd.read_csv(handle)
 
@@ -277,7 +306,11 @@ def _map_problems(names: pd.DataFrame) -> list[str]:
 
 def _order_problems(owner: dict[tuple[int, ...], Any]) -> list[str]:
     steps = ((1, 0, 0), (0, 1, 0), (0, 0, 1))
-    pairs = [(cell, tuple(a + b for a, b in zip(cell, step, strict=True))) for cell in owner for step in steps]
+    pairs = [
+        (cell, tuple(a + b for a, b in zip(cell, step, strict=True)))
+        for cell in owner
+        for step in steps
+    ]
     return [
         f"cell {_text(better)} is better than {_text(cell)}, yet '{owner[better].segment}' ranks below "
         f"'{owner[cell].segment}'"
@@ -291,4 +324,6 @@ def _text(cell: tuple[int, ...]) -> str:
 
 
 def _refuse_unfitted() -> None:
-    raise TableError("RFM has no cuts yet: call fit(rfm) first, or give RFM(cuts=Cuts.load('cuts.json'))")
+    raise TableError(
+        "RFM has no cuts yet: call fit(rfm) first, or give RFM(cuts=Cuts.load('cuts.json'))"
+    )

@@ -20,7 +20,9 @@ def number(value: float) -> str:
     return f"({float(value):.17e})"
 
 
-def standardised(features: Sequence[str], mean: np.ndarray, scale: np.ndarray, *, log: bool) -> dict[str, str]:
+def standardised(
+    features: Sequence[str], mean: np.ndarray, scale: np.ndarray, *, log: bool
+) -> dict[str, str]:
     """Each feature as the standardised number that the model sees, by feature name."""
     raw = {name: f"cast({ticked(name)} as double)" for name in features}
     shown = {name: f"sign({x}) * ln(1e0 + abs({x}))" if log else x for name, x in raw.items()}
@@ -67,7 +69,9 @@ def tree(fitted: Any, features: Sequence[str], values: Sequence[Any]) -> str:
 
 def score(metric: str, cuts: Sequence[float]) -> str:
     """The score 1 to 5 of a metric by its four cuts, as an expression."""
-    above = " + ".join(f"case when {ticked(metric)} > {number(cut)} then 1 else 0 end" for cut in cuts)
+    above = " + ".join(
+        f"case when {ticked(metric)} > {number(cut)} then 1 else 0 end" for cut in cuts
+    )
     return f"5 - ({above})" if metric == "recency_days" else f"1 + ({above})"
 
 

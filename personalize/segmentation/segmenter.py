@@ -42,7 +42,13 @@ class Segmenter(BaseEstimator):
     """
 
     def __init__(
-        self, n_segments: int = 5, *, names: Any = None, new_days: int = 28, log: bool = True, seed: int = 0
+        self,
+        n_segments: int = 5,
+        *,
+        names: Any = None,
+        new_days: int = 28,
+        log: bool = True,
+        seed: int = 0,
     ) -> None:
         self.n_segments = n_segments
         self.names = names
@@ -107,8 +113,16 @@ class Segmenter(BaseEstimator):
         names = pd.DataFrame(found["names"])
         self = cls(clusters["n_segments"], names=names, new_days=found["new_days"], log=clusters["log"],
                    seed=clusters["seed"])  # fmt: skip
-        frozen = Cuts(**{key: tuple(value) if isinstance(value, list) else value for key, value in cuts.items()})
-        self.rfm_, self.clusters_ = RFM(cuts=frozen, names=names).freeze(), KMeansSegments.of(clusters)
+        frozen = Cuts(
+            **{
+                key: tuple(value) if isinstance(value, list) else value
+                for key, value in cuts.items()
+            }
+        )
+        self.rfm_, self.clusters_ = (
+            RFM(cuts=frozen, names=names).freeze(),
+            KMeansSegments.of(clusters),
+        )
         return self
 
     def _state(self, rfm: pd.DataFrame, tenure: pd.DataFrame | None) -> Any:
@@ -123,7 +137,9 @@ class Segmenter(BaseEstimator):
 
     def _require_fitted(self) -> None:
         if not hasattr(self, "clusters_"):
-            raise TableError("Segmenter is not fitted: call fit(rfm) first, or Segmenter.load(path)")
+            raise TableError(
+                "Segmenter is not fitted: call fit(rfm) first, or Segmenter.load(path)"
+            )
 
 
 def newcomers(assigned: pd.DataFrame, *, min_cell: int = 10) -> str:
@@ -145,5 +161,7 @@ def newcomers(assigned: pd.DataFrame, *, min_cell: int = 10) -> str:
 def _part(path: Any, found: dict, name: str, keys: Any) -> dict:
     if not isinstance(found[name], dict) or (missing := sorted(set(keys) - set(found[name]))):
         lacks = missing if isinstance(found[name], dict) else "everything"
-        raise TableError(f"'{path}': part '{name}' lacks {lacks}; it was cut short or edited; fit and save again")
+        raise TableError(
+            f"'{path}': part '{name}' lacks {lacks}; it was cut short or edited; fit and save again"
+        )
     return found[name]

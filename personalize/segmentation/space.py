@@ -65,10 +65,16 @@ class CustomerSpace(BaseEstimator):
         """
         self._check(table)
         ordered = table.sort_values("customer_id")
-        self.left_out_ = {name: why for name in table.columns.drop("customer_id") if (why := _useless(ordered[name]))}
+        self.left_out_ = {
+            name: why
+            for name in table.columns.drop("customer_id")
+            if (why := _useless(ordered[name]))
+        }
         used = [name for name in table.columns if name not in {"customer_id", *self.left_out_}]
         if not used:
-            raise TableError(f"no attribute is left to tell customers apart: {self.left_out_}. Give other columns")
+            raise TableError(
+                f"no attribute is left to tell customers apart: {self.left_out_}. Give other columns"
+            )
         self.numbers_ = [name for name in used if _is_number(table[name])]
         self.words_ = [name for name in used if name not in self.numbers_]
         with one_thread():
@@ -76,7 +82,11 @@ class CustomerSpace(BaseEstimator):
             self.columns_ = self._names()
             encoded = self.encoder_.transform(self._plain(ordered))
             many = encoded.shape[1] >= self.many
-            self.pca_ = PCA(self.keep if self.keep < 1 else None, svd_solver="full").fit(encoded) if many else None
+            self.pca_ = (
+                PCA(self.keep if self.keep < 1 else None, svd_solver="full").fit(encoded)
+                if many
+                else None
+            )
         return self
 
     def transform(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -88,14 +98,20 @@ class CustomerSpace(BaseEstimator):
         """
         if not hasattr(self, "encoder_"):
             raise TableError("CustomerSpace is not fitted: call fit(table) first")
-        if missing := [n for n in ("customer_id", *self.numbers_, *self.words_) if n not in table.columns]:
-            raise TableError(f"the table lacks {missing}, which the fitted space uses. Present: {list(table.columns)}")
+        if missing := [
+            n for n in ("customer_id", *self.numbers_, *self.words_) if n not in table.columns
+        ]:
+            raise TableError(
+                f"the table lacks {missing}, which the fitted space uses. Present: {list(table.columns)}"
+            )
         encoded, names = self.encoder_.transform(self._plain(table)), self.columns_
         if self.pca_ is not None:
             with one_thread():
                 encoded = self.pca_.transform(encoded)
             names = [f"component {i}" for i in range(1, encoded.shape[1] + 1)]
-        return pd.DataFrame({"customer_id": table.customer_id.to_numpy()} | dict(zip(names, encoded.T, strict=True)))
+        return pd.DataFrame(
+            {"customer_id": table.customer_id.to_numpy()} | dict(zip(names, encoded.T, strict=True))
+        )
 
     def unseen(self, table: pd.DataFrame) -> pd.DataFrame:
         """Values that were not seen while fitting, one row each: attribute, value, customers."""
@@ -113,7 +129,9 @@ class CustomerSpace(BaseEstimator):
         if self.pca_ is None:
             return pd.DataFrame({"component": [], "variance": [], "kept": []})
         share = self.pca_.explained_variance_ratio_
-        return pd.DataFrame({"component": range(1, len(share) + 1), "variance": share, "kept": share.cumsum()})
+        return pd.DataFrame(
+            {"component": range(1, len(share) + 1), "variance": share, "kept": share.cumsum()}
+        )
 
     def reading(self) -> str:
         """How many components keep how much, and which columns go most strongly with the first two, in words."""
@@ -140,22 +158,33 @@ class CustomerSpace(BaseEstimator):
 
     def _check(self, table: pd.DataFrame) -> None:
         if not 0 < self.keep <= 1:
-            raise TableError(f"keep = {self.keep} is no share of the variance: give a number above 0, up to 1")
-        if "customer_id" not in table.columns or table.customer_id.duplicated().any() or table.empty:
-            raise TableError(f"one row a customer with a customer_id is needed. Present: {list(table.columns)}")
+            raise TableError(
+                f"keep = {self.keep} is no share of the variance: give a number above 0, up to 1"
+            )
+        if (
+            "customer_id" not in table.columns
+            or table.customer_id.duplicated().any()
+            or table.empty
+        ):
+            raise TableError(
+                f"one row a customer with a customer_id is needed. Present: {list(table.columns)}"
+            )
 
     def _encoder(self) -> ColumnTransformer:
         log = FunctionTransformer(_signed_log)
         numbers = make_pipeline(SimpleImputer(strategy="median"), log, StandardScaler())
         parts = [("numbers", numbers, self.numbers_)] if self.numbers_ else []
         for name in self.words_:
-            values = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=_KNOWN, sparse_output=False)
+            values = OneHotEncoder(
+                handle_unknown="infrequent_if_exist", min_frequency=_KNOWN, sparse_output=False
+            )
             parts.append((f"word {name}", make_pipeline(values, _OneVariance()), [name]))
         return ColumnTransformer(parts)
 
     def _plain(self, table: pd.DataFrame) -> pd.DataFrame:
         words = {
-            name: table[name].astype(object).where(table[name].notna(), "missing").map(str) for name in self.words_
+            name: table[name].astype(object).where(table[name].notna(), "missing").map(str)
+            for name in self.words_
         }
         return table[self.numbers_].astype(float).assign(**words)
 

@@ -52,10 +52,16 @@ def tastes(
     parameters.
     """
     spend, names = _group_spend(tables, assigned, as_of)
-    labels = assigned[["customer_id", by]].assign(**{by: merge_small(assigned[by].astype(object), min_cell)})
+    labels = assigned[["customer_id", by]].assign(
+        **{by: merge_small(assigned[by].astype(object), min_cell)}
+    )
     spend = spend.merge(labels, on="customer_id")
     spend["total"] = spend.groupby("customer_id").spend.transform("sum")
-    whole = spend.drop_duplicates("customer_id").groupby(by).total.agg(total="sum", squares=lambda t: (t**2).sum())
+    whole = (
+        spend.drop_duplicates("customer_id")
+        .groupby(by)
+        .total.agg(total="sum", squares=lambda t: (t**2).sum())
+    )
     spend = spend.assign(xx=spend.spend**2, xt=spend.spend * spend.total)
     keys = [by, "product_group"]
     found = spend.groupby(keys, as_index=False).agg(buyers=("spend", "size"), x=("spend", "sum"), xx=("xx", "sum"),
@@ -68,11 +74,15 @@ def tastes(
     found, error = found[error > 0], error[error > 0]
     shown, level = _discoveries((found.share - found.overall) / error)
     found, half = found[shown], norm.ppf(0.5 + level / 2) * error[shown]
-    found = found.assign(low=found.share - half, high=found.share + half, product_group=names[found.product_group])
+    found = found.assign(
+        low=found.share - half, high=found.share + half, product_group=names[found.product_group]
+    )
     return _as_ratios(found, by, ["product_group", "buyers"])
 
 
-def attributes(tables: Tables, assigned: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10) -> pd.DataFrame:
+def attributes(
+    tables: Tables, assigned: pd.DataFrame, *, by: Label = "segment", min_cell: int = 10
+) -> pd.DataFrame:
     """The attribute values that are more, or less, common in a segment than among all customers.
 
     Parameters
@@ -95,22 +105,38 @@ def attributes(tables: Tables, assigned: pd.DataFrame, *, by: Label = "segment",
     known customers only.
     """
     customers = tables.customers.to_pandas()
-    words = [name for name in customers.columns if name != "customer_id" and _is_attribute(customers[name])]
-    labels = assigned[["customer_id", by]].assign(**{by: merge_small(assigned[by].astype(object), min_cell)})
+    words = [
+        name
+        for name in customers.columns
+        if name != "customer_id" and _is_attribute(customers[name])
+    ]
+    labels = assigned[["customer_id", by]].assign(
+        **{by: merge_small(assigned[by].astype(object), min_cell)}
+    )
     long = labels.merge(customers[["customer_id", *words]], on="customer_id").melt([by, "customer_id"], words,
                                                                                    "attribute").dropna()  # fmt: skip
-    counts = long.groupby([by, "attribute", "value"], as_index=False).size().rename(columns={"size": "customers"})
+    counts = (
+        long.groupby([by, "attribute", "value"], as_index=False)
+        .size()
+        .rename(columns={"size": "customers"})
+    )
     known = counts.groupby([by, "attribute"]).customers.transform("sum")
     overall = long.groupby("attribute").value.value_counts(normalize=True)
     counts = counts.assign(known=known, share=counts.customers / known)
     counts["overall"] = [overall[pair] for pair in zip(counts.attribute, counts.value, strict=True)]
     counts = counts[counts.customers >= min_cell]
     spread = np.sqrt(counts.overall * (1 - counts.overall) / counts.known)
-    shown, level = _discoveries(((counts.share - counts.overall) / spread.where(spread > 0)).fillna(0))
+    shown, level = _discoveries(
+        ((counts.share - counts.overall) / spread.where(spread > 0)).fillna(0)
+    )
     counts = counts[shown]
-    bounds = [wilson(n, of, level=level) for n, of in zip(counts.customers, counts.known, strict=True)]
+    bounds = [
+        wilson(n, of, level=level) for n, of in zip(counts.customers, counts.known, strict=True)
+    ]
     low, high = np.array(bounds).reshape(-1, 2).T
-    return _as_ratios(counts.assign(low=low, high=high), by, ["attribute", "value", "customers", "known"])
+    return _as_ratios(
+        counts.assign(low=low, high=high), by, ["attribute", "value", "customers", "known"]
+    )
 
 
 def differences(
@@ -138,8 +164,20 @@ def differences(
         except TableError as refusal:
             reasons.append(str(refusal))
     if not parts:
-        raise TableError(f"nothing is known that could set the segments apart: {'; '.join(reasons)}")
-    columns = [by, "what", "value", "customers", "share", "overall", "ratio", "ratio_low", "ratio_high"]
+        raise TableError(
+            f"nothing is known that could set the segments apart: {'; '.join(reasons)}"
+        )
+    columns = [
+        by,
+        "what",
+        "value",
+        "customers",
+        "share",
+        "overall",
+        "ratio",
+        "ratio_low",
+        "ratio_high",
+    ]
     found = pd.concat([part[columns] for part in parts], ignore_index=True)
     return found.sort_values(by, kind="stable", ignore_index=True)
 
@@ -153,20 +191,28 @@ def _known(tables: Tables, assigned: pd.DataFrame, *, as_of: Any, **how: Any) ->
     return attributes(tables, assigned, **how).rename(columns={"attribute": "what"})
 
 
-def _group_spend(tables: Tables, assigned: pd.DataFrame, as_of: Any) -> tuple[pd.DataFrame, np.ndarray]:
+def _group_spend(
+    tables: Tables, assigned: pd.DataFrame, as_of: Any
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Money by customer and group of products, the groups as numbers, and the names of those."""
     if "products" not in tables:
-        raise TableError(f"source '{tables.name}' has no products: add a products table with a category to see tastes")
+        raise TableError(
+            f"source '{tables.name}' has no products: add a products table with a category to see tastes"
+        )
     group = next((name for name in _GROUPS if name in tables.products.columns), None)
     if group is None:
-        raise TableError(f"the products of '{tables.name}' have none of {list(_GROUPS)}: add one to see tastes")
+        raise TableError(
+            f"the products of '{tables.name}' have none of {list(_GROUPS)}: add one to see tastes"
+        )
     ids = assigned.customer_id.sort_values()
     members = pd.DataFrame({"customer_id": ids.iloc[:: -(-len(ids) // _SAMPLE)]})
     products = tables.products.to_pandas(["product_id", group]).dropna()
     codes, names = pd.factorize(products[group], sort=True)
     known = tables.until(as_of)
     extra = {"members": members, "groups": products[["product_id"]].assign(code=codes)}
-    relations = {name: known.engine.register(f"segment_{name}", table) for name, table in extra.items()}
+    relations = {
+        name: known.engine.register(f"segment_{name}", table) for name, table in extra.items()
+    }
     found = replace(known, relations={**known.relations, **relations}).query("segmentation_tastes")
     return found.rename(columns={"code": "product_group"}), np.asarray(names)
 
@@ -186,5 +232,7 @@ def _discoveries(z: pd.Series, rate: float = 0.05) -> tuple[np.ndarray, float]:
 def _as_ratios(found: pd.DataFrame, by: str, details: list[str]) -> pd.DataFrame:
     found = found.assign(ratio=found.share / found.overall, ratio_low=found.low.clip(lower=0) / found.overall,
                          ratio_high=found.high / found.overall)  # fmt: skip
-    found = found.sort_values([by, "ratio", *details[:2]], ascending=[True, False, True, True], ignore_index=True)
+    found = found.sort_values(
+        [by, "ratio", *details[:2]], ascending=[True, False, True, True], ignore_index=True
+    )
     return found[[by, *details, "share", "overall", "ratio", "ratio_low", "ratio_high"]]

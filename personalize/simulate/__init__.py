@@ -22,14 +22,28 @@ from personalize.simulate.people import SEGMENTS, Segment
 from personalize.simulate.process import Calendar, mean_spend, order_values, purchases, streams
 from personalize.tables import TableError
 
-__all__ = ["SEGMENTS", "Segment", "Simulation", "large", "mean_spend", "order_values", "purchases", "shop"]
+__all__ = [
+    "SEGMENTS",
+    "Segment",
+    "Simulation",
+    "large",
+    "mean_spend",
+    "order_values",
+    "purchases",
+    "shop",
+]
 
 # One random stream a part: append, never insert, and the other parts stay as they are.
 PARTS = (
     "catalogue", "traits", "buying", "customers", "links", "favourites", "baskets", "walk_ins", "campaigns",
     "answers", "returns", "coupons", "offers", "responses", "reviews", "surveys", "events",
 )  # fmt: skip
-LIMITS = {"customers": (10, 1_000_000), "products": (40, 20_000), "weeks": (26, 520), "seed": (0, 2**63 - 1)}
+LIMITS = {
+    "customers": (10, 1_000_000),
+    "products": (40, 20_000),
+    "weeks": (26, 520),
+    "seed": (0, 2**63 - 1),
+}
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,12 @@ class Simulation:
 
 
 def shop(
-    *, customers: int = 1_000, products: int = 200, weeks: int = 78, start: str = "2023-01-02", seed: int = 1
+    *,
+    customers: int = 1_000,
+    products: int = 200,
+    weeks: int = 78,
+    start: str = "2023-01-02",
+    seed: int = 1,
 ) -> Simulation:
     """A shop of the given size, the same for the same arguments.
 
@@ -92,22 +111,32 @@ def shop(
     >>> small.truth["segments"].segment.tolist()
     ['champions', 'everyday', 'big ticket', 'lapsed', 'newcomers']
     """
-    first = _checked({"customers": customers, "products": products, "weeks": weeks, "seed": seed}, start)
+    first = _checked(
+        {"customers": customers, "products": products, "weeks": weeks, "seed": seed}, start
+    )
     calendar, rng = Calendar(first, weeks), streams(seed, PARTS)
     goods = catalogue.build(products, weeks, rng["catalogue"])
     folk = people.traits(customers, rng["traits"])
     habit, life = people.buy(folk, calendar, rng["buying"])
     known = people.customers(folk, rng["customers"])
-    contacts = campaigns.send(folk, known, entry=life.entry.to_numpy(), calendar=calendar, rng=rng["campaigns"])
-    orders, lines = _sell(habit, campaigns.answers(contacts), folk=folk, goods=goods, world=(calendar, rng))
-    lines, uses = campaigns.redeem(orders, lines, contacts=contacts, catalogue=goods, rng=rng["coupons"])
+    contacts = campaigns.send(
+        folk, known, entry=life.entry.to_numpy(), calendar=calendar, rng=rng["campaigns"]
+    )
+    orders, lines = _sell(
+        habit, campaigns.answers(contacts), folk=folk, goods=goods, world=(calendar, rng)
+    )
+    lines, uses = campaigns.redeem(
+        orders, lines, contacts=contacts, catalogue=goods, rng=rng["coupons"]
+    )
     last = habit[habit.when < calendar.end - voice.PATIENCE].groupby("who").when.max().to_numpy()
     tables = {
         "orders": baskets.table(orders, lines),
         "products": goods.table,
         "customers": known,
         "events": web.events(orders, lines, catalogue=goods, calendar=calendar, rng=rng["events"]),
-        "reviews": voice.reviews(orders, lines, people=folk, catalogue=goods, world=(calendar, rng["reviews"])),
+        "reviews": voice.reviews(
+            orders, lines, people=folk, catalogue=goods, world=(calendar, rng["reviews"])
+        ),
         "links": people.links(folk, rng["links"]),
         "offers": campaigns.offers(goods, calendar, rng["offers"]),
         "contacts": campaigns.contact_table(contacts),
@@ -122,7 +151,9 @@ def _checked(sizes: Mapping[str, int], start: str) -> pd.Timestamp:
     wrong = [
         f"{name} = {value!r}: a whole number from {LIMITS[name][0]:,} to {LIMITS[name][1]:,} is needed"
         for name, value in sizes.items()
-        if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not _within(value, LIMITS[name])
+        if isinstance(value, bool)
+        or not isinstance(value, (int, np.integer))
+        or not _within(value, LIMITS[name])
     ]
     try:
         first = pd.Timestamp(start).normalize()
@@ -146,15 +177,21 @@ def _sell(
     """All orders and their lines in order of time: by habit, anonymous, brought by campaigns, and returns."""
     calendar, rng = world
     favourites = baskets.repertoires(folk, goods, rng["favourites"])
-    walk_ins = baskets.walk_ins(int(round(baskets.ANONYMOUS * len(habit))), calendar, rng["walk_ins"])
+    walk_ins = baskets.walk_ins(
+        int(round(baskets.ANONYMOUS * len(habit))), calendar, rng["walk_ins"]
+    )
     usual = pd.concat(
         [
-            baskets.identified(habit, folk, calendar=calendar, rng=rng["baskets"]).assign(origin="habit"),
+            baskets.identified(habit, folk, calendar=calendar, rng=rng["baskets"]).assign(
+                origin="habit"
+            ),
             walk_ins.assign(origin="anonymous"),
         ],
         ignore_index=True,
     )
-    further = baskets.identified(brought, folk, calendar=calendar, rng=rng["answers"]).assign(origin="campaign")
+    further = baskets.identified(brought, folk, calendar=calendar, rng=rng["answers"]).assign(
+        origin="campaign"
+    )
     usual_lines = baskets.fill(usual, goods, favourites=favourites, rng=rng["baskets"])
     further_lines = baskets.fill(further, goods, favourites=favourites, rng=rng["answers"])
     sent_back = baskets.returns(usual, usual_lines, calendar=calendar, rng=rng["returns"])
@@ -163,9 +200,18 @@ def _sell(
 
 
 def _truth(
-    folk: pd.DataFrame, life: pd.DataFrame, *, goods: catalogue.Catalogue, orders: pd.DataFrame, contacts: pd.DataFrame
+    folk: pd.DataFrame,
+    life: pd.DataFrame,
+    *,
+    goods: catalogue.Catalogue,
+    orders: pd.DataFrame,
+    contacts: pd.DataFrame,
 ) -> dict[str, pd.DataFrame]:
-    numbers = {"order_id": np.arange(len(orders)) + baskets.FIRST_ORDER, "origin": orders.origin, "value": orders.value}
+    numbers = {
+        "order_id": np.arange(len(orders)) + baskets.FIRST_ORDER,
+        "origin": orders.origin,
+        "value": orders.value,
+    }
     return {
         "segments": people.segment_truth(),
         "customers": pd.concat([people.named(folk), life], axis=1),
@@ -186,12 +232,24 @@ def settings() -> pd.DataFrame:
     rows = [
         ("homophily", people.HOMOPHILY, "probability that a customer has the taste of the circle"),
         ("closure", people.CLOSURE, "probability that a tie stays inside the circle"),
-        ("loyalty", baskets.LOYALTY, "probability that a line comes from the customer's favourites"),
-        ("shared_favourites", baskets.SHARED, "probability that a favourite is one of the circle's"),
+        (
+            "loyalty",
+            baskets.LOYALTY,
+            "probability that a line comes from the customer's favourites",
+        ),
+        (
+            "shared_favourites",
+            baskets.SHARED,
+            "probability that a favourite is one of the circle's",
+        ),
         ("anonymous", baskets.ANONYMOUS, "anonymous orders for each identified one"),
         ("returned", baskets.RETURNED, "probability that an order is followed by a return"),
         ("online", baskets.ONLINE, "probability that an order is placed online"),
-        ("attach", catalogue.ATTACH, "probability that the second product of a pair joins the first"),
+        (
+            "attach",
+            catalogue.ATTACH,
+            "probability that the second product of a pair joins the first",
+        ),
         ("block", catalogue.BLOCK, "probability that one of two substitutes is put back"),
         ("promoted", catalogue.PROMOTED, "share of product-weeks with a price cut"),
         ("window", campaigns.WINDOW, "days in which a message can bring a further order"),

@@ -62,7 +62,9 @@ def identified(
         row=_row(buyer),
         value=order_values(buyer.mean_spend.to_numpy(), p=p, rng=rng),
         lines=1 + rng.poisson(per_segment("lines", segment)),
-        store=np.where(rng.random(len(orders)) < ONLINE, 0, 1 + rng.integers(STORES, size=len(orders))),
+        store=np.where(
+            rng.random(len(orders)) < ONLINE, 0, 1 + rng.integers(STORES, size=len(orders))
+        ),
         week=calendar.day_of(orders.when.to_numpy()) // 7,
     )
 
@@ -75,7 +77,9 @@ def walk_ins(number: int, calendar: Calendar, rng: np.random.Generator) -> pd.Da
             "who": np.full(number, -1),
             "when": when,
             "row": rng.integers(3 * TASTES, size=number),
-            "value": order_values(np.full(number, WALK_IN_SPEND), p=SEGMENTS[0].spend_shape, rng=rng),
+            "value": order_values(
+                np.full(number, WALK_IN_SPEND), p=SEGMENTS[0].spend_shape, rng=rng
+            ),
             "lines": 1 + rng.poisson(1.2, number),
             "store": 1 + rng.integers(STORES, size=number),
             "week": calendar.day_of(when) // 7,
@@ -83,7 +87,9 @@ def walk_ins(number: int, calendar: Calendar, rng: np.random.Generator) -> pd.Da
     )
 
 
-def fill(orders: pd.DataFrame, catalogue: Catalogue, *, favourites: np.ndarray, rng: np.random.Generator) -> Lines:
+def fill(
+    orders: pd.DataFrame, catalogue: Catalogue, *, favourites: np.ndarray, rng: np.random.Generator
+) -> Lines:
     """Lines for the orders (columns as `identified` gives them, and category where an offer names one).
 
     Notes
@@ -104,7 +110,12 @@ def fill(orders: pd.DataFrame, catalogue: Catalogue, *, favourites: np.ndarray, 
 
 
 def _choose(
-    orders: pd.DataFrame, catalogue: Catalogue, order: np.ndarray, *, favourites: np.ndarray, rng: np.random.Generator
+    orders: pd.DataFrame,
+    catalogue: Catalogue,
+    order: np.ndarray,
+    *,
+    favourites: np.ndarray,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """A product for each line: from the repertoire, else by taste; the first of an offer's order by category."""
     product = pick(catalogue.liking, orders.row.to_numpy()[order], rng)
@@ -120,7 +131,12 @@ def _choose(
 
 
 def _respond(
-    order: np.ndarray, product: np.ndarray, catalogue: Catalogue, *, week: np.ndarray, rng: np.random.Generator
+    order: np.ndarray,
+    product: np.ndarray,
+    catalogue: Catalogue,
+    *,
+    week: np.ndarray,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Further lines for products with a price cut, each in another order of the same week."""
     depth = catalogue.depth[week[order], product]
@@ -140,7 +156,9 @@ def _attach(
     order, product = _distinct(order, product, catalogue)
     joins = (catalogue.partner[product] >= 0) & (rng.random(len(order)) < ATTACH)
     return _distinct(
-        np.concatenate([order, order[joins]]), np.concatenate([product, catalogue.partner[product[joins]]]), catalogue
+        np.concatenate([order, order[joins]]),
+        np.concatenate([product, catalogue.partner[product[joins]]]),
+        catalogue,
     )
 
 
@@ -159,13 +177,20 @@ def _block(
     return order[kept], product[kept]
 
 
-def _distinct(order: np.ndarray, product: np.ndarray, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(
+    order: np.ndarray, product: np.ndarray, catalogue: Catalogue
+) -> tuple[np.ndarray, np.ndarray]:
     key = np.unique(order * len(catalogue.rival) + product)
     return key // len(catalogue.rival), key % len(catalogue.rival)
 
 
 def _price(
-    order: np.ndarray, product: np.ndarray, catalogue: Catalogue, *, orders: pd.DataFrame, rng: np.random.Generator
+    order: np.ndarray,
+    product: np.ndarray,
+    catalogue: Catalogue,
+    *,
+    orders: pd.DataFrame,
+    rng: np.random.Generator,
 ) -> Lines:
     """Pieces so that list prices come near the value of the order, then the value shared exactly (to the cent)."""
     price = catalogue.table.price.to_numpy()[product]
@@ -175,7 +200,9 @@ def _price(
     money = value[order] * wish / np.bincount(order, wish, len(value))[order]
     quantity = np.clip(np.round(money / price), 1, 24).astype("int64")
     worth = quantity * price * (1 - depth)
-    amount = np.maximum(np.round(value[order] * worth / np.bincount(order, worth, len(value))[order], 2), 0.01)
+    amount = np.maximum(
+        np.round(value[order] * worth / np.bincount(order, worth, len(value))[order], 2), 0.01
+    )
     discount = np.round(amount * depth / (1 - depth), 2)
     return Lines(order, product, quantity, amount, discount, np.zeros(len(order)))
 
@@ -205,7 +232,10 @@ def stacked(parts: list[tuple[pd.DataFrame, Lines]]) -> tuple[pd.DataFrame, Line
     """Several sets of orders as one, in order of time."""
     sizes = np.cumsum([0, *(len(orders) for orders, _ in parts)])
     orders = pd.concat([orders for orders, _ in parts], ignore_index=True)
-    shifted = [lines._replace(order=lines.order + size) for (_, lines), size in zip(parts, sizes, strict=False)]
+    shifted = [
+        lines._replace(order=lines.order + size)
+        for (_, lines), size in zip(parts, sizes, strict=False)
+    ]
     lines = Lines(*(np.concatenate(column) for column in zip(*shifted, strict=True)))
     by_time = np.argsort(orders.when.to_numpy(), kind="stable")
     place = np.empty(len(by_time), dtype=int)

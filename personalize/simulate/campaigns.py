@@ -12,8 +12,13 @@ from personalize.simulate.process import Calendar, ids, pick, running, words
 
 FIRST_OFFER = 7_001
 WINDOW = 14  # days in which a message can bring a further order
-REDEEM = 0.30  # probability that an order that would come anyway, with a fitting line, uses the coupon
-OPEN = {"email": 0.45, "sms": 0.80}  # probability that a message is opened (letters are not tracked)
+REDEEM = (
+    0.30  # probability that an order that would come anyway, with a fitting line, uses the coupon
+)
+OPEN = {
+    "email": 0.45,
+    "sms": 0.80,
+}  # probability that a message is opened (letters are not tracked)
 CLICK = {"email": 0.25, "sms": 0.10}  # probability that an opened message is clicked
 COST = {"email": 0.02, "sms": 0.08, "post": 0.70}  # money a message
 ARMS = ("control", "email", "sms", "post")
@@ -58,20 +63,30 @@ def truth() -> pd.DataFrame:
     rows = [
         (campaign.campaign_id, segment.name, arm, chances[side], EFFECT[arm][place])
         for campaign in CAMPAIGNS
-        for place, (segment, chances) in enumerate(zip(SEGMENTS, campaign.by_segment(), strict=True))
+        for place, (segment, chances) in enumerate(
+            zip(SEGMENTS, campaign.by_segment(), strict=True)
+        )
         for side, arm in enumerate(campaign.arms)
     ]
     return pd.DataFrame(rows, columns=["campaign_id", "segment", "arm", "probability", "effect"])
 
 
 def send(
-    people: pd.DataFrame, consent: pd.DataFrame, *, entry: np.ndarray, calendar: Calendar, rng: np.random.Generator
+    people: pd.DataFrame,
+    consent: pd.DataFrame,
+    *,
+    entry: np.ndarray,
+    calendar: Calendar,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """One row a contact (codes): who, campaign, arm, day, probability, answers (brings a further order), answer_when.
 
     Contacted are the customers of that day who allow every channel of the campaign; the arm is then drawn.
     """
-    parts = [_send(number, people, consent, entry=entry, calendar=calendar) for number in range(len(CAMPAIGNS))]
+    parts = [
+        _send(number, people, consent, entry=entry, calendar=calendar)
+        for number in range(len(CAMPAIGNS))
+    ]
     contacts = pd.concat(parts, ignore_index=True)
     chances, arms = _chances()
     row = contacts.campaign.to_numpy() * len(SEGMENTS) + people.segment.to_numpy()[contacts.who]
@@ -88,14 +103,25 @@ def send(
 
 
 def _send(
-    number: int, people: pd.DataFrame, consent: pd.DataFrame, *, entry: np.ndarray, calendar: Calendar
+    number: int,
+    people: pd.DataFrame,
+    consent: pd.DataFrame,
+    *,
+    entry: np.ndarray,
+    calendar: Calendar,
 ) -> pd.DataFrame:
     campaign = CAMPAIGNS[number]
     day = int(campaign.at * calendar.days)
     when = calendar.at(np.array([day]), np.array([0.2]))[0]
-    allowed = consent[[f"consent_{arm}" for arm in campaign.arms if arm in CONSENT]].all(axis=1).to_numpy()
+    allowed = (
+        consent[[f"consent_{arm}" for arm in campaign.arms if arm in CONSENT]]
+        .all(axis=1)
+        .to_numpy()
+    )
     who = np.flatnonzero(allowed & (entry < when))
-    return pd.DataFrame({"who": who, "campaign": number, "day": day, "when": np.full(len(who), when)})
+    return pd.DataFrame(
+        {"who": who, "campaign": number, "day": day, "when": np.full(len(who), when)}
+    )
 
 
 def _chances() -> tuple[np.ndarray, np.ndarray]:
@@ -113,21 +139,38 @@ def answers(contacts: pd.DataFrame) -> pd.DataFrame:
     """The further orders that the campaigns bring (who, when, category of the offer)."""
     brought = contacts[contacts.answers]
     category = np.array([campaign.category for campaign in CAMPAIGNS])[brought.campaign]
-    return pd.DataFrame({"who": brought.who.to_numpy(), "when": brought.answer_when.to_numpy(), "category": category})
+    return pd.DataFrame(
+        {
+            "who": brought.who.to_numpy(),
+            "when": brought.answer_when.to_numpy(),
+            "category": category,
+        }
+    )
 
 
 def redeem(
-    orders: pd.DataFrame, lines: Lines, *, contacts: pd.DataFrame, catalogue: Catalogue, rng: np.random.Generator
+    orders: pd.DataFrame,
+    lines: Lines,
+    *,
+    contacts: pd.DataFrame,
+    catalogue: Catalogue,
+    rng: np.random.Generator,
 ) -> tuple[Lines, pd.DataFrame]:
     """Coupons used, as lines with their coupon reduction, and one row a use (contact, order, product)."""
     chance = np.where(orders.origin == "campaign", 1.0, REDEEM * (orders.origin == "habit"))
     willing = orders[rng.random(len(orders)) < chance]
     coupon, uses = lines.coupon.copy(), []
     for number, campaign in enumerate(CAMPAIGNS):
-        contact = _holders(willing, contacts[(contacts.campaign == number) & (contacts.arm > 0)], len(orders))
+        contact = _holders(
+            willing, contacts[(contacts.campaign == number) & (contacts.arm > 0)], len(orders)
+        )
         held = contact[lines.order]
-        fits = np.flatnonzero((held >= 0) & (catalogue.category[lines.product] == campaign.category))
-        found = pd.DataFrame({"contact": held[fits], "order": lines.order[fits], "product": lines.product[fits]})
+        fits = np.flatnonzero(
+            (held >= 0) & (catalogue.category[lines.product] == campaign.category)
+        )
+        found = pd.DataFrame(
+            {"contact": held[fits], "order": lines.order[fits], "product": lines.product[fits]}
+        )
         first = (found.groupby("contact").order.transform("first") == found.order).to_numpy()
         used = fits[first]
         coupon[used] = np.round(lines.amount[used] * campaign.discount / (1 - campaign.discount), 2)
@@ -153,7 +196,14 @@ def offers(catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator) -
     start = calendar.start
     coupons = pd.DataFrame(
         [
-            (each.campaign_id, CATEGORIES[each.category], each.discount, COST[arm], arm, _day(each, calendar))
+            (
+                each.campaign_id,
+                CATEGORIES[each.category],
+                each.discount,
+                COST[arm],
+                arm,
+                _day(each, calendar),
+            )
             for each in CAMPAIGNS
             for arm in each.arms[1:]
         ],
@@ -161,7 +211,9 @@ def offers(catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator) -
     ).assign(kind="coupon")
     coupons["end"] = coupons.start + pd.Timedelta(days=WINDOW)
     cuts = promotions(catalogue)
-    prices = pd.DataFrame({"kind": "price", "product_id": cuts.product_id, "discount": cuts.discount})
+    prices = pd.DataFrame(
+        {"kind": "price", "product_id": cuts.product_id, "discount": cuts.discount}
+    )
     prices["start"] = start + pd.to_timedelta(7 * cuts.week, unit="D")
     prices["end"] = prices.start + pd.Timedelta(days=7)
     frame = pd.concat([coupons, _ads(calendar, rng), prices], ignore_index=True)
@@ -184,12 +236,19 @@ def _day(campaign: Campaign, calendar: Calendar) -> pd.Timestamp:
 def _ads(calendar: Calendar, rng: np.random.Generator) -> pd.DataFrame:
     """Two ads a category, open all the time, half of them for one place."""
     rows = [
-        (category, ", ".join(f"{name}, {chinese}" for name, chinese, *_ in RANGE[category][half : half + 2]))
+        (
+            category,
+            ", ".join(
+                f"{name}, {chinese}" for name, chinese, *_ in RANGE[category][half : half + 2]
+            ),
+        )
         for category in CATEGORIES
         for half in (0, 2)
     ]
     frame = pd.DataFrame(rows, columns=["category", "keywords"])
-    place = np.where(rng.random(len(frame)) < 0.5, rng.integers(len(LOCATIONS), size=len(frame)), -1)
+    place = np.where(
+        rng.random(len(frame)) < 0.5, rng.integers(len(LOCATIONS), size=len(frame)), -1
+    )
     return frame.assign(
         kind="ad",
         cost=np.round(rng.uniform(0.1, 0.9, len(frame)), 2),
@@ -216,7 +275,9 @@ def contact_table(contacts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "customer_id": contacts.who + FIRST_CUSTOMER,
-            "campaign_id": words([each.campaign_id for each in CAMPAIGNS], contacts.campaign.to_numpy()),
+            "campaign_id": words(
+                [each.campaign_id for each in CAMPAIGNS], contacts.campaign.to_numpy()
+            ),
             "time": contacts.when,
             "offer_id": ids(_offer(contacts), FIRST_OFFER),
             "channel": words(CHANNELS, arm - 1),
@@ -238,9 +299,13 @@ def response_table(
     key = table[["customer_id", "campaign_id", "offer_id"]]
     seen = key.assign(time=(table.time + minutes).dt.floor("min"), kind="opened")
     used = key.iloc[uses.contact].assign(
-        time=orders.when.to_numpy()[uses.order], kind="redeemed", product_id=uses["product"].to_numpy() + FIRST_PRODUCT
+        time=orders.when.to_numpy()[uses.order],
+        kind="redeemed",
+        product_id=uses["product"].to_numpy() + FIRST_PRODUCT,
     )
-    pressed = seen[clicked].assign(kind="clicked", time=seen.time[clicked] + pd.Timedelta(minutes=1))
+    pressed = seen[clicked].assign(
+        kind="clicked", time=seen.time[clicked] + pd.Timedelta(minutes=1)
+    )
     frame = pd.concat([seen[opened], pressed, used])
     frame["product_id"] = frame.product_id.astype("Int64")
     frame["kind"] = frame.kind.astype("str")
@@ -259,4 +324,6 @@ def contact_truth(contacts: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
         counts = np.bincount(inside.who, minlength=orders.who.max() + 1)
         natural[sent.index] = counts[sent.who]
     table = contact_table(contacts)[["customer_id", "campaign_id", "arm", "probability"]]
-    return table.assign(natural_orders=natural, further_orders=contacts.answers.astype(int).to_numpy())
+    return table.assign(
+        natural_orders=natural, further_orders=contacts.answers.astype(int).to_numpy()
+    )

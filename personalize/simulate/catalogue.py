@@ -62,11 +62,35 @@ RANGE = {
     ),
 }
 SUBCATEGORIES = [(category, *row) for category in CATEGORIES for row in RANGE[category]]
-TIERS = (("budget", 0.35, 0.3), ("standard", 0.8, 0.45), ("premium", 2.8, 0.25))  # name, price factor, share
-FITS = ((0.92, 0.07, 0.01), (0.12, 0.78, 0.10), (0.02, 0.13, 0.85))  # weight of a tier (column) for those who like one
-BRANDS = (("Pennywise", "Plainwell", "Sparrow"), ("Meadow", "Harbour", "山泉"), ("Aurelia", "Kingsley", "御品"))
-VARIANTS = (("Classic", "经典"), ("Organic", "有机"), ("Garden", "花园"), ("Winter", "冬日"), ("Original", "原味"))
-SIZES = (("small", "小号"), ("regular", "标准"), ("large", "大号"), ("gift box", "礼盒"), ("twin pack", "两件装"))
+TIERS = (
+    ("budget", 0.35, 0.3),
+    ("standard", 0.8, 0.45),
+    ("premium", 2.8, 0.25),
+)  # name, price factor, share
+FITS = (
+    (0.92, 0.07, 0.01),
+    (0.12, 0.78, 0.10),
+    (0.02, 0.13, 0.85),
+)  # weight of a tier (column) for those who like one
+BRANDS = (
+    ("Pennywise", "Plainwell", "Sparrow"),
+    ("Meadow", "Harbour", "山泉"),
+    ("Aurelia", "Kingsley", "御品"),
+)
+VARIANTS = (
+    ("Classic", "经典"),
+    ("Organic", "有机"),
+    ("Garden", "花园"),
+    ("Winter", "冬日"),
+    ("Original", "原味"),
+)
+SIZES = (
+    ("small", "小号"),
+    ("regular", "标准"),
+    ("large", "大号"),
+    ("gift box", "礼盒"),
+    ("twin pack", "两件装"),
+)
 CHINESE_NAMES = 0.25  # share of products named in Chinese
 LATE = 0.04  # share of products launched in the later part of the period
 ATTACH = 0.45  # probability that the second product of a planted pair joins an order that holds the first
@@ -148,7 +172,8 @@ def pair_truth(catalogue: Catalogue) -> pd.DataFrame:
         {
             "kind": ["pair"] * len(first) + ["substitute"] * len(one),
             "product_id": np.concatenate([first, one]) + FIRST_PRODUCT,
-            "other_id": np.concatenate([catalogue.partner[first], catalogue.rival[one]]) + FIRST_PRODUCT,
+            "other_id": np.concatenate([catalogue.partner[first], catalogue.rival[one]])
+            + FIRST_PRODUCT,
         }
     )
     return frame.assign(strength=np.where(frame.kind == "pair", ATTACH, BLOCK))
@@ -158,7 +183,11 @@ def promotions(catalogue: Catalogue) -> pd.DataFrame:
     """The price cuts: product_id, week (0 = first), discount (share of the list price)."""
     week, product = np.nonzero(catalogue.depth)
     return pd.DataFrame(
-        {"product_id": product + FIRST_PRODUCT, "week": week, "discount": catalogue.depth[week, product]}
+        {
+            "product_id": product + FIRST_PRODUCT,
+            "week": week,
+            "discount": catalogue.depth[week, product],
+        }
     )
 
 
@@ -187,7 +216,9 @@ def _predecessors(kind: np.ndarray, launch: np.ndarray) -> np.ndarray:
     return np.where(launch > 0, old[np.searchsorted(kind[old], kind)], np.arange(len(kind)))
 
 
-def _pairs(popularity: np.ndarray, kind: np.ndarray, launch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _pairs(
+    popularity: np.ndarray, kind: np.ndarray, launch: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Second products of planted pairs (different categories, middling popularity) and substitutes (best sellers)."""
     partner, rival = np.full((2, len(kind)), -1)
     ranked = np.argsort(-popularity)
@@ -228,6 +259,14 @@ def _table(kind: np.ndarray, tier: np.ndarray, rng: np.random.Generator) -> pd.D
         brand + two + chinese + "，" + other_big + "。" + subcategory + ": " + about + ".",
     )
     factor = np.array([factor for _, factor, _ in TIERS])[tier] * rng.lognormal(0, 0.2, n)
-    listed = {"name": name, "text": text, "category": category, "subcategory": subcategory, "brand": brand}
-    frame = pd.DataFrame({"product_id": np.arange(n) + FIRST_PRODUCT, **listed}).astype(dict.fromkeys(listed, "str"))
+    listed = {
+        "name": name,
+        "text": text,
+        "category": category,
+        "subcategory": subcategory,
+        "brand": brand,
+    }
+    frame = pd.DataFrame({"product_id": np.arange(n) + FIRST_PRODUCT, **listed}).astype(
+        dict.fromkeys(listed, "str")
+    )
     return frame.assign(price=np.maximum(np.round(price.astype(float) * factor, 1) - 0.01, 0.49))

@@ -19,11 +19,22 @@ from personalize.tables import TableError
 
 CHUNK, PART = 1_000_000, 10  # lines a chunk, chunks a file
 DAYS, START = 730, np.datetime64("2022-01-01", "us")
-RATE, ZIPF, BASKET = 0.8, 1.05, 8.0  # shape of the customers' gamma rates, exponent of the products, lines an order
-ANONYMOUS, RETURNED, JOINS = 0.01, 0.005, 0.5  # share of orders, share of orders, chance that the pair's other joins
+RATE, ZIPF, BASKET = (
+    0.8,
+    1.05,
+    8.0,
+)  # shape of the customers' gamma rates, exponent of the products, lines an order
+ANONYMOUS, RETURNED, JOINS = (
+    0.01,
+    0.005,
+    0.5,
+)  # share of orders, share of orders, chance that the pair's other joins
 STAYS = 500.0  # mean days from the first possible order to leaving
 PAIRS = 20
-HOURS = np.array([1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 16, 18, 20, 18, 16, 16, 18, 22, 24, 20, 14, 8, 4, 2], dtype=float)
+HOURS = np.array(
+    [1, 1, 1, 1, 1, 2, 4, 8, 12, 14, 16, 18, 20, 18, 16, 16, 18, 22, 24, 20, 14, 8, 4, 2],
+    dtype=float,
+)
 WEEK = np.array([1.0, 0.9, 0.9, 1.0, 1.2, 1.5, 0.6])
 LIMITS = {"lines": (1_000, 100_000_000_000), "seed": (0, 2**63 - 1)}
 _SOURCE = """\
@@ -63,7 +74,11 @@ class _World:
 
 
 def large(
-    folder: str | Path, *, lines: int = 10_000_000, seed: int = 1, progress: Callable[[str], None] | None = None
+    folder: str | Path,
+    *,
+    lines: int = 10_000_000,
+    seed: int = 1,
+    progress: Callable[[str], None] | None = None,
 ) -> Path:
     """Write an order log of `lines` lines as Parquet, with its products, customers, true pairs and a source file.
 
@@ -98,7 +113,9 @@ def large(
     _check({"lines": lines, "seed": seed})
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise TableError(f"{target} exists and is not empty: choose another folder, or empty it first")
+        raise TableError(
+            f"{target} exists and is not empty: choose another folder, or empty it first"
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
     try:
@@ -114,7 +131,9 @@ def _check(numbers: dict[str, int]) -> None:
     wrong = [
         f"{name} = {value!r}: a whole number from {LIMITS[name][0]:,} to {LIMITS[name][1]:,} is needed"
         for name, value in numbers.items()
-        if isinstance(value, bool) or not isinstance(value, int) or not LIMITS[name][0] <= value <= LIMITS[name][1]
+        if isinstance(value, bool)
+        or not isinstance(value, int)
+        or not LIMITS[name][0] <= value <= LIMITS[name][1]
     ]
     if wrong:
         raise TableError.of("the order log cannot be simulated:", wrong)
@@ -127,7 +146,9 @@ def _world(lines: int, seed: int) -> _World:
     joins = np.maximum(np.linspace(-1, 1, customers, endpoint=False), 0)
     partner = np.full(products, -1)
     first = np.arange(PAIRS)
-    partner[first] = 2 * PAIRS + first  # both among the best sellers, so that a small log shows them too
+    partner[first] = (
+        2 * PAIRS + first
+    )  # both among the best sellers, so that a small log shows them too
     by_hour = np.tile(np.outer(WEEK, HOURS).ravel(), DAYS // 7 + 1)[: DAYS * 24]
     return _World(
         lines,
@@ -145,15 +166,21 @@ def _write(folder: Path, world: _World, progress: Callable[[str], None]) -> None
     written, chunks = 0, _chunks(world)
     parts = -(-world.lines // (CHUNK * PART))
     for part in range(parts):
-        with pq.ParquetWriter(folder / f"orders-{part:04d}.parquet", _SCHEMA, compression="zstd") as writer:
-            for chunk in (next(chunks) for _ in range(min(PART, -(-(world.lines - written) // CHUNK)))):
+        with pq.ParquetWriter(
+            folder / f"orders-{part:04d}.parquet", _SCHEMA, compression="zstd"
+        ) as writer:
+            for chunk in (
+                next(chunks) for _ in range(min(PART, -(-(world.lines - written) // CHUNK)))
+            ):
                 writer.write_table(chunk, row_group_size=CHUNK)
                 written += len(chunk)
                 progress(f"{written:,} of {world.lines:,} lines")
     pq.write_table(_products(world), folder / "products.parquet", compression="zstd")
     pq.write_table(_customers(world), folder / "customers.parquet", compression="zstd")
     pairs = [f"{a + 1},{b + 1}" for a, b in enumerate(world.partner[:PAIRS])]
-    (folder / "pairs.csv").write_text("\n".join(["product_id,other_id", *pairs, ""]), encoding="utf-8")
+    (folder / "pairs.csv").write_text(
+        "\n".join(["product_id,other_id", *pairs, ""]), encoding="utf-8"
+    )
     text = _SOURCE.format(name="large_shop", lines=world.lines, seed=world.seed)
     (folder / "shop.yml").write_text(text, encoding="utf-8")
 
@@ -224,7 +251,9 @@ def _customers_at(world: _World, when: np.ndarray, rng: np.random.Generator) -> 
     found = np.zeros(len(when), dtype=np.int64)
     open_ = np.arange(len(when))
     for _ in range(20):
-        drawn = np.searchsorted(world.weight, rng.random(len(open_)) * world.weight[joined[open_] - 1], side="right")
+        drawn = np.searchsorted(
+            world.weight, rng.random(len(open_)) * world.weight[joined[open_] - 1], side="right"
+        )
         found[open_] = np.minimum(drawn, customers - 1)
         open_ = open_[world.leaves[found[open_]] < when[open_]]
         if not len(open_):
@@ -245,13 +274,17 @@ def _products_of(world: _World, owner: np.ndarray, rng: np.random.Generator) -> 
 def _decimals(cents: np.ndarray) -> pa.Array:
     """Whole cents as decimals with two places, without a detour over text or doubles."""
     words = np.stack([cents, cents >> 63], axis=1)
-    return pa.Array.from_buffers(pa.decimal128(18, 2), len(cents), [None, pa.py_buffer(words.tobytes())])
+    return pa.Array.from_buffers(
+        pa.decimal128(18, 2), len(cents), [None, pa.py_buffer(words.tobytes())]
+    )
 
 
 def _products(world: _World) -> pa.Table:
     number = np.arange(1, len(world.cents) + 1)
     named = {"department": 8, "category": 60, "brand": 200}
-    groups = {name: pa.array([f"{name} {k % most + 1}" for k in number]) for name, most in named.items()}
+    groups = {
+        name: pa.array([f"{name} {k % most + 1}" for k in number]) for name, most in named.items()
+    }
     name = pa.array([f"product {k}" for k in number])
     return pa.table({"product_id": number, "name": name, **groups, "price": _decimals(world.cents)})
 
@@ -264,7 +297,9 @@ def _customers(world: _World) -> pa.Table:
         "location": ["north", "east", "south", "west", "centre"],
     }
     drawn = {
-        name: pa.DictionaryArray.from_arrays(rng.integers(len(of), size=len(world.weight), dtype="int8"), of)
+        name: pa.DictionaryArray.from_arrays(
+            rng.integers(len(of), size=len(world.weight), dtype="int8"), of
+        )
         for name, of in choices.items()
     }
     return pa.table({"customer_id": np.arange(1, len(world.weight) + 1), **drawn})

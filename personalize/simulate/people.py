@@ -63,7 +63,9 @@ SEGMENTS = (
 
 def segment_truth() -> pd.DataFrame:
     """The parameters of every segment in the notation of the papers (r, alpha, a, b, p, q, gamma)."""
-    frame = pd.DataFrame(SEGMENTS).rename(columns={"name": "segment", "rate_shape": "r", "spend_shape": "p"})
+    frame = pd.DataFrame(SEGMENTS).rename(
+        columns={"name": "segment", "rate_shape": "r", "spend_shape": "p"}
+    )
     frame["alpha"] = frame.r / frame.rate
     frame["a"] = frame.leave * frame.leave_weight
     frame["b"] = (1 - frame.leave) * frame.leave_weight
@@ -112,7 +114,9 @@ def _quota(customers: int, rng: np.random.Generator) -> np.ndarray:
     return rng.permutation(np.searchsorted(edges, np.arange(customers), side="right"))
 
 
-def buy(people: pd.DataFrame, calendar: Calendar, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+def buy(
+    people: pd.DataFrame, calendar: Calendar, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The orders that people make by habit (who, when), and their truth: entry, exposure and time of leaving."""
     entry_from, entry_to = per_segment("entry", people.segment.to_numpy()).T
     spread = entry_from + rng.random(len(people)) * (entry_to - entry_from)

@@ -8,7 +8,32 @@ import numpy as np
 import pandas as pd
 
 WEEKDAYS = (0.85, 0.85, 0.90, 1.00, 1.25, 1.45, 0.70)  # Monday first; relative number of orders
-HOURS = (1, 1, 0, 0, 0, 0, 1, 2, 4, 6, 7, 7, 8, 7, 6, 6, 8, 10, 9, 7, 5, 3, 2, 1)  # from midnight; relative
+HOURS = (
+    1,
+    1,
+    0,
+    0,
+    0,
+    0,
+    1,
+    2,
+    4,
+    6,
+    7,
+    7,
+    8,
+    7,
+    6,
+    6,
+    8,
+    10,
+    9,
+    7,
+    5,
+    3,
+    2,
+    1,
+)  # from midnight; relative
 SEASON = 0.20  # swing around the mean
 SEASON_PEAK = 350  # day of the year
 
@@ -107,7 +132,9 @@ class Calendar:
     def intensity(self) -> np.ndarray:
         """Expected orders of each day relative to the mean day."""
         dates = pd.date_range(self.start, periods=self.days)
-        season = 1 + SEASON * np.cos(2 * np.pi * (dates.day_of_year.to_numpy() - SEASON_PEAK) / 365.25)
+        season = 1 + SEASON * np.cos(
+            2 * np.pi * (dates.day_of_year.to_numpy() - SEASON_PEAK) / 365.25
+        )
         return _relative(season * np.array(WEEKDAYS)[dates.day_of_week.to_numpy()])
 
     def moments(self, clock: np.ndarray) -> np.ndarray:
@@ -122,7 +149,9 @@ class Calendar:
         hours = np.interp(part, np.concatenate([[0], np.cumsum(HOURS)]) / sum(HOURS), np.arange(25))
         minutes = np.minimum((hours * 60).astype(int), 24 * 60 - 1)
         first = np.datetime64(self.start, "us")
-        return first + (np.asarray(day) * 1440 + minutes).astype("timedelta64[m]").astype("timedelta64[us]")
+        return first + (np.asarray(day) * 1440 + minutes).astype("timedelta64[m]").astype(
+            "timedelta64[us]"
+        )
 
     def day_of(self, times: np.ndarray) -> np.ndarray:
         """Day number (0 = first) of each time."""

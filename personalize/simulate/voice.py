@@ -11,7 +11,9 @@ from personalize.simulate.process import Calendar
 REVIEWED = 0.05  # probability that a bought line is reviewed
 NOISE = 0.7  # spread of stars around a product's quality
 ANSWERING = 0.40  # probability that a customer answers the survey
-PATIENCE = np.timedelta64(8, "D")  # a survey is about the last order before the last days of the period
+PATIENCE = np.timedelta64(
+    8, "D"
+)  # a survey is about the last order before the last days of the period
 REMARKING = 0.40  # probability that an answer carries a remark
 # words that carry the opinion: (negative, neutral, positive), each used only there
 OPINIONS = {
@@ -26,13 +28,25 @@ OPINIONS = {
         ("满意", "喜欢", "完美", "优秀", "精致", "值得"),
     ),
 }
-ASPECTS = {"en": ("quality", "packaging", "delivery", "price"), "zh": ("质量", "包装", "物流", "价格")}
+ASPECTS = {
+    "en": ("quality", "packaging", "delivery", "price"),
+    "zh": ("质量", "包装", "物流", "价格"),
+}
 OPENINGS = {
-    "en": ("I bought the {noun} last month. ", "This {noun} was a gift. ", "About the {noun}: ", "Our second {noun}. "),
+    "en": (
+        "I bought the {noun} last month. ",
+        "This {noun} was a gift. ",
+        "About the {noun}: ",
+        "Our second {noun}. ",
+    ),
     "zh": ("上个月买了{noun}。", "{noun}是送人的礼物。", "关于{noun}：", "第二次买{noun}。"),
 }
 MIDDLES = {
-    "en": ("The {aspect} is {word}.", "I find the {aspect} {word}.", "{word} {aspect}, all in all."),
+    "en": (
+        "The {aspect} is {word}.",
+        "I find the {aspect} {word}.",
+        "{word} {aspect}, all in all.",
+    ),
     "zh": ("{aspect}让人觉得{word}。", "我觉得{aspect}{word}。", "总的来说{aspect}{word}。"),
 }
 ENDINGS = {
@@ -60,7 +74,9 @@ def reviews(
     calendar, rng = world
     able = (orders.who.to_numpy()[lines.order] >= 0) & (lines.quantity > 0)
     days = rng.integers(1, 31, len(able))
-    when = calendar.at(calendar.day_of(orders.when.to_numpy()[lines.order]) + days, rng.random(len(able)))
+    when = calendar.at(
+        calendar.day_of(orders.when.to_numpy()[lines.order]) + days, rng.random(len(able))
+    )
     kept = able & (rng.random(len(able)) < REVIEWED) & (when < calendar.end)
     product, who = lines.product[kept], orders.who.to_numpy()[lines.order[kept]]
     quality = catalogue.truth.quality.to_numpy()[product]
@@ -71,17 +87,26 @@ def reviews(
             "product_id": product + FIRST_PRODUCT,
             "time": when[kept],
             "rating": stars,
-            "text": _texts(product, stars, chinese=people.chinese.to_numpy()[who], catalogue=catalogue, rng=rng),
+            "text": _texts(
+                product, stars, chinese=people.chinese.to_numpy()[who], catalogue=catalogue, rng=rng
+            ),
         }
     )
     return frame.sort_values(["time", "customer_id", "product_id"], ignore_index=True)
 
 
 def _texts(
-    product: np.ndarray, stars: np.ndarray, *, chinese: np.ndarray, catalogue: Catalogue, rng: np.random.Generator
+    product: np.ndarray,
+    stars: np.ndarray,
+    *,
+    chinese: np.ndarray,
+    catalogue: Catalogue,
+    rng: np.random.Generator,
 ) -> pd.api.extensions.ExtensionArray:
     """A short review each: every combination of phrases is written once, then looked up."""
-    noun = pd.Categorical(catalogue.table.subcategory, categories=[row[1] for row in SUBCATEGORIES]).codes[product]
+    noun = pd.Categorical(
+        catalogue.table.subcategory, categories=[row[1] for row in SUBCATEGORIES]
+    ).codes[product]
     mood = np.digitize(stars, [3, 4])
     text = np.empty(len(product), dtype=object)
     for side, language in enumerate(("en", "zh")):
@@ -102,7 +127,11 @@ def _text(language: str, noun: str, mood: int, choice: list[int]) -> str:
     'I bought the mug last month. The quality is excellent. I will order it again.'
     """
     opening = OPENINGS[language][choice[0] % len(OPENINGS[language])].format(noun=noun)
-    return opening + _sentence(language, mood, choice[1:]) + ENDINGS[language][mood][choice[0] // 8 % 2]
+    return (
+        opening
+        + _sentence(language, mood, choice[1:])
+        + ENDINGS[language][mood][choice[0] // 8 % 2]
+    )
 
 
 def _sentence(language: str, mood: int, choice: list[int]) -> str:
@@ -117,7 +146,9 @@ def surveys(
     people: pd.DataFrame, last_order: np.ndarray, *, calendar: Calendar, rng: np.random.Generator
 ) -> pd.DataFrame:
     """The surveys table: two questions 2 to 7 days after the last order, now and then with a remark."""
-    when = calendar.at(calendar.day_of(last_order) + rng.integers(2, 8, len(people)), rng.random(len(people)))
+    when = calendar.at(
+        calendar.day_of(last_order) + rng.integers(2, 8, len(people)), rng.random(len(people))
+    )
     who = np.flatnonzero(rng.random(len(people)) < ANSWERING)
     mood = per_segment("promoter", people.segment.to_numpy()[who]) + rng.normal(0, 1.9, len(who))
     recommend = np.clip(np.round(mood), 0, 10).astype("int64")
@@ -134,7 +165,9 @@ def surveys(
     return frame.sort_values(["time", "customer_id", "question"], ignore_index=True)
 
 
-def _remarks(recommend: np.ndarray, *, chinese: np.ndarray, rng: np.random.Generator) -> list[str | None]:
+def _remarks(
+    recommend: np.ndarray, *, chinese: np.ndarray, rng: np.random.Generator
+) -> list[str | None]:
     """A sentence from some of those who answered: promoters (9, 10) praise, detractors (below 7) complain."""
     speaks = rng.random(len(recommend)) < REMARKING
     choice = rng.integers(1 << 20, size=(len(recommend), 3))

@@ -19,12 +19,21 @@ STEPS = ("view", "cart", "purchase")
 
 
 def events(
-    orders: pd.DataFrame, lines: Lines, *, catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator
+    orders: pd.DataFrame,
+    lines: Lines,
+    *,
+    catalogue: Catalogue,
+    calendar: Calendar,
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
     """The events table: home page, product pages, cart and checkout of every visit."""
     bought = _buying_visits(orders, lines)
-    visits = pd.concat([bought, _browsing_visits(bought, orders, calendar=calendar, rng=rng)], ignore_index=True)
-    steps = pd.concat([_home(visits), _ordered(visits, lines), _seen(visits, catalogue, rng)], ignore_index=True)
+    visits = pd.concat(
+        [bought, _browsing_visits(bought, orders, calendar=calendar, rng=rng)], ignore_index=True
+    )
+    steps = pd.concat(
+        [_home(visits), _ordered(visits, lines), _seen(visits, catalogue, rng)], ignore_index=True
+    )
     steps = steps.sort_values(["visit", "step", "product"], ignore_index=True, kind="stable")
     frame = _table(visits, steps, device=rng.choice(3, len(visits), p=DEVICE_SHARES))
     return frame.assign(time=frame.time.clip(lower=calendar.start))
@@ -96,7 +105,9 @@ def _table(visits: pd.DataFrame, steps: pd.DataFrame, *, device: np.ndarray) -> 
     visit, product = steps.visit.to_numpy(), steps["product"].to_numpy()
     count = np.bincount(visit, minlength=len(visits))
     back = np.cumsum(count)[visit] - 1 - np.arange(len(steps))
-    page = np.where(steps.event == 2, 2, np.where(steps.event == 1, 1, np.where(product < 0, 0, 3 + product)))
+    page = np.where(
+        steps.event == 2, 2, np.where(steps.event == 1, 1, np.where(product < 0, 0, 3 + product))
+    )
     products = len(PAGES) + product.max() + 1
     names = [*PAGES, *(f"product/{code + FIRST_PRODUCT}" for code in range(products - len(PAGES)))]
     frame = pd.DataFrame(

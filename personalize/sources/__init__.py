@@ -54,19 +54,31 @@ def _tables(engine: Engine, relations: Mapping[str, str], spec: SourceSpec) -> T
         "simulated": spec.simulated,
         "returns": spec.returns,
     }
-    log = engine.frame(f"select * from {relations['cleaning_log']} order by number").drop(columns="number")
-    relations = MappingProxyType({name: place for name, place in relations.items() if name != "cleaning_log"})
-    return Tables(spec.name, engine, relations, spec.currency or "currency units", MappingProxyType(card), log)
+    log = engine.frame(f"select * from {relations['cleaning_log']} order by number").drop(
+        columns="number"
+    )
+    relations = MappingProxyType(
+        {name: place for name, place in relations.items() if name != "cleaning_log"}
+    )
+    return Tables(
+        spec.name, engine, relations, spec.currency or "currency units", MappingProxyType(card), log
+    )
 
 
 def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:
-    problems = [f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}" for name in frames if name not in CONTRACTS]
+    problems = [
+        f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}"
+        for name in frames
+        if name not in CONTRACTS
+    ]
     for name in (name for name in frames if name in CONTRACTS):
         columns = list(frames[name].columns)
         if missing := [c for c in CONTRACTS[name].required if c not in columns]:
             problems.append(f"table '{name}': column(s) missing: {missing}. Present: {columns}")
         if unknown := unknown_columns(name, columns):
-            problems.append(f"table '{name}': unknown column(s) {unknown}. Known: {list(CONTRACTS[name].columns)}")
+            problems.append(
+                f"table '{name}': unknown column(s) {unknown}. Known: {list(CONTRACTS[name].columns)}"
+            )
     if "orders" not in frames:
         problems.append("table 'orders' is missing: it is the one table that is always needed")
     if problems:

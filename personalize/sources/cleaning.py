@@ -18,9 +18,18 @@ _RETURNS = {
     "keep": "counted like any line, by 'returns: keep'",
 }
 _ODD = {
-    "lines with quantity 0": ("quantity = 0", "kept: a visit and an item of the basket, but no piece"),
-    "lines with amount 0": ("amount = 0", "kept: free or fully discounted; they lower means per line"),
-    "lines with money below 0, quantity above 0": ("amount < 0 and quantity > 0", "kept: look what they are"),
+    "lines with quantity 0": (
+        "quantity = 0",
+        "kept: a visit and an item of the basket, but no piece",
+    ),
+    "lines with amount 0": (
+        "amount = 0",
+        "kept: free or fully discounted; they lower means per line",
+    ),
+    "lines with money below 0, quantity above 0": (
+        "amount < 0 and quantity > 0",
+        "kept: look what they are",
+    ),
 }
 
 
@@ -58,7 +67,9 @@ def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     log, names = Log(), sorted(spec.tables, key=lambda name: spec.tables[name].derived)
     found: list[str] = []
     for name in names:
-        if not (found and spec.tables[name].derived):  # a derived table fails wherever its origin does
+        if not (
+            found and spec.tables[name].derived
+        ):  # a derived table fails wherever its origin does
             found += _staged(engine, spec, name, frames.get(name), scratch)
     if found:
         raise TableError.of(f"source '{spec.name}' cannot be read:", found)
@@ -69,8 +80,15 @@ def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     names = [name for name in names if _is_filled(engine, spec, name, log)]
     _add_up(engine)
     if breaches := problems(engine, {name: name for name in names}):
-        emptied = [row for row in log.rows if row[1] == "dropped" and f"'{row[0]}' is empty" in str(breaches)]
-        breaches += [f"(before that, {n:,} row(s) of '{t}' were dropped: {why})" for t, _, why, n, _ in emptied]
+        emptied = [
+            row
+            for row in log.rows
+            if row[1] == "dropped" and f"'{row[0]}' is empty" in str(breaches)
+        ]
+        breaches += [
+            f"(before that, {n:,} row(s) of '{t}' were dropped: {why})"
+            for t, _, why, n, _ in emptied
+        ]
         raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches)
     _order_totals(engine, spec, log)
     _findings(engine, spec, names, log)
@@ -82,11 +100,19 @@ def _is_filled(engine: Engine, spec: SourceSpec, name: str, log: Log) -> bool:
     if not spec.tables[name].derived or _count(engine, name):
         return True
     engine.drop(name)
-    log.add(name, "changed", f"the order lines hold no {CONTRACTS[name].key[0]}", 1, "the table is left out")
+    log.add(
+        name,
+        "changed",
+        f"the order lines hold no {CONTRACTS[name].key[0]}",
+        1,
+        "the table is left out",
+    )
     return False
 
 
-def _staged(engine: Engine, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path) -> list[str]:
+def _staged(
+    engine: Engine, spec: SourceSpec, name: str, frame: pd.DataFrame | None, scratch: Path
+) -> list[str]:
     try:
         return stage(engine, spec, spec.tables[name], frame, scratch=scratch)
     except TableError as error:
@@ -115,7 +141,11 @@ def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
     read, present = _count(engine, source), columns(engine, source)
     log.add(name, "read", "order lines to derive it from" if derived else "rows in the file", read)
     reasons = _reasons(spec, name, present)
-    case = "case " + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items()) + " end"
+    case = (
+        "case "
+        + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items())
+        + " end"
+    )
     kept = f"(select * from {source} where ({case}) is null)"
     if derived:
         _derive(engine, name, kept, present)
@@ -123,7 +153,11 @@ def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
         engine.table(name, f"select {_chosen(name, present)} from {kept}")
     rows = _count(engine, name)
     if not derived and rows < read:
-        counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1").set_index("why").n
+        counts = (
+            engine.frame(f"select {case} as why, count(*) as n from {source} group by 1")
+            .set_index("why")
+            .n
+        )
         for why in reasons:
             log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
     if spec.timezone and "time" in present:
@@ -152,7 +186,11 @@ def _chosen(name: str, present: list[str]) -> str:
 def _name(present: list[str]) -> str:
     """A name that people can read for every product: its own, else its group and id."""
     number = "cast(product_id as string)"
-    groups = [f"{g} || ' #' || {number}" for g in ("subcategory", "category", "department") if g in present]
+    groups = [
+        f"{g} || ' #' || {number}"
+        for g in ("subcategory", "category", "department")
+        if g in present
+    ]
     own = ["name"] if "name" in present else []
     return "coalesce(" + ", ".join([*own, *groups, f"'product ' || {number}"]) + ")"
 
@@ -166,8 +204,12 @@ def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
         for value in spec.exclude[column]:
             test = f"coalesce(cast({column} as string) = {quoted(value)}, false)"
             reasons[f"{column} '{value}' is excluded"] = test
-    if spec.sample < 1 and (owner := [c for c in ("customer_id", "other_id", "order_id") if c in present]):
-        reasons[f"outside the sample of {spec.sample:.4g} of the customers"] = _outside(owner, spec.sample)
+    if spec.sample < 1 and (
+        owner := [c for c in ("customer_id", "other_id", "order_id") if c in present]
+    ):
+        reasons[f"outside the sample of {spec.sample:.4g} of the customers"] = _outside(
+            owner, spec.sample
+        )
     if name == "orders" and spec.returns == "drop":
         reasons["return (quantity below 0), by 'returns: drop'"] = "quantity < 0"
     return reasons or {"": "false"}
@@ -211,13 +253,27 @@ def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
     mixed = engine.frame(
         "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as names from order_sums"
     )
-    log.add("orders", "changed", "orders whose lines differ in time", mixed.times[0], "take their first time")
-    log.add("orders", "changed", "orders with some lines without customer", mixed.names[0], "take their customer")
+    log.add(
+        "orders",
+        "changed",
+        "orders whose lines differ in time",
+        mixed.times[0],
+        "take their first time",
+    )
+    log.add(
+        "orders",
+        "changed",
+        "orders with some lines without customer",
+        mixed.names[0],
+        "take their customer",
+    )
     text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
     returned = "false" if spec.returns == "keep" else "is_return"
     engine.table("order_totals", text.format(is_return=returned))
     if mixed.times[0] or mixed.names[0]:
-        chosen = [f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")]
+        chosen = [
+            f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")
+        ]
         engine.table(
             "orders",
             f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = o.order_id",
@@ -231,7 +287,10 @@ def _findings(engine: Engine, spec: SourceSpec, names: list[str], log: Log) -> N
             nobody = _count(engine, f"(select * from {name} where customer_id is null)")
             reason = f"anonymous: {CONTRACTS[name].row} without customer"
             log.add(name, "kept", reason, nobody, f"kept for {use}, left out of customer tables")
-    odd = {**_ODD, "return lines (quantity below 0)": ("quantity < 0", _RETURNS.get(spec.returns, ""))}
+    odd = {
+        **_ODD,
+        "return lines (quantity below 0)": ("quantity < 0", _RETURNS.get(spec.returns, "")),
+    }
     tests = ", ".join(f"count_if({test}) as n{k}" for k, (test, _) in enumerate(odd.values()))
     counts = engine.frame(f"select {tests} from orders").iloc[0]
     for (reason, (_, consequence)), count in zip(odd.items(), counts, strict=True):

@@ -96,8 +96,12 @@ def _sqlite(address: str, table: TableSpec) -> Iterator[pa.RecordBatch]:
     """All values as text: SQLite's columns have no types."""
     file = table.folder / unquote(urlsplit(address).path.removeprefix("/"))
     if not file.is_file():
-        raise TableError(f"table '{table.name}': the database file of {table.connection[2:-1]} does not exist")
-    with closing(sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)) as connection:
+        raise TableError(
+            f"table '{table.name}': the database file of {table.connection[2:-1]} does not exist"
+        )
+    with closing(
+        sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro", uri=True)
+    ) as connection:
         cursor = connection.execute(table.sql)
         schema = pa.schema([(column[0], pa.string()) for column in cursor.description or ()])
         rows = cursor.fetchmany(_ROWS)
@@ -134,7 +138,9 @@ def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         column = column.storage if isinstance(column, pa.ExtensionArray) else column
-        columns[name] = column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
+        columns[name] = (
+            column.cast(pa.timestamp("us")) if pa.types.is_timestamp(column.type) else column
+        )
     return pa.RecordBatch.from_pydict(columns)
 
 
@@ -149,5 +155,7 @@ def _without_secrets(text: str, address: str) -> str:
     secret |= {unquote(part) for part in secret if part}
     text = " ".join(text.split())
     for part in sorted((part for part in secret if part), key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)" if part.isalnum() else re.escape(part), "***", text)
+        text = re.sub(
+            rf"(?<!\w){re.escape(part)}(?!\w)" if part.isalnum() else re.escape(part), "***", text
+        )
     return text[:300]

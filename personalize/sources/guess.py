@@ -86,11 +86,18 @@ class Guess:
     def options(self) -> dict[str, str]:
         """What the source file must say beside path and columns."""
         whole = {"one_row_is": "order"} if self.whole_orders else {}
-        said = {"encoding": self.encoding, "decimal": self.decimal, "time_format": self.time_format, **whole}
+        said = {
+            "encoding": self.encoding,
+            "decimal": self.decimal,
+            "time_format": self.time_format,
+            **whole,
+        }
         return {key: value for key, value in said.items() if value not in ("", "utf-8", ".")}
 
 
-def source(files: list[Path], name: str = "shop", *, folder: Path = Path()) -> tuple[str, list[str]]:
+def source(
+    files: list[Path], name: str = "shop", *, folder: Path = Path()
+) -> tuple[str, list[str]]:
     """A commented source file for these files, and what was guessed in words.
 
     Parameters
@@ -117,7 +124,9 @@ def source(files: list[Path], name: str = "shop", *, folder: Path = Path()) -> t
              for g in guesses if not (orders and g.table)],
         )  # fmt: skip
     if twice := [table for table, n in Counter(g.table for g in guesses).items() if n > 1]:
-        raise TableError(f"more than one file looks like table {twice}: give one file a table, or a glob in the YAML")
+        raise TableError(
+            f"more than one file looks like table {twice}: give one file a table, or a glob in the YAML"
+        )
     derived = _derived(orders[0], {g.table for g in guesses})
     said = [sentence for g in guesses for sentence in _words(g)]
     said.append("currency and time zone are not in a file: fill them in where they matter")
@@ -130,9 +139,13 @@ def _file(file: Path) -> Guess:
         raise TableError(f"no file '{file}'")
     rows, encoding = _rows(file)
     if rows.empty:
-        raise TableError(f"{file.name} has a header ({', '.join(rows.columns)}) but not one row of data")
+        raise TableError(
+            f"{file.name} has a header ({', '.join(rows.columns)}) but not one row of data"
+        )
     table, columns = _table(list(rows.columns))
-    guess = Guess(file, table, columns, [c for c in rows.columns if c not in columns.values()], encoding)
+    guess = Guess(
+        file, table, columns, [c for c in rows.columns if c not in columns.values()], encoding
+    )
     if "time" in columns:
         guess.time_format = _time_format(rows[columns["time"]], guess)
     numbers = [columns[c] for c in ("unit_price", "amount", "price") if c in columns]
@@ -161,7 +174,9 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
             raise TableError(f"{file.name} cannot be read: {error}") from None
     kept = [row for row in read if len(row) == len(names)]
     if read and not kept:
-        raise TableError(f"{file.name}: the header has {len(names)} columns, but the rows have {len(read[0])} fields")
+        raise TableError(
+            f"{file.name}: the header has {len(names)} columns, but the rows have {len(read[0])} fields"
+        )
     return pd.DataFrame(kept, columns=names, dtype="str"), encoding
 
 
@@ -205,9 +220,19 @@ def _table(headers: list[str]) -> tuple[str, dict[str, str]]:
         if "amount" in orders:
             orders.pop("unit_price", None)
         return "orders", orders
-    found = {name: _match(headers, list(CONTRACTS[name].columns)) for name in CONTRACTS if name != "orders"}
-    whole = {name: c for name, c in found.items() if set(CONTRACTS[name].required) <= set(c) and len(c) > 1}
-    best = max(whole, key=lambda name: (len(CONTRACTS[name].required), len(whole[name])), default="")
+    found = {
+        name: _match(headers, list(CONTRACTS[name].columns))
+        for name in CONTRACTS
+        if name != "orders"
+    }
+    whole = {
+        name: c
+        for name, c in found.items()
+        if set(CONTRACTS[name].required) <= set(c) and len(c) > 1
+    }
+    best = max(
+        whole, key=lambda name: (len(CONTRACTS[name].required), len(whole[name])), default=""
+    )
     return best, whole.get(best, {})
 
 
@@ -215,13 +240,19 @@ def _time_format(values: pd.Series, guess: Guess) -> str:
     """The one format that reads all times; where day and month cannot be told apart, say so."""
     given = values[values.str.strip() != ""].drop_duplicates()
     if given.str.fullmatch(r".*\d(Z|[+-]\d\d:?\d\d)").any():
-        guess.notes.append("time: the times carry their zone and are read as UTC: set timezone {from: UTC, to: yours}")
+        guess.notes.append(
+            "time: the times carry their zone and are read as UTC: set timezone {from: UTC, to: yours}"
+        )
         return ""
     fits = [f for f in _FORMATS if _reads(given.head(100), f) and _reads(given, f)]
     if not fits:
-        guess.notes.append(f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format yourself")
+        guess.notes.append(
+            f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format yourself"
+        )
     elif len(fits) > 1 and {f[1] for f in fits} >= {"m", "d"}:
-        guess.notes.append(f"time: day and month cannot be told apart in {given.head(1).tolist()}: check time_format")
+        guess.notes.append(
+            f"time: day and month cannot be told apart in {given.head(1).tolist()}: check time_format"
+        )
     return fits[0] if fits else ""
 
 
@@ -261,13 +292,17 @@ def _words(g: Guess) -> list[str]:
     if g.time_format:
         said.append(f"{g.file.name}: times like {g.time_format}")
     if g.whole_orders:
-        said.append(f"{g.file.name}: no order and no product ids: each row is taken as a whole order")
+        said.append(
+            f"{g.file.name}: no order and no product ids: each row is taken as a whole order"
+        )
     if g.missing:
         said.append(f"{g.file.name}: NOT FOUND: {', '.join(g.missing)}: fill them in by hand")
     if g.unused:
         said.append(f"{g.file.name}: columns without a place: {', '.join(g.unused)}")
     if g.exclude:
-        said.append(f"{g.file.name}: product codes that look like fees, proposed for exclusion: {', '.join(g.exclude)}")
+        said.append(
+            f"{g.file.name}: product codes that look like fees, proposed for exclusion: {', '.join(g.exclude)}"
+        )
     return said + [f"{g.file.name}: {note}" for note in g.notes]
 
 
@@ -295,16 +330,26 @@ def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]], f
         lines += [f"    {key}: {_quote(value)}" for key, value in g.options().items()]
         lines += ["    columns:", *_columns(g)]
     for table, columns in derived.items():
-        lines += [f"  {table}:", "    from: orders                 # one row each, the most frequent value"]
-        lines += ["    columns:", *(f"      {ours}: {_quote(theirs)}" for ours, theirs in columns.items())]
-    lines += ["parameters: {}                   # e.g. {as_of: 2011-10-01, 03_association_rules: {min_support: 0.002}}"]
+        lines += [
+            f"  {table}:",
+            "    from: orders                 # one row each, the most frequent value",
+        ]
+        lines += [
+            "    columns:",
+            *(f"      {ours}: {_quote(theirs)}" for ours, theirs in columns.items()),
+        ]
+    lines += [
+        "parameters: {}                   # e.g. {as_of: 2011-10-01, 03_association_rules: {min_support: 0.002}}"
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _columns(g: Guess) -> list[str]:
     rows = [f"      {ours}: {_quote(theirs)}" for ours, theirs in g.columns.items()]
     for missing in g.missing:
-        rows.append(f'      {missing}: ""                # NOT FOUND: {CONTRACTS[g.table].columns[missing].help}')
+        rows.append(
+            f'      {missing}: ""                # NOT FOUND: {CONTRACTS[g.table].columns[missing].help}'
+        )
     if g.unused:
         rows.append(f"      # not used: {', '.join(g.unused)}")
     return rows

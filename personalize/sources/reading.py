@@ -16,7 +16,13 @@ from personalize.engine import Engine
 from personalize.sources.spec import TableSpec
 from personalize.tables import TableError
 
-_NATIVE = {"utf-8": "utf-8", "utf8": "utf-8", "utf-8-sig": "utf-8", "latin-1": "latin-1", "iso-8859-1": "latin-1"}
+_NATIVE = {
+    "utf-8": "utf-8",
+    "utf8": "utf-8",
+    "utf-8-sig": "utf-8",
+    "latin-1": "latin-1",
+    "iso-8859-1": "latin-1",
+}
 _SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -36,7 +42,9 @@ def relation(engine: Engine, table: TableSpec, scratch: Path) -> str:
     files = table.files()
     for file in files:
         if file.stat().st_size == 0:
-            raise TableError(f"table '{table.name}': {file.name} is empty (0 bytes): export it again")
+            raise TableError(
+                f"table '{table.name}': {file.name} is empty (0 bytes): export it again"
+            )
     kind = _kind(files[0])
     if kind == "parquet":
         for file in files:
@@ -58,7 +66,9 @@ def _check_parquet(file: Path) -> None:
     try:
         pq.read_metadata(file)
     except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{file.name} is no readable .parquet file: damaged or cut short ({error})") from None
+        raise TableError(
+            f"{file.name} is no readable .parquet file: damaged or cut short ({error})"
+        ) from None
 
 
 def _kind(file: Path) -> str:
@@ -86,10 +96,14 @@ def sample(file: Path, size: int = 65_536) -> bytes:
         with _bytes(file) as raw:
             start = raw.read(size)
     except (OSError, EOFError) as error:
-        raise TableError(f"{file.name} cannot be unpacked ({error}): the gzip file is damaged or cut short") from None
+        raise TableError(
+            f"{file.name} cannot be unpacked ({error}): the gzip file is damaged or cut short"
+        ) from None
     if b"\0" in start and start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         what = "an Excel or zip file" if start[:2] == b"PK" else "a binary file"
-        raise TableError(f"{file.name} is no text file but looks like {what}: export the table as CSV or .xlsx")
+        raise TableError(
+            f"{file.name} is no text file but looks like {what}: export the table as CSV or .xlsx"
+        )
     return start
 
 
@@ -100,11 +114,19 @@ def header(file: Path, table: TableSpec) -> tuple[list[str], str, str]:
         with open_text(file, table.encoding) as text:
             line = text.readline()
     except (UnicodeDecodeError, LookupError) as error:
-        raise TableError(f"{file.name} is not {table.encoding} text ({error}): {_encoding_hint()}") from None
+        raise TableError(
+            f"{file.name} is not {table.encoding} text ({error}): {_encoding_hint()}"
+        ) from None
     separator = table.separator or max(_SEPARATORS, key=line.count)
-    names = list(table.names) or [name.strip() for name in next(csv.reader([line], delimiter=separator), [])]
+    names = list(table.names) or [
+        name.strip() for name in next(csv.reader([line], delimiter=separator), [])
+    ]
     end = "\r\n" if line.endswith("\r\n") else line[-1:]
-    return [name or f"column{k}" for k, name in enumerate(names, 1)], separator, end if end in "\r\n" else "\n"
+    return (
+        [name or f"column{k}" for k, name in enumerate(names, 1)],
+        separator,
+        end if end in "\r\n" else "\n",
+    )
 
 
 def _encoding_hint() -> str:
@@ -114,11 +136,15 @@ def _encoding_hint() -> str:
 def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> str:
     names, separator, end = header(files[0], table)
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise TableError(f"table '{table.name}': {files[0].name} has two columns named {twice}: rename one")
+        raise TableError(
+            f"table '{table.name}': {files[0].name} has two columns named {twice}: rename one"
+        )
     for file in files[1:]:
         other, *_ = header(file, table)
         if other != names:
-            raise TableError(f"table '{table.name}': {file.name} has columns {other}, {files[0].name} has {names}")
+            raise TableError(
+                f"table '{table.name}': {file.name} has columns {other}, {files[0].name} has {names}"
+            )
     encoding = table.encoding.lower()
     if encoding not in _NATIVE:
         files, encoding = [_utf8(file, table, scratch) for file in files], "utf-8"
@@ -135,11 +161,16 @@ def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> 
 def _utf8(file: Path, table: TableSpec, scratch: Path) -> Path:
     target = scratch / f"{file.name.removesuffix('.gz')}.utf8"
     try:
-        with open_text(file, table.encoding) as text, target.open("w", encoding="utf-8", newline="") as out:
+        with (
+            open_text(file, table.encoding) as text,
+            target.open("w", encoding="utf-8", newline="") as out,
+        ):
             while block := text.read(1 << 20):
                 out.write(block)
     except UnicodeDecodeError as error:
-        raise TableError(f"{file.name} is not {table.encoding} text ({error}): {_encoding_hint()}") from None
+        raise TableError(
+            f"{file.name} is not {table.encoding} text ({error}): {_encoding_hint()}"
+        ) from None
     return target
 
 
@@ -154,7 +185,9 @@ def typed(file: Path, *, sheet: str = "", rows: int | None = None) -> pd.DataFra
         if kind == "parquet":
             return pd.read_parquet(file).head(rows)
         return pd.read_excel(file, sheet_name=sheet or 0, dtype=object, nrows=rows)
-    except Exception as error:  # pyarrow, openpyxl and the zip and XML parsers below them raise their own errors
+    except (
+        Exception
+    ) as error:  # pyarrow, openpyxl and the zip and XML parsers below them raise their own errors
         raise TableError(
             f"{file.name} is no readable .{kind} file: damaged, or not what its name says ({error})"
         ) from None
@@ -163,12 +196,17 @@ def typed(file: Path, *, sheet: str = "", rows: int | None = None) -> pd.DataFra
 def _columns_by_space(table: TableSpec, files: list[Path]) -> pd.DataFrame:
     options = {"names": list(table.names), "header": None} if table.names else {}
     return pd.concat(
-        [pd.read_csv(f, sep=r"\s+", dtype="str", encoding=table.encoding, **options) for f in files],
+        [
+            pd.read_csv(f, sep=r"\s+", dtype="str", encoding=table.encoding, **options)
+            for f in files
+        ],
         ignore_index=True,
     )
 
 
-def lines_with(table: TableSpec, column: str, values: set[str], most: int = 3) -> Iterator[tuple[str, int, str]]:
+def lines_with(
+    table: TableSpec, column: str, values: set[str], most: int = 3
+) -> Iterator[tuple[str, int, str]]:
     """The first places (file, line, value) where a column of a CSV file holds one of the values."""
     for file in table.files():
         if _kind(file) != "csv" or table.separator == "whitespace":

@@ -30,7 +30,13 @@ _CHOICES = {
     "returns": ("net", "drop", "keep"), "duplicates": ("keep", "drop"), "decimal": (".", ","),
     "one_row_is": ("line", "order"), "from": ("orders",),
 }  # fmt: skip
-_WORDS = {str: "text", bool: "true or false", dict: "a mapping (key: value)", list: "a list", float: "a share"}
+_WORDS = {
+    str: "text",
+    bool: "true or false",
+    dict: "a mapping (key: value)",
+    list: "a list",
+    float: "a share",
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ class TableSpec:
         pattern = folder / Path(self.path).expanduser()
         files = [Path(p) for p in sorted(glob(str(pattern)))] if glob(str(pattern)) else [pattern]
         if not files[0].is_file():
-            raise TableError(f"table '{self.name}': no file '{self.path}' (looked in {folder.resolve()})")
+            raise TableError(
+                f"table '{self.name}': no file '{self.path}' (looked in {folder.resolve()})"
+            )
         return files
 
 
@@ -97,7 +105,9 @@ class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         if twice := sorted({str(key) for key in keys if keys.count(key) > 1}):
-            raise yaml.constructor.ConstructorError(None, None, f"key {twice} stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, f"key {twice} stands twice", node.start_mark
+            )
         return super().construct_mapping(node, deep)
 
 
@@ -126,12 +136,22 @@ def read(source: str | Path) -> SourceSpec:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        hint = " For a data file: personalize init " + path.name if path.suffix.lower() not in (".yml", ".yaml") else ""
-        raise TableError(f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}") from None
+        hint = (
+            " For a data file: personalize init " + path.name
+            if path.suffix.lower() not in (".yml", ".yaml")
+            else ""
+        )
+        raise TableError(
+            f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}"
+        ) from None
     if not isinstance(document, dict):
-        raise TableError(f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'")
+        raise TableError(
+            f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'"
+        )
     if document.get("name") in names() and path.parent != BUILTIN:
-        raise TableError(f"{path.name}: 'name: {document['name']}' is that of a built-in source: choose another")
+        raise TableError(
+            f"{path.name}: 'name: {document['name']}' is that of a built-in source: choose another"
+        )
     return parse(document, path.name, path.parent)
 
 
@@ -139,7 +159,9 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     """A checked source from the mapping that its file holds."""
     problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
     if not plain_word(document.get("name")):
-        problems.append("'name' must be a short lower-case word (letters, digits, _): it names the report folder")
+        problems.append(
+            "'name' must be a short lower-case word (letters, digits, _): it names the report folder"
+        )
     tables = document.get("tables")
     tables = tables if isinstance(tables, dict) else {}
     if "simulate" not in document and "orders" not in tables:
@@ -150,13 +172,17 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     engine, wrong = Settings.read(document.get("engine", "duckdb"))
     problems += wrong
     if isinstance(share := document.get("sample"), float) and not 0 < share < 1:
-        problems.append(f"'sample' must be a share of the customers between 0 and 1, such as 0.05, not {share!r}")
+        problems.append(
+            f"'sample' must be a share of the customers between 0 and 1, such as 0.05, not {share!r}"
+        )
     if problems:
         raise TableError.of(f"{label} cannot be used:", problems)
     given = {key: value for key, value in document.items() if key != "tables"}
     given["parameters"] = _plain(given.get("parameters", {}))
     given["engine"] = engine
-    return SourceSpec(**given, tables={name: _table(name, table, folder) for name, table in tables.items()})
+    return SourceSpec(
+        **given, tables={name: _table(name, table, folder) for name, table in tables.items()}
+    )
 
 
 def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str]:
@@ -168,7 +194,9 @@ def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str
             shown = "" if key == "connection" else f", not {value!r}"  # it may hold a password
             problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}{shown}")
         elif key in _CHOICES and value not in _CHOICES[key]:
-            problems.append(f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not {value!r}")
+            problems.append(
+                f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not {value!r}"
+            )
     return problems
 
 
@@ -178,7 +206,9 @@ def _timezone(zone: Any) -> list[str]:
     if not isinstance(zone, dict):
         return []
     if set(zone) != {"from", "to"}:
-        return ["'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"]
+        return [
+            "'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"
+        ]
     known = available_timezones()
     return [
         f"'timezone.{end}': no time zone {zone[end]!r}; write it like Europe/London"
@@ -191,7 +221,10 @@ def _exclude(exclude: Any, tables: Mapping[str, Any]) -> list[str]:
     if not isinstance(exclude, dict):
         return []
     known = {
-        c for t in tables.values() if isinstance(t, dict) and isinstance(t.get("columns"), dict) for c in t["columns"]
+        c
+        for t in tables.values()
+        if isinstance(t, dict) and isinstance(t.get("columns"), dict)
+        for c in t["columns"]
     }
     problems = [f"'exclude': unknown column {column!r}. Known: {', '.join(sorted(known))}"
                 for column in exclude if column not in known]  # fmt: skip
@@ -210,16 +243,27 @@ def _table_problems(name: str, table: Any) -> list[str]:
     if not isinstance(columns, dict):
         return [*problems, f"'{where}columns' is missing: it maps the kit's names to the file's"]
     wrong = [key for key, value in columns.items() if not isinstance(value, str)]
-    problems += [f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong]
+    problems += [
+        f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong
+    ]
     allowed = [key for key in columns if not (name == "orders" and key == "unit_price")]
     problems += [
-        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)" for key in columns if not plain_word(key)
+        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)"
+        for key in columns
+        if not plain_word(key)
     ]
     for key in unknown_columns(name, allowed):
         known = [*CONTRACTS[name].columns, *(["unit_price"] if name == "orders" else [])]
         problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(known)}")
-    missing = [key for key in CONTRACTS[name].required if key not in columns and not _given(name, key, table)]
-    problems += [f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})" for key in missing]
+    missing = [
+        key
+        for key in CONTRACTS[name].required
+        if key not in columns and not _given(name, key, table)
+    ]
+    problems += [
+        f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})"
+        for key in missing
+    ]
     return problems
 
 
@@ -254,7 +298,11 @@ def _given(name: str, column: str, table: Mapping[str, Any]) -> bool:
     """May this required column be left out, because the kit can make it?"""
     if name != "orders":
         return False
-    whole_orders = table.get("one_row_is") == "order" and column in ("order_id", "product_id", "quantity")
+    whole_orders = table.get("one_row_is") == "order" and column in (
+        "order_id",
+        "product_id",
+        "quantity",
+    )
     return whole_orders or (column == "amount" and "unit_price" in table["columns"])
 
 

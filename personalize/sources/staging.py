@@ -10,7 +10,12 @@ from personalize.sources import reading
 from personalize.sources.spec import SourceSpec, TableSpec
 from personalize.tables import CONTRACTS
 
-TYPES = {"quantity": "decimal(18, 3)", "money": "decimal(18, 4)", "number": "double", "time": "timestamp"}
+TYPES = {
+    "quantity": "decimal(18, 3)",
+    "money": "decimal(18, 4)",
+    "number": "double",
+    "time": "timestamp",
+}
 _BLANK = ("", "nan", "null", "none", "na", "n/a", "#n/a", "nat", "<na>")
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
 _YEARS = (1970, 2100)
@@ -48,14 +53,19 @@ def stage(
     list of str : what could not be read, in words; empty when all is well.
     """
     origin = replace(spec.tables["orders"], name=table.name) if table.derived else table
-    raw = reading.relation(engine, origin, scratch) if frame is None else engine.register(f"raw_{table.name}", frame)
+    raw = (
+        reading.relation(engine, origin, scratch)
+        if frame is None
+        else engine.register(f"raw_{table.name}", frame)
+    )
     types = engine.types(raw)
     if missing := {key: name for key, name in table.columns.items() if name not in types}:
         wanted = ", ".join(f"{name!r} (for {key})" for key, name in missing.items())
         present = f"Present: {', '.join(types)}. Correct 'columns' in the source file"
         return [f"table '{table.name}': column(s) not in the file: {wanted}. {present}"]
     casts = {
-        key: _cast(engine, origin, kind(table.name, key), name, types[name]) for key, name in table.columns.items()
+        key: _cast(engine, origin, kind(table.name, key), name, types[name])
+        for key, name in table.columns.items()
     }
     bad = [key for key in casts if kind(table.name, key) in TYPES]
     made = [*_values(engine, spec, casts), *_ids_of_whole_orders(table)]
@@ -90,7 +100,9 @@ def _cast(engine: Engine, table: TableSpec, kind: str, raw: str, raw_type: str) 
     text = _unless_blank(plain)
     if kind == "id":
         return text, f"cast({column} as bigint)" if raw_type in _INTEGERS else text
-    typed = raw_type in (*_INTEGERS, "DOUBLE", "FLOAT") or raw_type.startswith(("DECIMAL", "TIMESTAMP", "DATE"))
+    typed = raw_type in (*_INTEGERS, "DOUBLE", "FLOAT") or raw_type.startswith(
+        ("DECIMAL", "TIMESTAMP", "DATE")
+    )
     if kind in TYPES and typed:
         text = f"nullif(lower(cast({column} as string)), 'nan')"
     if kind == "time":
@@ -112,8 +124,15 @@ def _time(engine: Engine, table: TableSpec, column: str, text: str, raw_type: st
     if raw_type.startswith(("TIMESTAMP", "DATE")):
         time = f"cast({column} as timestamp)"
     else:
-        time = engine.parse_time(text, table.time_format) if table.time_format else f"try_cast({text} as timestamp)"
-    first, last = f"timestamp '{_YEARS[0]}-01-01 00:00:00'", f"timestamp '{_YEARS[1] + 1}-01-01 00:00:00'"
+        time = (
+            engine.parse_time(text, table.time_format)
+            if table.time_format
+            else f"try_cast({text} as timestamp)"
+        )
+    first, last = (
+        f"timestamp '{_YEARS[0]}-01-01 00:00:00'",
+        f"timestamp '{_YEARS[1] + 1}-01-01 00:00:00'",
+    )
     return f"case when {time} >= {first} and {time} < {last} then {time} end"
 
 
@@ -121,14 +140,20 @@ def _ids_of_whole_orders(table: TableSpec) -> list[str]:
     """What a file with one row an order lacks: a number for the order, and a product."""
     if table.name != "orders" or table.one_row_is == "line":
         return []
-    made = {"order_id": "row_number() over ()", "product_id": "'all'", "quantity": "cast(1 as decimal(18, 3))"}
+    made = {
+        "order_id": "row_number() over ()",
+        "product_id": "'all'",
+        "quantity": "cast(1 as decimal(18, 3))",
+    }
     return [f"{value} as {key}" for key, value in made.items() if key not in table.columns]
 
 
 def _uncast(engine: Engine, table: TableSpec, origin: TableSpec, bad: list[str]) -> list[str]:
     """What could not be cast: how many values, and the first three with their lines."""
     failed = [f"count(bad_{column}) as {ticked(column)}" for column in bad]
-    counts = engine.frame(f"select {', '.join(['count(*) as n_rows', *failed])} from stage_{table.name}").iloc[0]
+    counts = engine.frame(
+        f"select {', '.join(['count(*) as n_rows', *failed])} from stage_{table.name}"
+    ).iloc[0]
     if not counts.n_rows:
         return [f"table '{table.name}': there is a header but not one row of data: export it again"]
     return [
@@ -152,7 +177,9 @@ def _cannot(kind: str, table: TableSpec) -> str:
     if kind != "time":
         hint = "correct them: no currency signs or thousands separators; set 'decimal: \",\"' where 12,50 is meant"
         return f"are no numbers ({hint})"
-    form = f"time_format {table.time_format!r}" if table.time_format else "ISO form (2017-09-30 14:05)"
+    form = (
+        f"time_format {table.time_format!r}" if table.time_format else "ISO form (2017-09-30 14:05)"
+    )
     hint = 'correct them, or set e.g. time_format: "%d/%m/%Y %H:%M"'
     return f"do not fit {form} or lie outside {_YEARS[0]} to {_YEARS[1]}; {hint}"
 
@@ -169,12 +196,19 @@ def unify_ids(engine: Engine, names: list[str]) -> None:
             whole[same] = whole.get(same, True) and numeric
     for name in names:
         mine = {column: value for (of, column), value in values.items() if of == name}
-        _retype(engine, name, {c: (v, "bigint" if whole[_SAME_ID.get(c, c)] else "string") for c, v in mine.items()})
+        _retype(
+            engine,
+            name,
+            {c: (v, "bigint" if whole[_SAME_ID.get(c, c)] else "string") for c, v in mine.items()},
+        )
 
 
 def _retype(engine: Engine, name: str, wanted: dict[str, tuple[str, str]]) -> None:
     types = engine.types(f"cast_{name}")
-    chosen = [f"cast({wanted[c][0]} as {wanted[c][1]}) as {c}" if c in wanted else ticked(c) for c in types]
+    chosen = [
+        f"cast({wanted[c][0]} as {wanted[c][1]}) as {c}" if c in wanted else ticked(c)
+        for c in types
+    ]
     engine.view(f"stage_{name}", f"select {', '.join(chosen)} from cast_{name}")
 
 
@@ -184,7 +218,10 @@ def _as_text(engine: Engine, name: str) -> dict[str, tuple[str, bool]]:
     texts = [column for column, of in types.items() if of == "VARCHAR"]
     values = {column: column for column in types} | _without_point_zero(engine, name, texts)
     integers = _all_integers(engine, name, {column: values[column] for column in texts})
-    return {column: (value, integers.get(column, types[column] == "BIGINT")) for column, value in values.items()}
+    return {
+        column: (value, integers.get(column, types[column] == "BIGINT"))
+        for column, value in values.items()
+    }
 
 
 def _without_point_zero(engine: Engine, name: str, texts: list[str]) -> dict[str, str]:
@@ -195,6 +232,8 @@ def _without_point_zero(engine: Engine, name: str, texts: list[str]) -> dict[str
 
 def _all_integers(engine: Engine, name: str, values: dict[str, str]) -> dict[str, bool]:
     other = "{0} is not null and coalesce(cast(try_cast({0} as bigint) as string) <> {0}, true)"
-    counts = ", ".join(f"count_if({other.format(value)}) as {column}" for column, value in values.items())
+    counts = ", ".join(
+        f"count_if({other.format(value)}) as {column}" for column, value in values.items()
+    )
     found = engine.frame(f"select {counts} from stage_{name}").iloc[0] if values else {}
     return {column: not found[column] for column in values}

@@ -73,7 +73,11 @@ def prepare(source: str | Path, *, fresh: bool = True) -> Prepared:
     origin = hashlib.sha256(str(Path(source).resolve()).encode()).hexdigest()[:8]
     spec = database.fetched(asked, _cache(), origin, fresh=fresh)
     fingerprint = _fingerprint(spec)
-    ending = ".duckdb" if spec.engine.embedded else f".spark-{_short(spec.engine.address() + spec.engine.folder)}"
+    ending = (
+        ".duckdb"
+        if spec.engine.embedded
+        else f".spark-{_short(spec.engine.address() + spec.engine.folder)}"
+    )
     path = _cache() / f"{spec.name}-{origin}-{fingerprint[:16]}{ending}"
     note = path.with_name(path.name + ".json")
     if not (note.is_file() and (path.is_file() or not spec.engine.embedded)):
@@ -107,7 +111,11 @@ def _fingerprint(spec: SourceSpec) -> str:
         code += sorted(package.glob(f"{topic}/*.py"))
     files = [(file.name, file) for file in code]
     for name, table in spec.tables.items():
-        files += [] if table.derived else [(name if table.sql else file.name, file) for file in table.files()]
+        files += (
+            []
+            if table.derived
+            else [(name if table.sql else file.name, file) for file in table.files()]
+        )
     for name, file in files:
         digest.update(name.encode())
         with file.open("rb") as stream:
@@ -131,8 +139,14 @@ def _convert(spec: SourceSpec, path: Path, note: Path) -> None:
 def _convert_far(spec: SourceSpec, path: Path, note: Path) -> None:
     """Convert into a folder of its own on Spark; only the note, written last, makes it count."""
     mark = uuid.uuid4().hex[:8]
-    folder, begun = f"{spec.engine.folder or path.parent}/{path.name}-{mark}", note.with_name(f"{note.name}.{mark}")
-    with closing(connect(spec.engine, path)) as engine, tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+    folder, begun = (
+        f"{spec.engine.folder or path.parent}/{path.name}-{mark}",
+        note.with_name(f"{note.name}.{mark}"),
+    )
+    with (
+        closing(connect(spec.engine, path)) as engine,
+        tempfile.TemporaryDirectory(dir=path.parent) as scratch,
+    ):
         _write(begun, {"folder": folder})
         try:
             engine.begin(folder)
@@ -170,7 +184,10 @@ def _older(path: Path) -> list[Path]:
 
 def _remove_older(path: Path, note: Path) -> None:
     for old in _older(path):
-        if old in (path, note):  # another process has just made the same, and may be about to open it
+        if old in (
+            path,
+            note,
+        ):  # another process has just made the same, and may be about to open it
             continue
         if old.is_dir():
             shutil.rmtree(old, ignore_errors=True)
@@ -203,7 +220,10 @@ def stored(engine: DuckDB) -> list[str]:
 
 def with_frames(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> SourceSpec:
     """The same source with its rows in memory, under canonical names."""
-    return replace(spec, tables={name: TableSpec(name, {c: c for c in frame}) for name, frame in frames.items()})
+    return replace(
+        spec,
+        tables={name: TableSpec(name, {c: c for c in frame}) for name, frame in frames.items()},
+    )
 
 
 def in_memory(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> DuckDB:

@@ -16,7 +16,14 @@ from personalize.tables import TableError, Tables
 UNKNOWN = "not stated"
 DECADES = (0, 18, 25, 35, 45, 55, 65, 75)
 QUARTERS = ("lowest quarter", "second quarter", "third quarter", "highest quarter")
-AGAINST = ["effect", "effect_low", "effect_high", "superiority", "superiority_low", "superiority_high"]
+AGAINST = [
+    "effect",
+    "effect_low",
+    "effect_high",
+    "superiority",
+    "superiority_low",
+    "superiority_high",
+]
 
 
 @dataclass(frozen=True)
@@ -70,7 +77,10 @@ class Attributes:
         high (see `Association`), note.
         """
         names = ["n", "chi2", "df", "p", "strength", "low", "high", "note"]
-        rows = [(name, len(a.counts), *(getattr(a, n) for n in names)) for name, a in self.by_spend.items()]
+        rows = [
+            (name, len(a.counts), *(getattr(a, n) for n in names))
+            for name, a in self.by_spend.items()
+        ]
         found = pd.DataFrame(rows, columns=["attribute", "values", *names])
         found.insert(5, "p_adjusted", holm(found.pop("p").to_numpy(float)))
         return found.sort_values("strength", ascending=False, kind="stable", ignore_index=True)
@@ -83,9 +93,16 @@ class Attributes:
     def shown(self) -> pd.DataFrame:
         """`values`, narrow enough to read: attribute, value, customers, spend, effect and its interval (low, high),
         superiority, p_means and p_ranks (both adjusted)."""
-        names = {"effect_low": "low", "effect_high": "high", "p_adjusted": "p_means", "p_rank_adjusted": "p_ranks"}
+        names = {
+            "effect_low": "low",
+            "effect_high": "high",
+            "p_adjusted": "p_means",
+            "p_rank_adjusted": "p_ranks",
+        }
         kept = ["attribute", "value", "customers", "spend", "effect", "low", "high", "superiority"]
-        return self.values.drop(columns=["low", "high"]).rename(columns=names)[[*kept, "p_means", "p_ranks"]]
+        return self.values.drop(columns=["low", "high"]).rename(columns=names)[
+            [*kept, "p_means", "p_ranks"]
+        ]
 
     def residuals(self, attribute: str) -> pd.DataFrame:
         """Where an attribute goes with spend: adjusted standardised residuals, values by quarters of spend.
@@ -99,7 +116,9 @@ class Attributes:
         return found.residuals[_shown(smallest, self.min_cell)]
 
 
-def attributes(tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_values: int = 30) -> Attributes:
+def attributes(
+    tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_values: int = 30
+) -> Attributes:
     """Attributes of customers, crossed with behaviour, and how far those described stand for all.
 
     Parameters
@@ -120,18 +139,34 @@ def attributes(tables: Tables, people: pd.DataFrame, *, min_cell: int = 10, max_
     A share is of the customers who are described; "not stated" is a value of its own, never dropped.
     """
     if "customers" not in tables:
-        raise TableError(f"source '{tables.name}' has no table 'customers': add it with customer_id and any attributes")
+        raise TableError(
+            f"source '{tables.name}' has no table 'customers': add it with customer_id and any attributes"
+        )
     given = tables.customers.to_pandas()
-    joined = people.merge(given, on="customer_id", how="left", indicator=True, suffixes=("", "_given"))
+    joined = people.merge(
+        given, on="customer_id", how="left", indicator=True, suffixes=("", "_given")
+    )
     has = (joined["_merge"] == "both").to_numpy()
     names = given.columns.drop("customer_id")
-    known = {c: _named(joined.loc[has, c if c not in people.columns else f"{c}_given"]) for c in names}
+    known = {
+        c: _named(joined.loc[has, c if c not in people.columns else f"{c}_given"]) for c in names
+    }
     kept = {name: values for name, values in known.items() if values.nunique() <= max_values}
     found = [_crossed(name, values, joined[has]) for name, values in kept.items()]
-    table = pd.concat(found or [_crossed("", pd.Series([], dtype=object), joined[:0])], ignore_index=True)
-    table = table.assign(**{f"{p}_adjusted": holm(table.pop(p).to_numpy(float)) for p in ("p", "p_rank")})
-    shown = np.concatenate([_shown(part.customers, min_cell) for part in found] or [[]]).astype(bool)
-    parts = [(name, joined[mask]) for name, mask in (("described", has), ("not described", ~has)) if mask.any()]
+    table = pd.concat(
+        found or [_crossed("", pd.Series([], dtype=object), joined[:0])], ignore_index=True
+    )
+    table = table.assign(
+        **{f"{p}_adjusted": holm(table.pop(p).to_numpy(float)) for p in ("p", "p_rank")}
+    )
+    shown = np.concatenate([_shown(part.customers, min_cell) for part in found] or [[]]).astype(
+        bool
+    )
+    parts = [
+        (name, joined[mask])
+        for name, mask in (("described", has), ("not described", ~has))
+        if mask.any()
+    ]
     coverage = pd.DataFrame([_means(name, part, len(joined)) for name, part in parts])
     quarter = _quarters(joined[has].spend)
     by_spend = {name: _by_quarter(values, quarter, min_cell) for name, values in kept.items()}
@@ -168,7 +203,10 @@ def _named(values: pd.Series) -> pd.Series:
     if pd.api.types.is_numeric_dtype(values) and values.nunique() > 12:
         places = np.searchsorted(DECADES, values.fillna(0), side="right")
         names = [f"{a} to {b - 1}" for a, b in zip(DECADES, DECADES[1:], strict=False)]
-        banded = pd.Series([[f"below {DECADES[0]}", *names, f"{DECADES[-1]} or more"][p] for p in places], values.index)
+        banded = pd.Series(
+            [[f"below {DECADES[0]}", *names, f"{DECADES[-1]} or more"][p] for p in places],
+            values.index,
+        )
         return banded.where(values.notna(), UNKNOWN)
     if pd.api.types.is_float_dtype(values) and (values.dropna() % 1 == 0).all():
         values = values.astype("Int64")
@@ -179,7 +217,11 @@ def _order(value: str) -> tuple[bool, float, str]:
     """Bands in the order of their first number, "under ..." first, what is not stated last."""
     number = re.search(r"\d+", value.replace(",", ""))
     first = float(number.group()) if number else np.inf
-    return value == UNKNOWN, first - 0.5 * value.lower().startswith(("under", "below", "<", "less")), value
+    return (
+        value == UNKNOWN,
+        first - 0.5 * value.lower().startswith(("under", "below", "<", "less")),
+        value,
+    )
 
 
 def _crossed(name: str, values: pd.Series, people: pd.DataFrame) -> pd.DataFrame:
@@ -192,8 +234,20 @@ def _crossed(name: str, values: pd.Series, people: pd.DataFrame) -> pd.DataFrame
         low, high = wilson(spend.n, len(values))
         share = (spend.n / len(values), float(low), float(high))
         against = [getattr(beside, column) for column in (*AGAINST, "p", "p_rank")]
-        rows.append((name, value, spend.n, *share, spend.mean, spend.mean_low, spend.mean_high, *against))
-    columns = ["attribute", "value", "customers", "share", "low", "high", "spend", "spend_low", "spend_high"]
+        rows.append(
+            (name, value, spend.n, *share, spend.mean, spend.mean_low, spend.mean_high, *against)
+        )
+    columns = [
+        "attribute",
+        "value",
+        "customers",
+        "share",
+        "low",
+        "high",
+        "spend",
+        "spend_low",
+        "spend_high",
+    ]
     return pd.DataFrame(rows, columns=[*columns, *AGAINST, "p", "p_rank"])
 
 

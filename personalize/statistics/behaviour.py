@@ -124,9 +124,13 @@ class Behaviour:
             "mean gap": "gap_days",
         }
         by_customer = {
-            ("customer", name): lambda c=column: value_counts(self.people[c]) for name, column in columns.items()
+            ("customer", name): lambda c=column: value_counts(self.people[c])
+            for name, column in columns.items()
         }
-        by_order = {("order", name): lambda m=name: self._of_orders(m) for name in ("lines", "pieces", "spend")}
+        by_order = {
+            ("order", name): lambda m=name: self._of_orders(m)
+            for name in ("lines", "pieces", "spend")
+        }
         return by_customer | by_order | {("order", "gap"): lambda: self.gaps}
 
     def _of_orders(self, measure: str) -> pd.DataFrame:
@@ -146,7 +150,9 @@ class Behaviour:
         else:
             total, each = people[measure].to_numpy(float), people.orders.to_numpy(float)
         single = np.repeat(alone.value.to_numpy(float), alone.n.to_numpy(int))
-        return design_effect(np.concatenate([total, single]), np.concatenate([each, np.ones(len(single))]), counts)
+        return design_effect(
+            np.concatenate([total, single]), np.concatenate([each, np.ones(len(single))]), counts
+        )
 
     def table(self, grain: str | None = None) -> pd.DataFrame:
         """One row a grain and measure: the columns of `Description.table` with grain, measure, unit and of
@@ -165,7 +171,9 @@ class Behaviour:
             row = describe(counts, ddof=self.ddof, level=self.level, design_effect=effect).table()
             unit = UNITS[measure] or self.currency or "money"
             words = f"{kind}: {measure}" + (f", {unit}" if unit != measure else "")
-            rows.append(row.assign(grain=kind, measure=measure, unit=unit, of=words, design_effect=effect))
+            rows.append(
+                row.assign(grain=kind, measure=measure, unit=unit, of=words, design_effect=effect)
+            )
         found = pd.concat(rows, ignore_index=True)
         front = ["grain", "measure", "unit", "of"]
         return found[[*front, *(c for c in found.columns if c not in front)]]
@@ -213,7 +221,13 @@ def units(tables: Tables, *, large: int = LARGE) -> pd.DataFrame:
     counted one by one costs less than a cent; a line given away (amount 0) is not caught.
     """
     found = tables.query("statistics_units", large=large, **piece_rule(tables))
-    summed = {"lines": "sum", "large_lines": "sum", "quantity": "sum", "largest": "max", "spend": "sum"}
+    summed = {
+        "lines": "sum",
+        "large_lines": "sum",
+        "quantity": "sum",
+        "largest": "max",
+        "spend": "sum",
+    }
     found = found.assign(group=_groups(tables, found.product_id))
     table = found.groupby("group", as_index=False).agg(
         products=("product_id", "size"), **{k: (k, f) for k, f in summed.items()}
@@ -226,7 +240,9 @@ def _groups(tables: Tables, products: pd.Series) -> list[str]:
     """The narrowest known group of each product, else its id."""
     names = pd.Series({p: f"product {p}" for p in products}, dtype=object)
     if "products" in tables and len(products):
-        columns = [c for c in ("department", "category", "subcategory") if c in tables.products.columns]
+        columns = [
+            c for c in ("department", "category", "subcategory") if c in tables.products.columns
+        ]
         text = f"select product_id, {', '.join([*columns, 'name'])} from {{products}} where product_id in ({{ids}})"
         known = tables.sql(text, ids=products.head(1000).tolist()).set_index("product_id")
         for column in columns or ["name"]:
@@ -268,7 +284,9 @@ class Persistence:
         return pd.DataFrame([vars(self)])
 
 
-def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95, min_cell: int = 10) -> Persistence:
+def persistence(
+    tables: Tables, *, top: float = 0.2, level: float = 0.95, min_cell: int = 10
+) -> Persistence:
     """How much of the spend the best customers bring in a period that did not choose them.
 
     Parameters
@@ -296,7 +314,9 @@ def persistence(tables: Tables, *, top: float = 0.2, level: float = 0.95, min_ce
     cut = pd.Timestamp(cut).normalize()
     if cut >= tables.end:
         return Persistence(top, cut, 0, 0, *[np.nan] * 4, note="one day cannot be halved")
-    first = customers(tables.until(cut)).sort_values(["spend", "customer_id"], ascending=[False, True])
+    first = customers(tables.until(cut)).sort_values(
+        ["spend", "customer_id"], ascending=[False, True]
+    )
     later = tables.sql(
         "select customer_id, sum(amount) as spend from {order_totals} where day > {cut} and customer_id is not null "
         "group by customer_id order by customer_id", cut=cut,

@@ -11,7 +11,9 @@ from personalize.statistics.rhythm import daily
 SHORTEST = 28  # days on either side of a change
 BLOCK = 14  # days that stay together when weeks are shuffled
 FAR = 5.0  # robust standard deviations at which a day is cut off
-HANSEN = 7.35  # -2 log(1 - sqrt(0.95)): long-run variances from the best day, for the 95% set of days
+HANSEN = (
+    7.35  # -2 log(1 - sqrt(0.95)): long-run variances from the best day, for the 95% set of days
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Changes:
         return pd.concat([points.assign(line="orders"), level], ignore_index=True)
 
 
-def changes(table: pd.DataFrame, *, level: float = 0.95, shuffles: int = 999, seed: int = 0) -> Changes:
+def changes(
+    table: pd.DataFrame, *, level: float = 0.95, shuffles: int = 999, seed: int = 0
+) -> Changes:
     """The days on which the level of daily orders changed, beyond a steady trend and the weekday pattern.
 
     Parameters
@@ -77,15 +81,21 @@ def changes(table: pd.DataFrame, *, level: float = 0.95, shuffles: int = 999, se
     n, names = len(counts), ["day", "earliest", "latest", "before", "change", "low", "high", "p"]
     why = "orders never vary" if counts.nunique() == 1 else ""
     why = f"{n} day(s), a change of level needs {2 * SHORTEST}" if n < 2 * SHORTEST else why
-    fitted = pd.DataFrame({"day": counts.index, "orders": counts.to_numpy(), "level": counts.mean()})
+    fitted = pd.DataFrame(
+        {"day": counts.index, "orders": counts.to_numpy(), "level": counts.mean()}
+    )
     if why:
         return Changes(pd.DataFrame(columns=names), fitted, n, why)
     y = _without_weekdays(counts)
-    steps = sorted(_search(_cut_off(y), 0, level=level, draw=(shuffles, np.random.default_rng(seed))))
+    steps = sorted(
+        _search(_cut_off(y), 0, level=level, draw=(shuffles, np.random.default_rng(seed)))
+    )
     rows = [(*(counts.index[k] for k in at), *rest) for at, rest in steps]
     edges = [0, *(at[0] for at, _ in steps), n]
     lines = [y[a:b] - _off_line(y[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
-    return Changes(pd.DataFrame(rows, columns=names), fitted.assign(orders=y, level=np.concatenate(lines)), n)
+    return Changes(
+        pd.DataFrame(rows, columns=names), fitted.assign(orders=y, level=np.concatenate(lines)), n
+    )
 
 
 def _without_weekdays(counts: pd.Series) -> np.ndarray:
@@ -123,7 +133,9 @@ def _sizes(n: int) -> np.ndarray:
     return np.maximum(size, 1e-9)
 
 
-def _search(y: np.ndarray, start: int, *, level: float, draw: tuple[int, np.random.Generator]) -> list[tuple]:
+def _search(
+    y: np.ndarray, start: int, *, level: float, draw: tuple[int, np.random.Generator]
+) -> list[tuple]:
     """The steps in a series: ((day, earliest, latest), (before, change, low, high, p)), days counted from `start`."""
     n = len(y)
     off = _off_line(y)
@@ -144,7 +156,9 @@ def _search(y: np.ndarray, start: int, *, level: float, draw: tuple[int, np.rand
     ends = np.array([step, step - half, step + half]) / before if before > 0 else np.full(3, np.nan)
     days = (start + at, start + int(near[0]), start + int(near[-1]))
     sides = ((y[:at], start), (y[at:], start + at))
-    rest = [found for part, first in sides for found in _search(part, first, level=level, draw=draw)]
+    rest = [
+        found for part, first in sides for found in _search(part, first, level=level, draw=draw)
+    ]
     return [(days, (before, *ends.tolist(), p)), *rest]
 
 
@@ -162,5 +176,7 @@ def _long_run(residuals: np.ndarray) -> float:
     """Newey-West variance of a series whose neighbours are alike, per day."""
     n = len(residuals)
     lags = int(4 * (n / 100) ** (2 / 9))
-    shared = sum((1 - k / (lags + 1)) * (residuals[k:] @ residuals[:-k]) for k in range(1, lags + 1))
+    shared = sum(
+        (1 - k / (lags + 1)) * (residuals[k:] @ residuals[:-k]) for k in range(1, lags + 1)
+    )
     return float(max(residuals @ residuals + 2 * shared, 0.0) / (n - 3))

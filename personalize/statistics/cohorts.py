@@ -31,7 +31,10 @@ def wilson(successes: np.ndarray | int, trials: np.ndarray | int, *, level: floa
     [0.4902, 0.9433]
     """
     z2 = special.ndtri(0.5 + level / 2) ** 2
-    k, n = np.asarray(successes, float), np.where(np.asarray(trials) > 0, trials, np.nan).astype(float)
+    k, n = (
+        np.asarray(successes, float),
+        np.where(np.asarray(trials) > 0, trials, np.nan).astype(float),
+    )
     middle = (k + z2 / 2) / (n + z2)
     half = np.sqrt(z2 * (k * (n - k) / n + z2 / 4)) / (n + z2)
     return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
@@ -62,7 +65,11 @@ class Months:
         before), went_quiet (active the month before, not now), orders, spend.
         """
         c = self.counts
-        kind = np.select([c.previous_month < 0, c.previous_month == c.month - 1], ["first_seen", "stayed"], "came_back")
+        kind = np.select(
+            [c.previous_month < 0, c.previous_month == c.month - 1],
+            ["first_seen", "stayed"],
+            "came_back",
+        )
         wide = c.assign(kind=kind).pivot_table(
             index="month", columns="kind", values="customers", aggfunc="sum", fill_value=0
         )
@@ -71,8 +78,17 @@ class Months:
         wide.insert(0, "active", wide.sum(axis=1))
         wide["went_quiet"] = (wide.active.shift(1, fill_value=0) - wide.stayed).astype("int64")
         totals = c.groupby("month")[["orders", "spend"]].sum().reindex(span, fill_value=0)
-        wide = wide.join(totals).rename_axis("month").reset_index().astype({"active": "int64", "orders": "int64"})
-        whole = wide.month.between(self.first, self.last) if self.first is not None else pd.Series(False, wide.index)
+        wide = (
+            wide.join(totals)
+            .rename_axis("month")
+            .reset_index()
+            .astype({"active": "int64", "orders": "int64"})
+        )
+        whole = (
+            wide.month.between(self.first, self.last)
+            if self.first is not None
+            else pd.Series(False, wide.index)
+        )
         wide.insert(1, "whole", whole)
         return wide.assign(month=_month(wide.month))
 
@@ -85,8 +101,14 @@ class Months:
         """
         table = self.table()
         names = {"first_seen": "first seen", "stayed": "stayed", "came_back": "came back"}
-        long = table[table.whole].rename(columns=names).melt("month", list(names.values()), "kind", "customers")
-        return long.assign(customers=long.customers.where((long.customers == 0) | (long.customers >= min_cell)))
+        long = (
+            table[table.whole]
+            .rename(columns=names)
+            .melt("month", list(names.values()), "kind", "customers")
+        )
+        return long.assign(
+            customers=long.customers.where((long.customers == 0) | (long.customers >= min_cell))
+        )
 
     def cohorts(self) -> pd.DataFrame:
         """Customers of a first month who are active in a later one.
@@ -97,15 +119,31 @@ class Months:
         share, low, high (Wilson), orders, spend. A month with nobody active counts as 0. Cohorts whose first month
         is not whole are left out.
         """
-        names = ["cohort", "months_later", "size", "active", "share", "low", "high", "orders", "spend"]
+        names = [
+            "cohort",
+            "months_later",
+            "size",
+            "active",
+            "share",
+            "low",
+            "high",
+            "orders",
+            "spend",
+        ]
         if self.first is None:
             return pd.DataFrame(columns=names)
         c = self.counts[self.counts.first_month.between(self.first, self.last)]
         grid = [(a, b) for a in sorted(c.first_month.unique()) for b in range(a, self.last + 1)]
         index = pd.MultiIndex.from_tuples(grid, names=["first_month", "month"])
-        found = c.groupby(["first_month", "month"])[["customers", "orders", "spend"]].sum().reindex(index, fill_value=0)
+        found = (
+            c.groupby(["first_month", "month"])[["customers", "orders", "spend"]]
+            .sum()
+            .reindex(index, fill_value=0)
+        )
         found = found.reset_index().rename(columns={"customers": "active"})
-        size = found.first_month.map(found[found.month == found.first_month].set_index("first_month").active)
+        size = found.first_month.map(
+            found[found.month == found.first_month].set_index("first_month").active
+        )
         low, high = wilson(found.active, size)
         found = found.assign(
             cohort=_month(found.first_month),
@@ -129,7 +167,9 @@ class Months:
         DataFrame, one row a months_later from 1: cohorts, customers, active, share, low, high.
         """
         table = self.cohorts()
-        table = table[(table.months_later > 0) & ~(skip_first & (table.cohort == table.cohort.min()))]
+        table = table[
+            (table.months_later > 0) & ~(skip_first & (table.cohort == table.cohort.min()))
+        ]
         found = table.groupby("months_later").agg(
             cohorts=("cohort", "size"), customers=("size", "sum"), active=("active", "sum")
         )
@@ -150,9 +190,13 @@ class Months:
         """
         table = self.cohorts()
         table = table[table["size"] >= min_cell]
-        table = table.assign(share=table.share.where((table.active == 0) | (table.active >= min_cell)))
+        table = table.assign(
+            share=table.share.where((table.active == 0) | (table.active >= min_cell))
+        )
         wide = table.assign(cohort=table.cohort.dt.strftime("%Y-%m")) if len(table) else table
-        return wide.pivot(index="cohort", columns="months_later", values="share").rename_axis(columns=None)
+        return wide.pivot(index="cohort", columns="months_later", values="share").rename_axis(
+            columns=None
+        )
 
 
 def _month(number: pd.Series) -> pd.Series:

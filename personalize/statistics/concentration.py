@@ -54,7 +54,9 @@ class Concentration:
         return pd.concat([curve.assign(line="as it is"), ends], ignore_index=True)
 
 
-def concentration(counts: pd.DataFrame, *, tops: Sequence[float] = TOPS, level: float = 0.95) -> Concentration:
+def concentration(
+    counts: pd.DataFrame, *, tops: Sequence[float] = TOPS, level: float = 0.95
+) -> Concentration:
     """The inequality of a quantity from its value counts.
 
     Parameters
@@ -95,7 +97,9 @@ def concentration(counts: pd.DataFrame, *, tops: Sequence[float] = TOPS, level: 
     n, total = int(weight.sum()), float(value @ weight)
     if n == 0 or not total > 0:
         what = "no value" if n == 0 else "the total is not above 0"
-        return Concentration(n, total, np.nan, np.nan, np.nan, _tops(tops), _curve(), f"{what}: nothing to share out")
+        return Concentration(
+            n, total, np.nan, np.nan, np.nan, _tops(tops), _curve(), f"{what}: nothing to share out"
+        )
     population, held = _lorenz(value, weight)
     gini, error = _gini(value, weight)
     wide = special.ndtri(0.5 + level / 2)
@@ -103,12 +107,21 @@ def concentration(counts: pd.DataFrame, *, tops: Sequence[float] = TOPS, level: 
     notes = [f"{int(weight[value < 0].sum()):,} below 0 are kept"] if value[0] < 0 else []
     notes += ["fewer than 2: no interval can be given"] if n < 2 else []
     return Concentration(
-        n, total, gini, gini - wide * error, gini + wide * error, table, _curve(population, held), "; ".join(notes)
+        n,
+        total,
+        gini,
+        gini - wide * error,
+        gini + wide * error,
+        table,
+        _curve(population, held),
+        "; ".join(notes),
     )
 
 
 def _curve(population: Sequence[float] = (), held: Sequence[float] = ()) -> pd.DataFrame:
-    return pd.DataFrame({"population": np.asarray(population, float), "total": np.asarray(held, float)})
+    return pd.DataFrame(
+        {"population": np.asarray(population, float), "total": np.asarray(held, float)}
+    )
 
 
 def _tops(tops: Sequence[float], *rows: tuple[float, float, float], n: int = 0) -> pd.DataFrame:
@@ -143,7 +156,9 @@ def _gini(value: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
     return max(gini, 0.0), float(np.sqrt(weight @ influence**2 / n / n)) if n > 1 else np.nan
 
 
-def _best(value: np.ndarray, weight: np.ndarray, top: float, wide: float) -> tuple[float, float, float]:
+def _best(
+    value: np.ndarray, weight: np.ndarray, top: float, wide: float
+) -> tuple[float, float, float]:
     """The share of the best `top` of all, with its interval."""
     n, mean = weight.sum(), value @ weight / weight.sum()
     share = 1 - float(np.interp(1 - top, *_lorenz(value, weight)))
@@ -153,7 +168,9 @@ def _best(value: np.ndarray, weight: np.ndarray, top: float, wide: float) -> tup
     return share, share - wide * error, share + wide * error
 
 
-def sizes(counts: pd.DataFrame, *, edges: Sequence[float] = (1, 2, 3, 6, 11, 21, 51, 101)) -> pd.DataFrame:
+def sizes(
+    counts: pd.DataFrame, *, edges: Sequence[float] = (1, 2, 3, 6, 11, 21, 51, 101)
+) -> pd.DataFrame:
     """How many values fall into each band of size: baskets by lines, customers by orders.
 
     Parameters
@@ -171,7 +188,9 @@ def sizes(counts: pd.DataFrame, *, edges: Sequence[float] = (1, 2, 3, 6, 11, 21,
     ['1', '2', '3 or more']
     """
     present = counts[counts.value.notna() & (counts.n > 0)]
-    names = [str(a) if b - a == 1 else f"{a} to {b - 1}" for a, b in zip(edges, edges[1:], strict=False)]
+    names = [
+        str(a) if b - a == 1 else f"{a} to {b - 1}" for a, b in zip(edges, edges[1:], strict=False)
+    ]
     names = [f"below {edges[0]}", *names, f"{edges[-1]} or more"]
     band = np.searchsorted(np.asarray(edges, float), present.value.to_numpy(float), side="right")
     held = present.value * present.n
@@ -181,6 +200,8 @@ def sizes(counts: pd.DataFrame, *, edges: Sequence[float] = (1, 2, 3, 6, 11, 21,
             "size": [names[b] for b in total.index],
             "n": total.n.to_numpy("int64"),
             "share": (total.n / total.n.sum()).to_numpy(),
-            "share_of_total": (total.held / total.held.sum()).to_numpy() if total.held.sum() else np.nan,
+            "share_of_total": (total.held / total.held.sum()).to_numpy()
+            if total.held.sum()
+            else np.nan,
         }
     )

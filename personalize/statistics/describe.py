@@ -51,7 +51,9 @@ class Description:
 
     def table(self) -> pd.DataFrame:
         """One row: every attribute, the quantiles as q05, q25, ..."""
-        row = {name: value for name, value in vars(self).items() if name not in ("quantiles", "note")}
+        row = {
+            name: value for name, value in vars(self).items() if name not in ("quantiles", "note")
+        }
         row |= {f"q{100 * p:02.4g}": value for p, value in self.quantiles.items() if p != 0.5}
         return pd.DataFrame([row | {"note": self.note}])
 
@@ -151,7 +153,9 @@ def describe(
     )
 
 
-def _check(counts: pd.DataFrame, level: float, quantiles: Sequence[float], design_effect: float) -> None:
+def _check(
+    counts: pd.DataFrame, level: float, quantiles: Sequence[float], design_effect: float
+) -> None:
     problems = [f"column '{name}' is missing" for name in ("value", "n") if name not in counts]
     if not problems and (counts.n < 0).any():
         problems.append(f"{int((counts.n < 0).sum())} row(s) have n below 0: a count is 0 or more")
@@ -196,14 +200,20 @@ def _moments(value: np.ndarray, weight: np.ndarray, ddof: int) -> dict[str, Any]
 
 
 def _intervals(
-    value: np.ndarray, weight: np.ndarray, shape: Mapping[str, Any], level: float, design_effect: float
+    value: np.ndarray,
+    weight: np.ndarray,
+    shape: Mapping[str, Any],
+    level: float,
+    design_effect: float,
 ) -> dict[str, Any]:
     """Intervals of mean, standard deviation and median."""
     n = shape["n"]
     if n == 1:
         return {"notes": ["one value: no interval can be given"]}
     effective, notes = max(n / design_effect, 1.0), []
-    half = special.stdtrit(max(effective - 1, 1.0), 0.5 + level / 2) * np.sqrt(shape["m2"] / max(effective - 1, 1.0))
+    half = special.stdtrit(max(effective - 1, 1.0), 0.5 + level / 2) * np.sqrt(
+        shape["m2"] / max(effective - 1, 1.0)
+    )
     low, high, reached = _median_ranks(value, weight, level, effective)
     if not reached:
         notes.append(f"too few values for a {level:.0%} interval of the median: the range is given")
@@ -218,11 +228,15 @@ def _intervals(
         wide = special.ndtri(0.5 + level / 2) * error
         result |= {"std_low": max(shape["std"] - wide, 0.0), "std_high": shape["std"] + wide}
         if effective < 25 * shape["skew"] ** 2:
-            notes.append("very skewed for its size (n < 25 skew²): the interval of the mean is rough, trust the median")
+            notes.append(
+                "very skewed for its size (n < 25 skew²): the interval of the mean is rough, trust the median"
+            )
     return result | {"notes": notes}
 
 
-def _median_ranks(value: np.ndarray, weight: np.ndarray, level: float, effective: float) -> tuple[float, float, bool]:
+def _median_ranks(
+    value: np.ndarray, weight: np.ndarray, level: float, effective: float
+) -> tuple[float, float, bool]:
     """The order statistics that hold the median with probability `level`, and whether they exist."""
     n = weight.sum()
     trials = max(round(effective), 1)
@@ -281,7 +295,11 @@ def bracket(low: float, high: float, form: str = "{:,.0f}") -> str:
     >>> bracket(0.533, 0.558, "{:.1%}"), bracket(float("nan"), 1)
     ('[53.3%, 55.8%]', '[no interval]')
     """
-    return f"[{form.format(low)}, {form.format(high)}]" if np.isfinite([low, high]).all() else "[no interval]"
+    return (
+        f"[{form.format(low)}, {form.format(high)}]"
+        if np.isfinite([low, high]).all()
+        else "[no interval]"
+    )
 
 
 def ratio(numerator: Any, denominator: Any, *, level: float = 0.95) -> tuple[float, float, float]:

@@ -79,21 +79,38 @@ def compare(first: pd.DataFrame, second: pd.DataFrame, *, level: float = 0.95) -
     >>> c.difference, c.superiority
     (2.0, 0.875)
     """
-    groups = [part[part.value.notna() & (part.n > 0)].sort_values("value", kind="stable") for part in (first, second)]
+    groups = [
+        part[part.value.notna() & (part.n > 0)].sort_values("value", kind="stable")
+        for part in (first, second)
+    ]
     values, weights = ([g[c].to_numpy(float) for g in groups] for c in ("value", "n"))
     n = np.array([w.sum() for w in weights])
     if n.min() < 1:
         return Comparison(*n.astype(int).tolist(), note="a group is empty: nothing to compare")
     mean = np.array([v @ w / w.sum() for v, w in zip(values, weights, strict=True)])
-    middle = {"mean_first": float(mean[0]), "mean_second": float(mean[1]), "difference": float(mean[0] - mean[1])}
+    middle = {
+        "mean_first": float(mean[0]),
+        "mean_second": float(mean[1]),
+        "difference": float(mean[0] - mean[1]),
+    }
     if n.min() < 2:
-        return Comparison(*n.astype(int).tolist(), **middle, note="a group has one value: no interval can be given")
+        return Comparison(
+            *n.astype(int).tolist(),
+            **middle,
+            note="a group has one value: no interval can be given",
+        )
     if len(np.unique(np.concatenate(values))) == 1:
-        return Comparison(*n.astype(int).tolist(), **middle, superiority=0.5, note="all values are equal")
+        return Comparison(
+            *n.astype(int).tolist(), **middle, superiority=0.5, note="all values are equal"
+        )
     squares = np.array([w @ (v - m) ** 2 for v, w, m in zip(values, weights, mean, strict=True)])
     squares = np.where(squares > (8 * np.finfo(float).eps * mean) ** 2 * n, squares, 0.0)
     found = _ranks(values, weights, level) | middle
-    note = "neither group varies: the means differ for sure, no interval can be given" if not squares.any() else ""
+    note = (
+        "neither group varies: the means differ for sure, no interval can be given"
+        if not squares.any()
+        else ""
+    )
     if not note:
         found |= _welch(mean, squares / (n - 1) / n, n, level) | _hedges(mean, squares, n, level)
     return Comparison(*n.astype(int).tolist(), **found, note=note)
@@ -119,7 +136,9 @@ def _hedges(mean: np.ndarray, squares: np.ndarray, n: np.ndarray, level: float) 
 def _ranks(values: list[np.ndarray], weights: list[np.ndarray], level: float) -> dict[str, float]:
     """Mann-Whitney's test and the chance of superiority, from mid-ranks of value counts."""
     n = np.array([w.sum() for w in weights])
-    placed = [_place(v, values[1 - k], weights[1 - k]) for k, v in enumerate(values)]  # others below, ties half
+    placed = [
+        _place(v, values[1 - k], weights[1 - k]) for k, v in enumerate(values)
+    ]  # others below, ties half
     u = float(weights[0] @ placed[0])
     chance = float(u / n.prod())
     ties = np.unique(np.concatenate(values), return_inverse=True)[1]
@@ -129,7 +148,12 @@ def _ranks(values: list[np.ndarray], weights: list[np.ndarray], level: float) ->
     z = (abs(u - n.prod() / 2) - 0.5) / spread
     share = [p / n[1 - k] for k, p in enumerate(placed)]
     centre = [chance, 1 - chance]
-    var = np.array([w @ (s - c) ** 2 / (m - 1) / m for w, s, c, m in zip(weights, share, centre, n, strict=True)])
+    var = np.array(
+        [
+            w @ (s - c) ** 2 / (m - 1) / m
+            for w, s, c, m in zip(weights, share, centre, n, strict=True)
+        ]
+    )
     df = var.sum() ** 2 / (var**2 / (n - 1)).sum() if var.any() else np.nan
     half = special.stdtrit(df, 0.5 + level / 2) * np.sqrt(var.sum()) if var.any() else np.nan
     ends = np.clip([chance - half, chance + half], 0, 1)
@@ -173,7 +197,10 @@ class Association:
     def table(self) -> pd.DataFrame:
         """One row a cell: row, column, n, expected, residual."""
         parts = {"n": self.counts, "expected": self.expected, "residual": self.residuals}
-        long = [part.rename_axis(index="row", columns="column").stack().rename(name) for name, part in parts.items()]
+        long = [
+            part.rename_axis(index="row", columns="column").stack().rename(name)
+            for name, part in parts.items()
+        ]
         return pd.concat(long, axis=1).reset_index()
 
 
@@ -212,20 +239,35 @@ def associate(counts: pd.DataFrame, *, level: float = 0.95) -> Association:
     """
     values = counts.to_numpy(float)
     if not (values >= 0).all():
-        raise TableError(f"{int((~(values >= 0)).sum())} count(s) are missing or below 0: a count is 0 or more")
+        raise TableError(
+            f"{int((~(values >= 0)).sum())} count(s) are missing or below 0: a count is 0 or more"
+        )
     kept = counts.loc[values.sum(axis=1) > 0, values.sum(axis=0) > 0].astype(float)
     table, n = kept.to_numpy(), kept.to_numpy().sum()
     rows, columns = (table.sum(axis=axis, keepdims=True) / max(n, 1) for axis in (1, 0))
     expected = n * rows * columns
     if min(table.shape) < 2:
-        frames = (kept.astype("int64"), _like(kept, expected), _like(kept, np.full(table.shape, np.nan)))
-        return Association(*frames, int(n), note="fewer than two rows or columns: nothing to compare")
+        frames = (
+            kept.astype("int64"),
+            _like(kept, expected),
+            _like(kept, np.full(table.shape, np.nan)),
+        )
+        return Association(
+            *frames, int(n), note="fewer than two rows or columns: nothing to compare"
+        )
     residuals = (table - expected) / np.sqrt(expected * (1 - rows) * (1 - columns))
-    chi2, df = float(((table - expected) ** 2 / expected).sum()), (table.shape[0] - 1) * (table.shape[1] - 1)
+    chi2, df = (
+        float(((table - expected) ** 2 / expected).sum()),
+        (table.shape[0] - 1) * (table.shape[1] - 1),
+    )
     few = int((expected < 5).sum())
-    note = f"{few} of {table.size} cells expect fewer than 5: p and interval are rough" if few else ""
+    note = (
+        f"{few} of {table.size} cells expect fewer than 5: p and interval are rough" if few else ""
+    )
     frames = (kept.astype("int64"), _like(kept, expected), _like(kept, residuals))
-    strength = np.sqrt([max(chi2 - df, 0), *_noncentral(chi2, df, level)]) / np.sqrt(n * (min(table.shape) - 1))
+    strength = np.sqrt([max(chi2 - df, 0), *_noncentral(chi2, df, level)]) / np.sqrt(
+        n * (min(table.shape) - 1)
+    )
     p = float(special.chdtrc(df, chi2))
     return Association(*frames, int(n), chi2, df, p, *np.minimum(strength, 1).tolist(), note)
 
@@ -237,4 +279,6 @@ def _like(kept: pd.DataFrame, values: np.ndarray) -> pd.DataFrame:
 def _noncentral(chi2: float, df: int, level: float) -> list[float]:
     """The noncentralities under which a chi-square this large or this small has probability (1 - level) / 2."""
     tails = ((1 + level) / 2, (1 - level) / 2)
-    return [float(special.chndtrinc(chi2, df, p)) if special.chdtr(df, chi2) > p else 0.0 for p in tails]
+    return [
+        float(special.chndtrinc(chi2, df, p)) if special.chdtr(df, chi2) > p else 0.0 for p in tails
+    ]

@@ -41,7 +41,9 @@ class JointOutliers:
         return self.groups
 
 
-def joint_outliers(behaviour: Behaviour, *, beyond: float = 0.001, min_cell: int = 10) -> JointOutliers:
+def joint_outliers(
+    behaviour: Behaviour, *, beyond: float = 0.001, min_cell: int = 10
+) -> JointOutliers:
     """Customers whose combination of habits is unlike the others', and their share of revenue.
 
     Parameters
@@ -71,20 +73,36 @@ def joint_outliers(behaviour: Behaviour, *, beyond: float = 0.001, min_cell: int
     logs = np.log(people[list(JOINT.values())].to_numpy(float) + [0, 0, 0, 1])
     varies = [bool(_mad(column) > 0) for column in logs.T] if len(people) else []
     measures = tuple(name for name, used in zip(JOINT, varies, strict=False) if used)
-    why = "" if len(people) >= 50 else f"{len(people)} customer(s) with orders and spend, 50 are needed"
+    why = (
+        ""
+        if len(people) >= 50
+        else f"{len(people)} customer(s) with orders and spend, 50 are needed"
+    )
     why = why or ("" if len(measures) > 1 else "fewer than two measures vary: nothing to combine")
     found = robust_distances(logs[:, varies]) if not why else None
     if found is None:
-        return JointOutliers(pd.DataFrame(), measures, len(people), note=why or "two measures are one: no distance")
+        return JointOutliers(
+            pd.DataFrame(), measures, len(people), note=why or "two measures are one: no distance"
+        )
     limit = float(special.chdtri(len(measures), beyond))
     far = found > limit
     single = (np.abs(logs - np.median(logs, axis=0)) > FAR * _mad(logs))[:, varies].any(axis=1)
     unseen = float((far & ~single).sum())
     if 0 < far.sum() < min_cell or not far.any():
-        why = f"fewer than {min_cell} are far out: not counted here" if far.any() else "nobody is far out"
-        return JointOutliers(pd.DataFrame(), measures, len(people), limit**0.5, beyond * len(people), note=why)
+        why = (
+            f"fewer than {min_cell} are far out: not counted here"
+            if far.any()
+            else "nobody is far out"
+        )
+        return JointOutliers(
+            pd.DataFrame(), measures, len(people), limit**0.5, beyond * len(people), note=why
+        )
     told = all(part == 0 or part >= min_cell for part in (unseen, far.sum() - unseen))
-    crowds = "more than a tenth: these are several crowds, not outliers; see the segments" if far.mean() > 0.1 else ""
+    crowds = (
+        "more than a tenth: these are several crowds, not outliers; see the segments"
+        if far.mean() > 0.1
+        else ""
+    )
     return JointOutliers(_described(people, far, measures), measures, len(people), limit**0.5, beyond * len(people),
                          unseen if told else np.nan, crowds)  # fmt: skip
 
@@ -147,7 +165,9 @@ def _starts(z: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-def _concentrated(z: np.ndarray, squared: np.ndarray, half: int) -> tuple[float, np.ndarray, np.ndarray] | None:
+def _concentrated(
+    z: np.ndarray, squared: np.ndarray, half: int
+) -> tuple[float, np.ndarray, np.ndarray] | None:
     """Concentration steps: the closest half gives mean and covariance, which give the closest half, until it stays."""
     best = np.inf
     for _ in range(200):

@@ -57,10 +57,17 @@ def oddities(tables: Tables, size: pd.Series | None = None, *, min_cell: int = 1
     """
     lines = tables.query("statistics_lines", **piece_rule(tables)).iloc[0]
     size = facts(tables) if size is None else size
-    rows = [*_units(tables, lines), *_line_rows(lines), *_undescribed(tables, lines), *_size_rows(size)]
+    rows = [
+        *_units(tables, lines),
+        *_line_rows(lines),
+        *_undescribed(tables, lines),
+        *_size_rows(size),
+    ]
     names = ["oddity", "n", "unit", "share", "spend_share", "would_break", "what_is_done"]
     shown = [row for row in rows if row[2] != "customers" or row[1] >= min_cell]
-    return pd.DataFrame(shown, columns=names).astype({"n": "int64", "share": float, "spend_share": float})
+    return pd.DataFrame(shown, columns=names).astype(
+        {"n": "int64", "share": float, "spend_share": float}
+    )
 
 
 def _share(part: float, whole: float) -> float:
@@ -99,7 +106,9 @@ def _line_rows(lines: pd.Series) -> list[tuple]:
             int(lines[name]),
             "lines",
             _share(lines[name], lines["lines"]),
-            _share(lines[f"{name}_spend"], lines.spend) if f"{name}_spend" in lines else float("nan"),
+            _share(lines[f"{name}_spend"], lines.spend)
+            if f"{name}_spend" in lines
+            else float("nan"),
             breaks.format_map(counts),
             done,
         )
@@ -129,7 +138,9 @@ def _undescribed(tables: Tables, lines: pd.Series) -> list[tuple]:
 def _size_rows(size: pd.Series) -> list[tuple]:
     single, empty = size.customers - size.repeat_customers, size.days - size.days_with_orders
     untimed = size.orders - size.timed_orders
-    untimed = untimed if untimed > size.orders / 2 else 0  # a few orders at midnight sharp are not odd
+    untimed = (
+        untimed if untimed > size.orders / 2 else 0
+    )  # a few orders at midnight sharp are not odd
     rows = (
         ("a product more than once in an order", size.repeated_lines, "lines", size["lines"],
          "rules and recommenders, if an item counted twice in a basket", "counted once as an item, summed in money"),

@@ -11,7 +11,12 @@ RULES = {
     "money": ("0 or more", "{c} >= 0"),
     "number": ("0 or more", "{c} >= 0"),
 }
-REFERENCES = {"product_id": "products", "customer_id": "customers", "other_id": "customers", "offer_id": "offers"}
+REFERENCES = {
+    "product_id": "products",
+    "customer_id": "customers",
+    "other_id": "customers",
+    "offer_id": "offers",
+}
 SHARES = ("different", "valid", "known")
 SIZED = ("time", "quantity", "money", "number")
 FEEDS = {
@@ -58,7 +63,11 @@ def card(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     DataFrame, one row a fact: fact, value (text).
     """
     f, about = facts(tables) if size is None else size, tables.card
-    origin = "simulated: drawn by this kit from a seed" if about.get("simulated") else "given: not drawn by this kit"
+    origin = (
+        "simulated: drawn by this kit from a seed"
+        if about.get("simulated")
+        else "given: not drawn by this kit"
+    )
     rows = {
         "source": f"{about.get('title') or tables.name} ({tables.name})",
         "what": about.get("description") or "no description given",
@@ -70,8 +79,13 @@ def card(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
         "orders": f"{f.orders:,.0f} in {f.lines:,.0f} lines ({f.lines / f.orders:.1f} lines an order)",
         "products": f"{f.products:,.0f} sold",
         "money": f"{f.spend:,.0f} {tables.currency or 'of unknown currency'}",
-        "tables": "; ".join(f"{name}: {getattr(tables, name).count():,} rows" for name in CONTRACTS if name in tables),
-        "not in this source": ", ".join(name for name in CONTRACTS if name not in tables) or "nothing is missing",
+        "tables": "; ".join(
+            f"{name}: {getattr(tables, name).count():,} rows"
+            for name in CONTRACTS
+            if name in tables
+        ),
+        "not in this source": ", ".join(name for name in CONTRACTS if name not in tables)
+        or "nothing is missing",
     }
     return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})
 
@@ -88,7 +102,13 @@ def contents(tables: Tables) -> pd.DataFrame:
     DataFrame, one row a table, those present first: table, present, rows (0 where absent), a_row_is, feeds.
     """
     rows = [
-        (name, name in tables, getattr(tables, name).count() if name in tables else 0, contract.row, FEEDS[name])
+        (
+            name,
+            name in tables,
+            getattr(tables, name).count() if name in tables else 0,
+            contract.row,
+            FEEDS[name],
+        )
         for name, contract in CONTRACTS.items()
     ]
     found = pd.DataFrame(rows, columns=["table", "present", "rows", "a_row_is", "feeds"])
@@ -107,15 +127,23 @@ def promises(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     -------
     DataFrame, one row a promise: promise, checked (rows looked at), breaches, kept (bool).
     """
-    line, order = tables.query("statistics_promises").iloc[0], facts(tables) if size is None else size
+    line, order = (
+        tables.query("statistics_promises").iloc[0],
+        facts(tables) if size is None else size,
+    )
     lines, orders = int(line.lines), int(order.orders)
     rows = [
-        (f"every line has {what}", lines, int(line[f"no_{what}"])) for what in ("product", "time", "quantity", "amount")
+        (f"every line has {what}", lines, int(line[f"no_{what}"]))
+        for what in ("product", "time", "quantity", "amount")
     ] + [
         ("every line has an order", lines, int(line.no_order)),
         ("every order has one customer, or none in all its lines", orders, int(line.shared_orders)),
         ("every order has one time", orders, int(line.split_orders)),
-        ("every line is in exactly one order of the order table", lines, int(abs(line.lines - order["lines"]))),
+        (
+            "every line is in exactly one order of the order table",
+            lines,
+            int(abs(line.lines - order["lines"])),
+        ),
         ("the orders' money is the lines' money, exactly", orders, int(line.spend != order.spend)),
         ("every row read is kept, or dropped for a reason in the log", *_unlogged(tables.log)),
     ]
@@ -167,9 +195,16 @@ def columns(tables: Tables) -> pd.DataFrame:
     -----
     Everything is asked of the value counts of a column, one aggregate a column.
     """
-    kinds = [(name, c, _kind(name, c)) for name in CONTRACTS if name in tables for c in getattr(tables, name).columns]
+    kinds = [
+        (name, c, _kind(name, c))
+        for name in CONTRACTS
+        if name in tables
+        for c in getattr(tables, name).columns
+    ]
     sizes = {name: getattr(tables, name).count() for name in {name for name, _, _ in kinds}}
-    rows = [_column(tables, name, column, kind=kind, rows=sizes[name]) for name, column, kind in kinds]
+    rows = [
+        _column(tables, name, column, kind=kind, rows=sizes[name]) for name, column, kind in kinds
+    ]
     return pd.DataFrame(rows)
 
 
@@ -182,7 +217,11 @@ def _column(tables: Tables, name: str, column: str, *, kind: str, rows: int) -> 
     rule, test = RULES.get(kind, ("", "{c} is not null"))
     other = REFERENCES.get(column, "")
     other = other if other in tables and other != name else ""
-    parts = ["sum(n) as filled", "count(*) as different", f"sum(case when {test.format(c='v')} then n end) as valid"]
+    parts = [
+        "sum(n) as filled",
+        "count(*) as different",
+        f"sum(case when {test.format(c='v')} then n end) as valid",
+    ]
     parts += ["min(v) as lowest", "max(v) as highest"] if kind in SIZED else []
     key = REFERENCES.get(column, "")[:-1] + "_id"
     joined = f"left join {{{other}}} k on k.{key} = c.v" if other else ""
@@ -194,7 +233,11 @@ def _column(tables: Tables, name: str, column: str, *, kind: str, rows: int) -> 
     n = int(found.filled)
     shares = {part: float(found[part]) / n if n and part in found else np.nan for part in SHARES}
     low, high = (_shown(found.get(end)) for end in ("lowest", "highest"))
-    behind = (tables.end - found.highest.normalize()).days if kind == "time" and column == "time" and n else np.nan
+    behind = (
+        (tables.end - found.highest.normalize()).days
+        if kind == "time" and column == "time" and n
+        else np.nan
+    )
     return {"table": name, "column": column, "kind": kind, "filled": n / rows if rows else np.nan,
             "distinct": int(found.different), "unique": shares["different"], "valid": shares["valid"],
             "known": shares["known"], "rule": f"in {other}" if other else rule, "behind": behind,

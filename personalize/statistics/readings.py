@@ -24,9 +24,17 @@ def spend(described: pd.DataFrame, units: pd.DataFrame, *, currency: str = "") -
     rows = described.set_index(["grain", "measure"])
     row, lines = rows.loc[("customer", "spend")], rows.loc[("order", "lines")]
     if not row.n or not lines.n:
-        return "No order has a customer." if not row.n else "There are only returns: no order can be described."
+        return (
+            "No order has a customer."
+            if not row.n
+            else "There are only returns: no order can be described."
+        )
     mean, middle = bracket(row.mean_low, row.mean_high), bracket(row.median_low, row.median_high)
-    times = f": the mean is **{row['mean'] / row['median']:.2f} times the median**" if row["median"] > 0 else ""
+    times = (
+        f": the mean is **{row['mean'] / row['median']:.2f} times the median**"
+        if row["median"] > 0
+        else ""
+    )
     wider = rows.design_effect[("order", "spend")] ** 0.5
     said = (
         f"A customer spends {row['mean']:,.0f} {currency} on average {mean}, but the customer in the middle spends "
@@ -52,7 +60,11 @@ def lorenz(shared: Concentration, *, top: float = 0.2, min_cell: int = 10) -> st
     """
     gini = f"Gini {shared.gini:.3f}" if shared.gini == shared.gini else "Gini is not defined"
     row = shared.tops.set_index("top").loc[top]
-    holds = f"; the best {top:.0%} hold {row.share:.1%}" if row.customers >= min_cell and row.share == row.share else ""
+    holds = (
+        f"; the best {top:.0%} hold {row.share:.1%}"
+        if row.customers >= min_cell and row.share == row.share
+        else ""
+    )
     return f"Lorenz curve of {shared.n:,} customers: {gini}{holds}"
 
 
@@ -97,7 +109,11 @@ def slopes(trends: pd.DataFrame) -> str:
     trends : from `trends`
     """
     rows = trends.reset_index().itertuples()
-    told = [f"{t.measure} {t.change:+.1%} {bracket(t.low, t.high, '{:+.1%}')}" for t in rows if t.change == t.change]
+    told = [
+        f"{t.measure} {t.change:+.1%} {bracket(t.low, t.high, '{:+.1%}')}"
+        for t in rows
+        if t.change == t.change
+    ]
     return f"change along the steady trend: {', '.join(told)}" if told else "no trend can be told"
 
 
@@ -131,9 +147,13 @@ def described(who: Attributes, *, currency: str = "") -> str:
     who : from `attributes`
     currency : of the shop
     """
-    means = [f"{g.spend:,.0f} {bracket(g.spend_low, g.spend_high)}" for g in who.coverage.itertuples()]
+    means = [
+        f"{g.spend:,.0f} {bracket(g.spend_low, g.spend_high)}" for g in who.coverage.itertuples()
+    ]
     stand = "may stand for the others" if who.representative else "are NOT a random sample"
-    others = f"mean spend {means[0]} {currency}" + (f" against {means[1]} of the others" if len(means) > 1 else "")
+    others = f"mean spend {means[0]} {currency}" + (
+        f" against {means[1]} of the others" if len(means) > 1 else ""
+    )
     return f"{who.described:,} of {who.known:,} customers are described and {stand}: {others}; " \
            f"{who.hidden} small groups left out"  # fmt: skip
 
@@ -162,7 +182,11 @@ def together(apart: JointOutliers) -> str:
     """
     if apart.groups.empty:
         return f"No customers are shown to be far out in several measures together: {apart.note}."
-    unseen = f"; {apart.unseen:,.0f} of them are far out in no single one" if apart.unseen == apart.unseen else ""
+    unseen = (
+        f"; {apart.unseen:,.0f} of them are far out in no single one"
+        if apart.unseen == apart.unseen
+        else ""
+    )
     return (f"Customers far from the bulk in {', '.join(apart.measures)} together: {apart.expected:.1f} expected by "
             f"chance{unseen}. {apart.note[:1].upper()}{apart.note[1:]}").rstrip()  # fmt: skip
 

@@ -56,7 +56,9 @@ def _pair(people: pd.DataFrame, first: str, second: str, level: float) -> dict[s
     names = [f"{kind}{end}" for kind in ("pearson", "spearman") for end in ("", "_low", "_high")]
     flat = n > 0 and (both == both[0]).all(axis=0).any()
     if n < 10 or flat:
-        why = f"{n} customer(s) have both, 10 are needed" if n < 10 else "one of the two never varies"
+        why = (
+            f"{n} customer(s) have both, 10 are needed" if n < 10 else "one of the two never varies"
+        )
         return row | dict.fromkeys([*names, "p"], np.nan) | {"note": why}
     ranks = pd.DataFrame(both).rank().to_numpy()
     pearson, spearman = (float(np.corrcoef(x, rowvar=False)[0, 1]) for x in (both, ranks))
@@ -96,7 +98,9 @@ def holm(p: np.ndarray) -> np.ndarray:
     known = np.flatnonzero(~np.isnan(p))
     order = known[np.argsort(p[known], kind="stable")]
     adjusted = np.full(len(p), np.nan)
-    adjusted[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0)
+    adjusted[order] = np.minimum(
+        np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0
+    )
     return adjusted
 
 
@@ -126,7 +130,8 @@ def outliers(behaviour: Behaviour, *, limit: float = 3.5, min_cell: int = 10) ->
     """
     people = behaviour.people
     rows = [
-        {"measure": name, "scale": scale, "rule": rule} | _far(people, MEASURES[name], scale, rule=rule, limit=limit)
+        {"measure": name, "scale": scale, "rule": rule}
+        | _far(people, MEASURES[name], scale, rule=rule, limit=limit)
         for name in ("orders", "spend", "spend an order", "mean gap")
         for scale in ("plain", "log")
         for rule in ("MAD", "IQR")
@@ -145,7 +150,9 @@ def _without_few(found: pd.DataFrame, min_cell: int) -> pd.DataFrame:
     )
 
 
-def _far(people: pd.DataFrame, column: str, scale: str, *, rule: str, limit: float) -> dict[str, object]:
+def _far(
+    people: pd.DataFrame, column: str, scale: str, *, rule: str, limit: float
+) -> dict[str, object]:
     value = people[column].astype(float)
     chosen = value.notna() & ((value > 0) | (scale == "plain"))
     x = (np.log(value[chosen]) if scale == "log" else value[chosen]).to_numpy()
@@ -175,5 +182,9 @@ def _fences(x: np.ndarray, rule: str, limit: float) -> tuple[float, float, str]:
         return lower - 1.5 * (upper - lower), upper + 1.5 * (upper - lower), ""
     spread = 1.4826 * float(np.median(np.abs(x - middle)))
     if not spread > 0:
-        return np.nan, np.nan, "more than half of the values are equal: the MAD is 0, no fence can be set"
+        return (
+            np.nan,
+            np.nan,
+            "more than half of the values are equal: the MAD is 0, no fence can be set",
+        )
     return middle - limit * spread, middle + limit * spread, ""

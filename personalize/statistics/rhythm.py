@@ -25,7 +25,9 @@ def hours(tables: Tables) -> pd.DataFrame:
     (0 is Monday).
     """
     found = tables.query("statistics_hours")
-    found = found.assign(day=pd.to_datetime(found.day)).astype({"orders": "int64", "lines": "int64", "hour": "int64"})
+    found = found.assign(day=pd.to_datetime(found.day)).astype(
+        {"orders": "int64", "lines": "int64", "hour": "int64"}
+    )
     return found.assign(weekday=found.day.dt.day_of_week)
 
 
@@ -51,7 +53,9 @@ def by_hour(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame, 24 rows: hour, orders, share, low, high.
     """
-    wide = table.pivot_table(index="day", columns="hour", values="orders", aggfunc="sum", fill_value=0)
+    wide = table.pivot_table(
+        index="day", columns="hour", values="orders", aggfunc="sum", fill_value=0
+    )
     return _shares(wide.reindex(columns=range(24), fill_value=0), "hour", level)
 
 
@@ -70,7 +74,9 @@ def by_weekday(table: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     per_day = daily(table).orders
     weeks = per_day.groupby(_monday(per_day.index)).filter(lambda week: len(week) == 7)
     wide = weeks.to_frame().assign(week=_monday(weeks.index), day=weeks.index.day_of_week)
-    wide = wide.pivot_table(index="week", columns="day", values="orders").reindex(columns=range(7), fill_value=0)
+    wide = wide.pivot_table(index="week", columns="day", values="orders").reindex(
+        columns=range(7), fill_value=0
+    )
     return _shares(wide, "weekday", level).assign(weekday=list(WEEKDAYS))
 
 
@@ -78,7 +84,9 @@ def _shares(wide: pd.DataFrame, name: str, level: float) -> pd.DataFrame:
     total = wide.sum(axis=1)
     found = [ratio(wide[column], total, level=level) for column in wide]
     share = pd.DataFrame(found, columns=["share", "low", "high"]).clip(0, 1)
-    return pd.DataFrame({name: list(wide.columns), "orders": wide.sum().to_numpy("int64")}).join(share)
+    return pd.DataFrame({name: list(wide.columns), "orders": wide.sum().to_numpy("int64")}).join(
+        share
+    )
 
 
 def weekday_hour(table: pd.DataFrame, *, min_cell: int = 10) -> pd.DataFrame:
@@ -95,7 +103,9 @@ def weekday_hour(table: pd.DataFrame, *, min_cell: int = 10) -> pd.DataFrame:
     the first to the last with an order.
     """
     days = daily(table).index.day_of_week.value_counts().reindex(range(7), fill_value=0)
-    orders = table.pivot_table(index="weekday", columns="hour", values="orders", aggfunc="sum", fill_value=0)
+    orders = table.pivot_table(
+        index="weekday", columns="hour", values="orders", aggfunc="sum", fill_value=0
+    )
     span = range(table.hour.min(), table.hour.max() + 1)
     orders = orders.reindex(index=range(7), columns=span, fill_value=0)
     mean = orders.div(days.where(days > 0), axis=0).where(orders >= min_cell)
@@ -134,7 +144,12 @@ def timeline(table: pd.DataFrame) -> pd.DataFrame:
     weeks = weekly(table).rename(columns={"week": "start"})
     if len(weeks) >= 8:
         return weeks.assign(per="week")[["per", "start", "orders", "spend"]]
-    return daily(table).rename_axis("start").reset_index().assign(per="day")[["per", "start", "orders", "spend"]]
+    return (
+        daily(table)
+        .rename_axis("start")
+        .reset_index()
+        .assign(per="day")[["per", "start", "orders", "spend"]]
+    )
 
 
 def daily(table: pd.DataFrame) -> pd.DataFrame:
@@ -217,7 +232,11 @@ def trend(series: pd.Series, *, level: float = 0.95) -> Trend:
     half = special.stdtrit(n - 2, 0.5 + level / 2) * error
     ends = (n - 1) * np.array([slope, slope - half, slope + half])
     ends = np.expm1(ends) if steady else ends / mean
-    note = "" if steady else "some values are not above 0: straight line, change as a share of the mean"
+    note = (
+        ""
+        if steady
+        else "some values are not above 0: straight line, change as a share of the mean"
+    )
     return Trend(n, mean, *map(float, ends), np.exp(fitted) if steady else fitted, note)
 
 
@@ -233,7 +252,9 @@ def _newey_west(score: np.ndarray, information: float) -> float:
     """Standard error of a slope from its scores, with Bartlett weights."""
     n = len(score)
     lags = int(4 * (n / 100) ** (2 / 9))
-    total = score @ score + 2 * sum((1 - k / (lags + 1)) * (score[k:] @ score[:-k]) for k in range(1, lags + 1))
+    total = score @ score + 2 * sum(
+        (1 - k / (lags + 1)) * (score[k:] @ score[:-k]) for k in range(1, lags + 1)
+    )
     return float(np.sqrt(max(total, 0.0) * n / (n - 2)) / information)
 
 
@@ -284,13 +305,22 @@ def season(table: pd.DataFrame, *, limit: float = 5.0) -> Season:
     """
     orders = daily(table).orders.astype(float)
     if len(orders) < 28 or orders.nunique() == 1:
-        why = f"{len(orders)} day(s), a weekday pattern needs 28" if len(orders) < 28 else "orders never vary"
+        why = (
+            f"{len(orders)} day(s), a weekday pattern needs 28"
+            if len(orders) < 28
+            else "orders never vary"
+        )
         names = ["day", "orders", "trend", "weekday_effect", "rest"]
         return Season(pd.DataFrame(columns=names), np.nan, np.nan, _unusual(None, limit), why)
     from statsmodels.tsa.seasonal import STL
 
     fit = STL(orders, period=7, robust=True).fit()
-    found = {"orders": orders.astype("int64"), "trend": fit.trend, "weekday_effect": fit.seasonal, "rest": fit.resid}
+    found = {
+        "orders": orders.astype("int64"),
+        "trend": fit.trend,
+        "weekday_effect": fit.seasonal,
+        "rest": fit.resid,
+    }
     parts = pd.DataFrame(found).rename_axis("day").reset_index()
     short = f"{len(orders)} days are too few for a yearly season: two whole years are needed"
     strengths = (_strength(parts[name], parts.rest) for name in ("weekday_effect", "trend"))
@@ -308,7 +338,9 @@ def _unusual(parts: pd.DataFrame | None, limit: float) -> pd.DataFrame:
     rest = parts.rest - parts.rest.median()
     spread = 1.4826 * rest.abs().median()
     z = rest / spread if spread > 0 else rest * 0.0
-    table = parts[["day", "orders"]].assign(expected=parts.orders - parts.rest, rest=parts.rest, z=z)
+    table = parts[["day", "orders"]].assign(
+        expected=parts.orders - parts.rest, rest=parts.rest, z=z
+    )
     chosen = table[z.abs() > limit].sort_values("z", key=np.abs, ascending=False, kind="stable")
     return chosen.reset_index(drop=True)
 
@@ -325,8 +357,12 @@ def trends(pace: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
     -------
     DataFrame, two rows: measure, n (weeks or days), mean, change, low, high, note (see `Trend`).
     """
-    rows = [trend(pace[name], level=level).table().assign(measure=name) for name in ("orders", "spend")]
-    return pd.concat(rows, ignore_index=True)[["measure", "n", "mean", "change", "low", "high", "note"]]
+    rows = [
+        trend(pace[name], level=level).table().assign(measure=name) for name in ("orders", "spend")
+    ]
+    return pd.concat(rows, ignore_index=True)[
+        ["measure", "n", "mean", "change", "low", "high", "note"]
+    ]
 
 
 def with_trend(pace: pd.DataFrame) -> pd.DataFrame:

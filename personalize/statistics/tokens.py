@@ -44,7 +44,10 @@ def phrases(texts: Iterable[str]) -> Iterator[list[list[str]]]:
     texts = list(texts)
     cut = _cutter(texts)
     for text in texts:
-        found = ([word for run in _RUN.findall(part) for word in _words(run, cut=cut)] for part in _BREAK.split(text))
+        found = (
+            [word for run in _RUN.findall(part) for word in _words(run, cut=cut)]
+            for part in _BREAK.split(text)
+        )
         yield [phrase for phrase in found if phrase]
 
 
@@ -68,7 +71,9 @@ def terms(phrases: list[list[str]], *, longest: int = 2) -> Counter[tuple[str, .
     """
     found: Counter[tuple[str, ...]] = Counter()
     for phrase in phrases:
-        says = [len(word) > 1 and word not in STOP_WORDS and not word.isnumeric() for word in phrase]
+        says = [
+            len(word) > 1 and word not in STOP_WORDS and not word.isnumeric() for word in phrase
+        ]
         for start in (k for k, said in enumerate(says) if said):
             ends = range(start + 1, min(start + longest, len(phrase)) + 1)
             found.update(tuple(phrase[start:end]) for end in ends if says[end - 1])
@@ -81,14 +86,21 @@ def written(term: tuple[str, ...]) -> str:
     >>> written(("value", "for", "money")), written(("质量", "满意"))
     ('value for money', '质量满意')
     """
-    gaps = ["" if is_chinese(a[-1]) and is_chinese(b[0]) else " " for a, b in zip(term, term[1:], strict=False)]
+    gaps = [
+        "" if is_chinese(a[-1]) and is_chinese(b[0]) else " "
+        for a, b in zip(term, term[1:], strict=False)
+    ]
     return "".join(word + gap for word, gap in zip(term, [*gaps, ""], strict=True))
 
 
 def _words(run: str, *, cut: Callable[[str], Iterable[str]]) -> list[str]:
     pieces = cut(run) if _IS_HAN.search(run) else (run,)
     words = [piece.lower().replace("’", "'") for piece in pieces if piece[0].isalnum()]
-    turned = [k for k, word in enumerate(words[:-1]) if word in _TURNING and words[k + 1] not in STOP_WORDS]
+    turned = [
+        k
+        for k, word in enumerate(words[:-1])
+        if word in _TURNING and words[k + 1] not in STOP_WORDS
+    ]
     for k in reversed(turned):
         words[k : k + 2] = [words[k] + words[k + 1]]
     return words
@@ -96,7 +108,13 @@ def _words(run: str, *, cut: Callable[[str], Iterable[str]]) -> list[str]:
 
 def _cutter(texts: list[str]) -> Callable[[str], Iterable[str]]:
     """What cuts Chinese; nothing is loaded where there is none."""
-    runs = (run for text in texts if _IS_HAN.search(text) for run in _RUN.findall(text) if _IS_HAN.search(run))
+    runs = (
+        run
+        for text in texts
+        if _IS_HAN.search(text)
+        for run in _RUN.findall(text)
+        if _IS_HAN.search(run)
+    )
     characters = sorted(set("".join(runs)))
     if not characters:
         return lambda run: (run,)
@@ -106,7 +124,9 @@ def _cutter(texts: list[str]) -> Callable[[str], Iterable[str]]:
         import jieba
     cutter = jieba.Tokenizer()
     cutter.FREQ, cutter.total = _dictionary(cutter, characters)
-    cutter.initialized = True  # or jieba would load all, log, and leave a cache in the shared temporary folder
+    cutter.initialized = (
+        True  # or jieba would load all, log, and leave a cache in the shared temporary folder
+    )
     return cutter.cut
 
 

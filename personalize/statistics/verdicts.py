@@ -39,7 +39,11 @@ def _statistics(tables: Tables, f: pd.Series) -> Verdict:
     days, customers = int(f.days), int(f.customers)
     said = f"{customers:,} customers over {days:,} days"
     if customers < 30 or days < 56:
-        return "partly", f"{said}: intervals are wide, a trend needs 8 weeks", "more customers, a longer period"
+        return (
+            "partly",
+            f"{said}: intervals are wide, a trend needs 8 weeks",
+            "more customers, a longer period",
+        )
     yearly = "" if days >= 730 else "; no yearly season can be told from less than two years"
     return "yes", said + yearly, "two years of orders" if yearly else ""
 
@@ -103,7 +107,11 @@ def _clv(tables: Tables, f: pd.Series) -> Verdict:
 
 def _offers(tables: Tables, f: pd.Series) -> Verdict:
     if "offers" not in tables:
-        return "partly", "prices and purchases are there, no table of offers", "offers, with product, discount and cost"
+        return (
+            "partly",
+            "prices and purchases are there, no table of offers",
+            "offers, with product, discount and cost",
+        )
     return "yes", f"{tables.offers.count():,} offers beside {int(f.orders):,} orders", ""
 
 

@@ -73,10 +73,21 @@ def texts(tables: Tables) -> list[str]:
     ----------
     tables : Tables
     """
-    return [name for name, (_, text, _) in SOURCES.items() if name in tables and text in getattr(tables, name).columns]
+    return [
+        name
+        for name, (_, text, _) in SOURCES.items()
+        if name in tables and text in getattr(tables, name).columns
+    ]
 
 
-def words(tables: Tables, *, of: str = "reviews", longest: int = 2, level: float = 0.95, min_cell: int = 10) -> Words:
+def words(
+    tables: Tables,
+    *,
+    of: str = "reviews",
+    longest: int = 2,
+    level: float = 0.95,
+    min_cell: int = 10,
+) -> Words:
     """How often each word and group of words is used, and how the documents that use it are rated.
 
     Parameters
@@ -132,14 +143,22 @@ def _documents(tables: Tables, of: str) -> Tables:
         raise TableError(f"source '{tables.name}' has no table '{of}': add {author} and text")
     present = getattr(tables, of).columns
     if text not in present:
-        raise TableError(f"table '{of}' of source '{tables.name}' has no column 'text': nothing can be read")
+        raise TableError(
+            f"table '{of}' of source '{tables.name}' has no column 'text': nothing can be read"
+        )
     rating = rating if rating in present else "cast(null as decimal(9, 2))"
-    chosen = f"select {author} as author, {text} as text, {rating} as rating from {tables.relations[of]}"
+    chosen = (
+        f"select {author} as author, {text} as text, {rating} as rating from {tables.relations[of]}"
+    )
     name = f"{tables.relations[of].rpartition('.')[2]}_documents"
-    return replace(tables, relations={**tables.relations, "documents": tables.engine.view(name, chosen)})
+    return replace(
+        tables, relations={**tables.relations, "documents": tables.engine.view(name, chosen)}
+    )
 
 
-def _counted(texts: pd.DataFrame, longest: int, at_least: int) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+def _counted(
+    texts: pd.DataFrame, longest: int, at_least: int
+) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
     """Which term is how often in which text (numbers), and the terms; those in too few documents are left out."""
     numbers: dict[tuple[str, ...], int] = {}
     rows = array("q")
@@ -148,7 +167,9 @@ def _counted(texts: pd.DataFrame, longest: int, at_least: int) -> tuple[pd.DataF
             rows.extend((text_no, numbers.setdefault(term, len(numbers)), times))
     table = np.array(rows, "int64").reshape(-1, 3)
     used = pd.DataFrame(table, columns=["text_no", "word_no", "times"])
-    n = np.bincount(used.word_no, weights=texts.n.to_numpy(float)[used.text_no], minlength=len(numbers))
+    n = np.bincount(
+        used.word_no, weights=texts.n.to_numpy(float)[used.text_no], minlength=len(numbers)
+    )
     kept = n[used.word_no] >= at_least
     return used[kept].reset_index(drop=True), list(numbers) if kept.any() else []
 
@@ -157,7 +178,10 @@ def _asked(documents: Tables, texts: pd.DataFrame, used: pd.DataFrame) -> pd.Dat
     """The engine's counts of every term."""
     name, engine = documents.relations["documents"], documents.engine
     numbered = texts[["text"]].assign(text_no=np.arange(len(texts)))
-    marks = {"texts": engine.register(f"{name}_texts", numbered), "words": engine.register(f"{name}_words", used)}
+    marks = {
+        "texts": engine.register(f"{name}_texts", numbered),
+        "words": engine.register(f"{name}_words", used),
+    }
     return replace(documents, relations={**documents.relations, **marks}).query("statistics_words")
 
 
@@ -178,7 +202,10 @@ def _rated(w: pd.DataFrame, whole: pd.Series, level: float) -> pd.DataFrame:
     t = (w.p - mean * w.n) / np.sqrt(variance.where((variance > 0) & rest.notna()))
     p = 2 * special.stdtr(k - 1, -t.abs())
     note = np.where(w.n == 0, "not rated", np.where(same & k.notna(), "always the same rating", ""))
-    ends = {"low": (rating - half).clip(lower=whole.lowest), "high": (rating + half).clip(upper=whole.highest)}
+    ends = {
+        "low": (rating - half).clip(lower=whole.lowest),
+        "high": (rating + half).clip(upper=whole.highest),
+    }
     return w.assign(rating=rating, **ends, without=(whole.p - w.p) / rest,
                     p_adjusted=holm(p.to_numpy(float)), note=note)  # fmt: skip
 
@@ -186,6 +213,10 @@ def _rated(w: pd.DataFrame, whole: pd.Series, level: float) -> pd.DataFrame:
 def _finished(found: pd.DataFrame, whole: pd.Series) -> pd.DataFrame:
     term = found.words.map(written)
     script = np.where(term.map(is_chinese), "Chinese", "letters")
-    found = found.assign(term=term, script=script, size=found.words.map(len), share=found.documents / whole.documents)
+    found = found.assign(
+        term=term, script=script, size=found.words.map(len), share=found.documents / whole.documents
+    )
     found = found.astype(dict.fromkeys(("documents", "times", "authors", "size"), "int64"))
-    return found.sort_values(["documents", "term"], ascending=[False, True], ignore_index=True)[COLUMNS]
+    return found.sort_values(["documents", "term"], ascending=[False, True], ignore_index=True)[
+        COLUMNS
+    ]

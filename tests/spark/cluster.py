@@ -121,15 +121,28 @@ def _await(port: int, process: subprocess.Popen, log: Path, seconds: int = 240) 
 
 def main() -> int:
     """Run a command beside a cluster."""
-    parser = argparse.ArgumentParser(description="Run a command beside a Spark cluster on loopback.")
-    parser.add_argument("--memory", default="1g", help="of each of the three (default: %(default)s)")
-    parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run; it finds PERSONALIZE_SPARK")
+    parser = argparse.ArgumentParser(
+        description="Run a command beside a Spark cluster on loopback."
+    )
+    parser.add_argument(
+        "--memory", default="1g", help="of each of the three (default: %(default)s)"
+    )
+    parser.add_argument(
+        "command", nargs=argparse.REMAINDER, help="what to run; it finds PERSONALIZE_SPARK"
+    )
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="spark-") as name, cluster(Path(name), memory=given.memory) as found:
-        sys.stdout.write(f"master, two workers and Connect server at {found.address} after {found.seconds:.1f} s\n")
+    with (
+        tempfile.TemporaryDirectory(prefix="spark-") as name,
+        cluster(Path(name), memory=given.memory) as found,
+    ):
+        sys.stdout.write(
+            f"master, two workers and Connect server at {found.address} after {found.seconds:.1f} s\n"
+        )
         sys.stdout.flush()
         began = time.monotonic()
-        done = subprocess.run(given.command, env={**os.environ, "PERSONALIZE_SPARK": found.address}, check=False)
+        done = subprocess.run(
+            given.command, env={**os.environ, "PERSONALIZE_SPARK": found.address}, check=False
+        )
         sys.stdout.write(f"done in {time.monotonic() - began:.1f} s\n")
     return done.returncode
 

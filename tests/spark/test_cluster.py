@@ -81,7 +81,10 @@ def _parent(pid):
 
 
 def same(one, other):
-    for ask in (lambda t: pz.features.rfm(t, as_of=t.end), lambda t: pz.statistics.months(t).counts):
+    for ask in (
+        lambda t: pz.features.rfm(t, as_of=t.end),
+        lambda t: pz.statistics.months(t).counts,
+    ):
         pd.testing.assert_frame_equal(ask(one), ask(other), check_dtype=False, rtol=1e-9)
     pd.testing.assert_frame_equal(one.log, other.log)
 
@@ -102,7 +105,9 @@ def test_a_worker_killed_in_the_middle_of_a_job_costs_time_not_answers(running, 
     far.engine.close()
 
 
-def test_a_server_that_dies_in_a_conversion_is_told_and_a_rerun_completes(running, source, tmp_path):
+def test_a_server_that_dies_in_a_conversion_is_told_and_a_rerun_completes(
+    running, source, tmp_path
+):
     (tmp_path / "spark").mkdir()
     died = []
     with cluster(tmp_path / "spark", workers=1) as short:
