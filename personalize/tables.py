@@ -22,6 +22,35 @@ class TableError(ValueError):
         return cls("\n".join([heading, *(f"  - {problem}" for problem in problems)]))
 
 
+class Unavailable(TableError):
+    """What was asked for needs a table, a column or a stretch of time that these data lack.
+
+    A notebook goes on without it (`personalize.show.optional`); any other `TableError` stops it.
+    """
+
+
+def require_fitted(model: Any, attribute: str) -> None:
+    """Refuse a model that has not been fitted.
+
+    Parameters
+    ----------
+    model : any model of the kit
+    attribute : name of an attribute that fitting sets; it ends in an underscore
+
+    Raises
+    ------
+    TableError : where the attribute is missing.
+
+    Examples
+    --------
+    >>> require_fitted(object(), "labels_")
+    Traceback (most recent call last):
+    personalize.tables.TableError: object is not fitted yet: call .fit(...) first
+    """
+    if not hasattr(model, attribute):
+        raise TableError(f"{type(model).__name__} is not fitted yet: call .fit(...) first")
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a contract: its kind decides how raw values are read."""
