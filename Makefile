@@ -15,7 +15,7 @@ RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PYTHON)
 UV := $(shell command -v uv 2>/dev/null)
 PIP := -m pip --disable-pip-version-check install -qq --no-deps
 INSTALL := $(if $(UV),uv pip install -q --no-deps --compile-bytecode --python $(PYTHON),$(PYTHON) $(PIP))
-CHECK := $(if $(UV),uv pip check -q --python $(PYTHON),$(PYTHON) -m pip check -qq)
+CHECK := $(if $(UV),uv pip check -q --python $(PYTHON),$(PYTHON) -m pip check)
 OLDEST := import sys; sys.exit(sys.version_info < (3, 11))
 NEWEST := import sys; sys.exit(sys.version_info >= (3, 14))
 comma := ,
@@ -43,7 +43,7 @@ setup: $(READY)  ## install everything into .venv (done by the other targets by 
 	  || $(call FAILED,requirements.lock could not be installed. See above$(comma) and whether the network is there.)
 	@$(INSTALL) --no-build-isolation -e . \
 	  || $(call FAILED,the package itself could not be installed. See above.)
-	@$(CHECK) || $(call FAILED,the packages of the lock do not fit together on this Python. Try Python 3.11 to 3.13.)
+	@$(CHECK) >.venv/check.txt 2>&1 || { cat .venv/check.txt >&2; false; } || $(call FAILED,the packages of the lock do not fit together on this Python. Try Python 3.11 to 3.13.)
 	@.venv/bin/python -m compileall -q personalize
 	@.venv/bin/python -c 'import matplotlib.font_manager, personalize as pz; from personalize.recommenders import kernels; \
 	  pz.association_rules.warm(); pz.segmentation.warm(); kernels.warm()'
@@ -57,8 +57,8 @@ cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine
 	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py tests/test_mllib.py
 	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
-lab: $(READY)  ## explore in JupyterLab
-	$(PYTHON) -m jupyter lab --notebook-dir=notebooks
+lab: $(READY)  ## explore copies of the notebooks in JupyterLab
+	@$(PYTHON) -m personalize lab $(ARGS)
 
 report: $(READY)  ## run the notebooks on SOURCE and write reports/<name>/index.html
 	@$(RUN) -m personalize report $(SOURCE) --jobs $(JOBS) $(ARGS)
@@ -68,8 +68,8 @@ test: lint  ## unit, property, published-table, doctest, notebook (nbval) and br
 	@$(RUN) -m pytest -q notebooks --nbval --nbval-current-env -p tests.conftest --nbval-sanitize-with tests/nbval.cfg \
 	  --nbval-cell-timeout 300 --nbval-kernel-startup-timeout 120 -p no:cacheprovider -n $(JOBS) --dist loadscope
 
-lint: $(READY)  ## style and format
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check .
+lint: $(READY)  ## style, format and types
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy
 
 docs: $(READY)  ## write the API reference from the docstrings into docs/api
 	@$(RUN) -m pdoc -d numpy --math -o docs/api personalize
@@ -84,6 +84,6 @@ bench: $(READY)  ## time against peers, as ratios within one run
 	@$(RUN) -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, built reports and caches
-	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .coverage
+	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage docs/api
 	find reports -mindepth 1 ! -name README.md ! -name example.png -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
