@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.segmentation import RFM, Cuts, migration, segment_map
+from personalize.engine import DuckDB
+from personalize.segmentation import RFM, Cuts, segment_map
 from personalize.tables import TableError
 
 customers = st.lists(
@@ -116,6 +117,30 @@ def test_an_edited_map_is_used(tmp_path) -> None:
         segment_map(tmp_path / "none.csv")
 
 
+@pytest.mark.parametrize("levels", [2, 3, 4, 7, 10])
+def test_any_number_of_levels_is_scored_named_and_saved(journey, tmp_path, levels) -> None:
+    model = RFM(levels).fit(journey)
+    found = model.assign(journey)
+    scores = found[["recency_score", "frequency_score", "monetary_score"]]
+    assert scores.min().min() == 1 and scores.max().max() == levels == len(model.table())
+    separator = "-" if levels == 10 else ""
+    assert found.cell.tolist() == scores.astype(str).agg(separator.join, axis=1).tolist()
+    rank = found.segment.map(segment_map().set_index("segment")["rank"])
+    total = scores.sum(axis=1)
+    assert (rank[total == 3 * levels] == 1).all() and (rank[total == 3] == 9).all()
+    again = RFM(cuts=Cuts.load(model.cuts_.save(tmp_path / "cuts.json")))
+    pd.testing.assert_frame_equal(again.assign(journey), found)
+    engine = DuckDB()
+    query = model.sql(engine.register("journey", journey)) + " order by customer_id"
+    pd.testing.assert_frame_equal(engine.frame(query), found, check_dtype=False)
+
+
+@pytest.mark.parametrize("levels", [1, 11, 2.5, "five"])
+def test_a_number_of_levels_out_of_range_is_refused(journey, levels) -> None:
+    with pytest.raises(TableError, match="whole number of scores from 2 to 10"):
+        RFM(levels).fit(journey)
+
+
 def test_frozen_cuts_survive_a_file_and_score_one_new_customer_as_before(journey, tmp_path) -> None:
     model = RFM().fit(journey, as_of="2017-12-31")
     again = Cuts.load(model.cuts_.save(tmp_path / "cuts.json"))
@@ -162,7 +187,7 @@ def test_all_problems_of_a_table_come_in_one_message() -> None:
         RFM().fit(table)
     with pytest.raises(TableError, match=r"needs \['frequency'\]"):
         RFM().fit(table.drop(columns="frequency"))
-    with pytest.raises(TableError, match="no cuts yet"):
+    with pytest.raises(TableError, match="not fitted yet"):
         RFM().assign(frame([(1, 2, 3.0)]))
 
 
@@ -195,32 +220,3 @@ def test_complete_journey_has_the_measured_cuts_and_champions(journey) -> None:
     best = model.assign(journey).cell == "555"
     assert best.sum() == 202
     assert journey.monetary[best].sum() / journey.monetary.sum() == pytest.approx(0.254, abs=0.0005)
-
-
-def test_nobody_moves_between_equal_days(journey) -> None:
-    found = migration(journey, journey, rfm=RFM().fit(journey))
-    assert (
-        found.changed.estimate == found.due_to_borders.estimate == found.changed_refit.estimate == 0
-    )
-    assert found.table().to_numpy().trace() == len(journey)
-
-
-def test_customers_who_left_or_joined_are_shown_and_not_counted_as_moves() -> None:
-    first = frame([(0, 9, 90.0), (1, 8, 80), (2, 7, 70), (3, 6, 60), (4, 5, 50)])
-    later = pd.concat([first.iloc[1:], first.iloc[[0]].assign(customer_id=99)])
-    found = migration(first, later, rfm=RFM().fit(first))
-    assert found.changed.n == 4 and found.changed.estimate == 0
-    assert found.table().loc["not yet a customer"].sum() == 1
-    assert found.table()["no purchase in the window"].sum() == 1
-    with pytest.raises(TableError, match="in both tables"):
-        migration(first, first.assign(customer_id=first.customer_id + 50), rfm=RFM().fit(first))
-
-
-def test_a_trailing_window_leaves_few_moves_to_the_borders_alone() -> None:
-    tables = pz.load("complete_journey")
-    days = ("2017-07-01", "2017-10-01")
-    shares = {}
-    for window in (0, 90):
-        before, after = (pz.features.rfm(tables, as_of=day, window_days=window) for day in days)
-        shares[window] = migration(before, after, rfm=RFM().fit(before)).due_to_borders.estimate
-    assert shares[90] <= 0.05 < shares[0]

@@ -8,13 +8,12 @@ import pandas as pd
 from personalize.evaluate import Interval
 from personalize.features import rfm as rfm_table
 from personalize.features import tenure as tenure_table
-from personalize.segmentation.rulecard import wilson
-from personalize.segmentation.scores import RFM
+from personalize.inference import proportion_interval
+from personalize.segmentation.rfm import RFM
 from personalize.segmentation.segmenter import TOO_NEW
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, Unavailable
 
 NEW, GONE = "not yet a customer", "no purchase in the window"
-Tenures = tuple[pd.DataFrame, pd.DataFrame]
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,8 @@ class Migration:
     def table(self) -> pd.DataFrame:
         """Customers by segment before (rows) and after (columns), best first, borders kept."""
         counts = pd.crosstab(self.moves.before, self.moves.after)
-        names = [*self.order, TOO_NEW, NEW, GONE]
-        return counts.reindex(
-            index=[name for name in names if name in counts.index],
-            columns=[name for name in names if name in counts.columns],
-        )
+        names = pd.Index([*self.order, TOO_NEW, NEW, GONE])
+        return counts.loc[names[names.isin(counts.index)], names[names.isin(counts.columns)]]
 
     def shares(self, *, min_cell: int = 10) -> pd.DataFrame:
         """The same as shares of each row; cells of fewer than `min_cell` customers are left empty."""
@@ -56,10 +52,11 @@ class Migration:
         """The movement, and how much of it is only the yardstick, in words."""
         yardstick = "hardly" if self.due_to_borders.estimate < 0.1 else "in part (so keep the cuts)"
         return (
-            f"**{self.changed.estimate:.0%}** of {self.changed.n:,} customers ({self.changed.low:.0%} to "
-            f"{self.changed.high:.0%}) carry another name on the later day. Learning the cuts again would relabel "
-            f"{self.due_to_borders.estimate:.1%}: the movement is behaviour, and {yardstick} the yardstick. Refresh "
-            "the lists before each campaign, and judge a campaign by the segment a customer had when it began."
+            f"**{self.changed.estimate:.0%}** of {self.changed.n:,} customers "
+            f"({self.changed.low:.0%} to {self.changed.high:.0%}) carry another name on the later "
+            f"day. Learning the cuts again would relabel {self.due_to_borders.estimate:.1%}: the "
+            f"movement is behaviour, and {yardstick} the yardstick. Refresh the lists before each "
+            "campaign, and judge a campaign by the segment a customer had when it began."
         )
 
 
@@ -68,7 +65,7 @@ def migration(
     after: pd.DataFrame,
     *,
     rfm: RFM,
-    tenure: Tenures | None = None,
+    tenure: tuple[pd.DataFrame, pd.DataFrame] | None = None,
     new_days: int = 28,
 ) -> Migration:
     """The moves between the RFM tables of two days, by the borders of a fitted `RFM`.
@@ -99,34 +96,29 @@ def migration(
     0.0
     """
     old, new = tenure or (None, None)
-    refit = RFM(names=rfm.names).fit(after)
-    first = _named(rfm, before, old, new_days).rename("before")
-    kept, again = (_named(model, after, new, new_days) for model in (rfm, refit))
-    moves = pd.concat(
-        [first, kept.rename("after"), again.rename("after_refit")], axis=1
-    ).sort_index()
-    settled = (moves.notna() & (moves != TOO_NEW)).all(axis=1)
-    if not settled.any():
+    refit = RFM(rfm.freeze().cuts_.levels, names=rfm.names).fit(after)
+    named = {
+        "before": _named(rfm, before, old, new_days),
+        "after": _named(rfm, after, new, new_days),
+        "after_refit": _named(refit, after, new, new_days),
+    }
+    moves = pd.DataFrame(named).rename_axis("customer_id").sort_index()
+    settled = moves[(moves.notna() & (moves != TOO_NEW)).all(axis=1)]
+    if settled.empty:
         raise TableError(
             f"none of {len(before):,} earlier and {len(after):,} later customers is in both tables"
         )
-    known = moves.index.isin(old.customer_id) if tenure else moves.before.notna()
-    moves["before"] = moves.before.fillna(pd.Series(NEW, moves.index).where(~known, GONE))
-    moves = moves.fillna({"after": GONE, "after_refit": GONE})
-    pairs = ("before", "after"), ("before", "after_refit"), ("after", "after_refit")
-    shares = (_differing(moves.loc[settled, a], moves.loc[settled, b]) for a, b in pairs)
+    known = moves.before.notna() if old is None else moves.index.isin(old.customer_id)
+    absent = pd.Series(GONE, moves.index).where(known, NEW)
+    moves["before"] = moves.before.fillna(absent)
+    moves = moves.fillna(GONE)
     return Migration(
-        moves.rename_axis("customer_id").reset_index(), *shares, tuple(rfm.names_.segment)
+        moves.reset_index(),
+        changed=_differing(settled.before, settled.after),
+        changed_refit=_differing(settled.before, settled.after_refit),
+        due_to_borders=_differing(settled.after, settled.after_refit),
+        order=tuple(rfm.names_.segment),
     )
-
-
-def _named(rfm: RFM, table: pd.DataFrame, tenure: pd.DataFrame | None, new_days: int) -> pd.Series:
-    """The segment of each customer of a day, or 'too new', by customer_id."""
-    named = rfm.assign(table).set_index("customer_id").segment.astype(object)
-    if tenure is None:
-        return named
-    days = tenure.set_index("customer_id").tenure_days.reindex(named.index)
-    return named.where(~(days < new_days), TOO_NEW)
 
 
 def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90) -> Migration:
@@ -141,22 +133,31 @@ def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90
 
     Raises
     ------
-    TableError : when the data do not reach back `days` + `window_days` days.
+    Unavailable : when the data do not reach back `days` + `window_days` days.
     """
     later = pd.Timestamp(as_of).normalize()
     earlier, needed = later - pd.Timedelta(days=days), days + window_days
     known = (later - tables.until(as_of).start).days + 1
     if known < needed:
-        raise TableError(
+        raise Unavailable(
             f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, found {known}"
         )
-    before, after = (
-        rfm_table(tables, as_of=day, window_days=window_days) for day in (earlier, later)
-    )
-    tenures = (tenure_table(tables, as_of=earlier), tenure_table(tables, as_of=later))
-    return migration(before, after, rfm=RFM().fit(before), tenure=tenures)
+    before = rfm_table(tables, as_of=earlier, window_days=window_days)
+    after = rfm_table(tables, as_of=later, window_days=window_days)
+    tenure = (tenure_table(tables, as_of=earlier), tenure_table(tables, as_of=later))
+    return migration(before, after, rfm=RFM().fit(before), tenure=tenure)
+
+
+def _named(rfm: RFM, table: pd.DataFrame, tenure: pd.DataFrame | None, new_days: int) -> pd.Series:
+    """The segment of each customer of a day, or 'too new', by customer_id."""
+    named = rfm.assign(table).set_index("customer_id").segment.astype(object)
+    if tenure is None:
+        return named
+    days = tenure.set_index("customer_id").tenure_days.reindex(named.index)
+    return named.where(~(days < new_days), TOO_NEW)
 
 
 def _differing(one: pd.Series, other: pd.Series) -> Interval:
     hits, n = int((one != other).sum()), len(one)
-    return Interval(hits / n, *wilson(hits, n), n)
+    low, high = proportion_interval(hits, n)
+    return Interval(hits / n, float(low), float(high), n)
