@@ -1,16 +1,19 @@
-"""Who the customers are: RFM scores and named segments, stable clusters, rule cards, outlook and actions.
+"""Who the customers are: RFM scores and named segments, stable clusters, rule cards, outlook and
+actions.
 
     rfm = pz.features.rfm(tables, as_of="2017-12-31")
     named = RFM().fit(rfm).assign(rfm)                     # scores 1 to 5 and a named segment
     clusters = KMeansSegments(choose_n_segments(rfm).n_segments).fit(rfm)
     actions(named.merge(clusters.assign(rfm)), rfm, by="cluster")
 
-Modules: rfm (scores, named segments), kmeans, cluster_validation (how many, and would other methods agree), encoding
-(many or mixed attributes), segmenter (all rules in one file), deployment (rules as files and SQL), characteristics
-(what sets them apart, what they buy, who they are), decision_tree (the clusters as rules), predictive_validity (what
-they knew about the future), churn (who falls silent), churn_evaluation (and how well), transition_matrix (who moves).
+Modules: rfm (scores, named segments), kmeans, cluster_validation (how many, and would other methods
+agree), encoding (many or mixed attributes), segmenter (all rules in one file), deployment (rules as
+files and SQL), characteristics (what sets them apart, what they buy, who they are), decision_tree
+(the clusters as rules), predictive_validity (what they knew about the future), churn (who falls
+silent), churn_evaluation (and how well), transition_matrix (who moves).
 """
 
+from personalize.segmentation.attempt import Refused, attempt, attempt_table
 from personalize.segmentation.characteristics import actions, differences, facts, overview
 from personalize.segmentation.churn import Churn, churn_panel
 from personalize.segmentation.churn_evaluation import ChurnReport, compare_auc, contest
@@ -21,7 +24,8 @@ from personalize.segmentation.cluster_validation import (
 )
 from personalize.segmentation.decision_tree import RuleCard, information_gain
 from personalize.segmentation.encoding import CustomerSpace
-from personalize.segmentation.kmeans import KMeansSegments
+from personalize.segmentation.glossary import about, in_words, layout, with_intervals
+from personalize.segmentation.kmeans import KMeansSegments, warm
 from personalize.segmentation.predictive_validity import (
     Hindsight,
     foresight,
@@ -34,6 +38,13 @@ from personalize.segmentation.transition_matrix import Migration, migration, qua
 
 __all__ = [
     "RFM",
+    "Refused",
+    "about",
+    "attempt",
+    "attempt_table",
+    "in_words",
+    "layout",
+    "with_intervals",
     "TOO_NEW",
     "Churn",
     "ChurnReport",
@@ -61,5 +72,6 @@ __all__ = [
     "overview",
     "quarter",
     "segment_map",
+    "warm",
     "what_came_next",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from personalize.inference import adjust, proportion_interval
+from personalize.inference import adjust, proportion_interval, ratio
 from personalize.segmentation.rfm import METRICS, check_rfm, segment_map
 from personalize.tables import TableError, Tables, Unavailable
 
@@ -30,8 +30,9 @@ def overview(
     assigned : customer_id and the label, from `RFM.assign` or `KMeansSegments.assign`
     rfm : the table of the same customers
     by : which label to use
-    min_cell : segments of fewer customers are shown together as 'small groups'; if that group would still be
-        smaller, the next smallest segment joins it, so that no hidden number can be worked out
+    min_cell : segments of fewer customers are shown together as 'small groups'; if that group would
+        still be smaller, the next smallest segment joins it, so that no hidden number can be worked
+        out
 
     Returns
     -------
@@ -44,37 +45,30 @@ def overview(
 
     Raises
     ------
-    TableError : when a column is missing, the two tables do not hold the same customers, or there are fewer
-        customers than `min_cell` in all.
+    TableError : when a column is missing, the two tables do not hold the same customers, or there
+        are fewer customers than `min_cell` in all.
 
     Notes
     -----
-    The interval takes the customers as a sample of such customers: with x the spend and s the share, the standard
-    error of s is the root of the sum of (x (in - s))^2, divided by the total spend. A share of a total that is 0 or
-    less has no meaning and is left empty.
+    The interval takes the customers as a sample of such customers: with x the spend and s the
+    share, the standard error of s is the root of the sum of (x (in - s))^2, divided by the total
+    spend (see `inference.ratio`). A share of a total that is 0 or less has no meaning and is left
+    empty.
     """
     joined = _joined(assigned, rfm, by, min_cell)
-    joined["square"] = joined.monetary**2
     groups = joined.groupby(by, sort=False)
-    found = groups.agg(
-        customers=("monetary", "size"),
-        spend=("monetary", "sum"),
-        square=("square", "sum"),
-        recency_days=("recency_days", "median"),
-        frequency=("frequency", "median"),
-        monetary=("monetary", "median"),
-    )
-    total = joined.monetary.sum() if joined.monetary.sum() > 0 else np.nan
-    share = found.spend / total
-    outside = joined.square.sum() - found.square
-    half = 1.96 * np.sqrt(found.square * (1 - share) ** 2 + outside * share**2) / total
+    found = groups[list(METRICS)].median()
+    found["customers"], found["spend"] = groups.size(), groups.monetary.sum()
+    spend = joined.monetary if joined.monetary.sum() > 0 else joined.monetary * 0
+    parts = [ratio(spend * (joined[by] == label), spend) for label in found.index]
+    share, low, high = np.array(parts).T
     mean = found.spend / found.customers
     found = found.assign(
         customer_share=found.customers / len(joined),
         spend_share=share,
-        spend_share_low=(share - half).clip(lower=0),
-        spend_share_high=(share + half).clip(upper=1),
-        spend_ratio=mean / (total / len(joined)),
+        spend_share_low=low.clip(min=0),
+        spend_share_high=high.clip(max=1),
+        spend_ratio=mean / spend.mean(),
     )
     shares = ["spend_share", "spend_share_low", "spend_share_high"]
     columns = ["customers", "customer_share", "spend", *shares, *METRICS, "spend_ratio"]
@@ -104,7 +98,8 @@ def actions(
     names: pd.DataFrame | None = None,
     min_cell: int = 10,
 ) -> pd.DataFrame:
-    """What to do with each segment: size, spend share, what characterises it, the suggested treatment.
+    """What to do with each segment: size, spend share, what characterises it, the suggested
+    treatment.
 
     Parameters
     ----------
@@ -117,7 +112,8 @@ def actions(
     -------
     DataFrame, one row a segment, ordered by mean spend
         - segment or cluster
-        - typical, typical_share (only by cluster) : the named segment most of its customers have, and their share
+        - typical, typical_share (only by cluster) : the named segment most of its customers have,
+          and their share
         - customers, customer_share, spend_share
         - characteristics : the typical customer in words
         - treatment : of the (typical) named segment; empty for 'small groups'
@@ -143,20 +139,22 @@ def differences(
 
     Parameters
     ----------
-    tables : Tables with products that have a category, department or subcategory, or with a customers table, whose
-        text columns of 2 to 30 values are used; whichever the source has
-    assigned : customer_id and the label; of more than 20,000 customers the spend of 20,000 spread evenly over the
-        ids is read
+    tables : Tables with products that have a category, department or subcategory, or with a
+        customers table, whose text columns of 2 to 30 values are used; whichever the source has
+    assigned : customer_id and the label; of more than 20,000 customers the spend of 20,000 spread
+        evenly over the ids is read
     as_of : last known day
     by, min_cell : as in `overview`; a value with fewer customers in the segment is left out
 
     Returns
     -------
-    DataFrame, one row a segment and value that differs for sure, the strongest first within a segment
+    DataFrame, one row a segment and value that differs for sure, the strongest first within a
+    segment
         - segment or cluster
         - what : 'spend on' a group of products, or the name of an attribute; value
         - customers : of the segment, with that value
-        - share : of the segment's spend, or of its customers whose attribute is known; overall : of everybody's
+        - share : of the segment's spend, or of its customers whose attribute is known; overall : of
+          everybody's
         - ratio, ratio_low, ratio_high : share over overall
 
     Raises
@@ -165,17 +163,18 @@ def differences(
 
     Notes
     -----
-    *Spend*: with x a customer's spend on the group and t on everything, the share is s = sum x / sum t and its
-    standard error the root of the sum of (x - s t)^2, over sum t. Groups below 0.2 % of everybody's spend are left
-    out. *Attributes*: the score test of a proportion; intervals are Wilson's. Who is known is no random sample; read
-    these rows as a description of the known customers only.
-    Of the m pairs of each kind, those are shown that pass the Benjamini-Hochberg rule at 5 %; the intervals of the r
-    shown have level 1 - .05 r / m, so that at most 5 % of the shown intervals are expected to miss.
+    *Spend*: with x a customer's spend on the group and t on everything, the share is s = sum x /
+    sum t and its standard error the root of the sum of (x - s t)^2, over sum t. Groups below 0.2 %
+    of everybody's spend are left out. *Attributes*: the score test of a proportion; intervals are
+    Wilson's. Who is known is no random sample; read these rows as a description of the known
+    customers only. Of the m pairs of each kind, those are shown that pass the Benjamini-Hochberg
+    rule at 5 %; the intervals of the r shown have level 1 - .05 r / m, so that at most 5 % of the
+    shown intervals are expected to miss.
 
     References
     ----------
-    Benjamini and Yekutieli (2005), False discovery rate-adjusted multiple confidence intervals for selected
-    parameters.
+    Benjamini and Yekutieli (2005), False discovery rate-adjusted multiple confidence intervals for
+    selected parameters.
     """
     if by not in getattr(assigned, "columns", ()):
         raise TableError(f"the assignment lacks '{by}': give what RFM or Segmenter assigned")
@@ -195,7 +194,8 @@ def differences(
 
 
 def merge_small(labels: pd.Series, min_cell: int) -> pd.Series:
-    """The labels, with groups of fewer than `min_cell` customers put together so that none can be worked out.
+    """The labels, with groups of fewer than `min_cell` customers put together so that none can be
+    worked out.
 
     >>> merge_small(pd.Series(["a"] * 5 + ["b"] * 3 + ["c"]), 2).value_counts().to_dict()
     {'a': 5, 'small groups': 4}
@@ -331,7 +331,9 @@ def _is_attribute(values: pd.Series) -> bool:
 
 
 def _discoveries(z: pd.Series) -> tuple[np.ndarray, float]:
-    """Which standardised differences pass Benjamini and Hochberg's rule, and the level of their intervals."""
+    """Which standardised differences pass Benjamini and Hochberg's rule, and the level of their
+    intervals.
+    """
     shown = np.asarray(adjust(2 * norm.sf(np.abs(z)), method="bh")) <= _FALSE
     return shown, 1 - _FALSE * max(shown.sum(), 1) / max(len(z), 1)
 

@@ -1,4 +1,6 @@
-"""Who will fall silent: a logistic model, a linear SVM, an entropy tree or any classifier, with calibrated chances."""
+"""Who will fall silent: a logistic model, a linear SVM, an entropy tree or any classifier, with
+calibrated chances.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -43,18 +45,21 @@ def churn_panel(
     as_of : last day known
     days : length of the later period, in days
     window_days : only customers who bought in so many days up to `as_of` are in the panel
-    features : None, or a function of your own that is called as features(tables, as_of=day) with tables that end on
-        that day, and gives customer_id and numeric columns (`pz.features.window_spend` is one)
+    features : None, or a function of your own that is called as features(tables, as_of=day) with
+        tables that end on that day, and gives customer_id and numeric columns
+        (`pz.features.window_spend` is one)
 
     Returns
     -------
     DataFrame, one row a customer
-        - customer_id, recency_days, frequency, monetary, and your own columns : from the days up to `as_of` only
+        - customer_id, recency_days, frequency, monetary, and your own columns : from the days up to
+          `as_of` only
         - silent : whether no purchase followed in the `days` days after
 
     Raises
     ------
-    TableError : when the day or the later period is outside the data, or your columns lack a customer.
+    TableError : when the day or the later period is outside the data, or your columns lack a
+        customer.
     """
     table = _known(tables, as_of, window_days, features)
     later = outcome(tables, table.customer_id, as_of=as_of, days=days)
@@ -66,11 +71,14 @@ class Churn(BaseEstimator):
 
     Parameters
     ----------
-    classifier : "logistic"; "svm", a linear support vector machine; "tree", an entropy tree; or any scikit-learn
-        classifier or pipeline with predict_proba, or with decision_function, which is then calibrated
+    classifier : "logistic"; "svm", a linear support vector machine; "tree", an entropy tree; or any
+        scikit-learn classifier or pipeline with predict_proba, or with decision_function, which is
+        then calibrated
     days : length of the coming period in days; 56 are eight weeks
-    window_days : features look back over this many days, and only customers who bought in them are scored
-    features : None for the three facts of `features.rfm`, or a function whose columns join them (see `churn_panel`)
+    window_days : features look back over this many days, and only customers who bought in them are
+        scored
+    features : None for the three facts of `features.rfm`, or a function whose columns join them
+        (see `churn_panel`)
     seed : seed of the folds on which margins are calibrated
 
     Attributes
@@ -85,21 +93,23 @@ class Churn(BaseEstimator):
 
     Notes
     -----
-    *Logistic*: log(p / (1 - p)) = a + b'z, z the standardised log1p features. A ridge penalty of 1/2 ||b||^2 keeps
-    small shops finite; intervals come from the information matrix.
-    *SVM*: the margin m = w'z + c of LinearSVC (C = 1); Platt's p = 1 / (1 + exp(A m + B)) is learned on margins
-    of five folds that the machine had not seen, so the chance is a logistic formula in z as well.
-    *Tree*: each split is the one with the largest information gain (ID3's measure), depth 4 at most (what
-    cross-validation picked on the packaged data), at least 5 % of the customers in a leaf, so that its share of
-    silent customers, which is the chance, is well known.
+    *Logistic*: log(p / (1 - p)) = a + b'z, z the standardised log1p features. A ridge penalty of
+    1/2 ||b||^2 keeps small shops finite; intervals come from the information matrix.
+    *SVM*: the margin m = w'z + c of LinearSVC (C = 1); Platt's p = 1 / (1 + exp(A m + B)) is
+    learned on margins of five folds that the machine had not seen, so the chance is a logistic
+    formula in z as well.
+    *Tree*: each split is the one with the largest information gain (ID3's measure), depth 4 at most
+    (what cross-validation picked on the packaged data), at least 5 % of the customers in a leaf, so
+    that its share of silent customers, which is the chance, is well known.
     *Your own*: it reads the facts as they are; put a scaler into a pipeline where it needs one.
-    *No leakage*: `fit(as_of=d)` takes features of the day d - `days` and outcomes of the `days` up to d, so nothing
-    after d is read; `predict` applies them on d. *In the engine*: `sql(relation)` writes the three named models.
+    *No leakage*: `fit(as_of=d)` takes features of the day d - `days` and outcomes of the `days` up
+    to d, so nothing after d is read; `predict` applies them on d. *In the engine*: `sql(relation)`
+    writes the three named models.
 
     References
     ----------
-    Neslin et al. (2006), Defection detection. Platt (1999), Probabilistic outputs for support vector machines.
-    Quinlan (1986), Induction of decision trees.
+    Neslin et al. (2006), Defection detection. Platt (1999), Probabilistic outputs for support
+    vector machines. Quinlan (1986), Induction of decision trees.
 
     Examples
     --------
@@ -137,7 +147,8 @@ class Churn(BaseEstimator):
         return type(last).__name__
 
     def fit(self, tables: Tables, y: Any = None, *, as_of: Any = None) -> "Churn":
-        """Learn from the features of the day `as_of` - `days` and what happened up to `as_of` (None: the last day).
+        """Learn from the features of the day `as_of` - `days` and what happened up to `as_of`
+        (None: the last day).
 
         Raises
         ------
@@ -157,7 +168,9 @@ class Churn(BaseEstimator):
         )
 
     def day_before(self, tables: Tables, as_of: Any, *, periods: int = 1) -> pd.Timestamp:
-        """The day `periods` x `days` before `as_of`; refused where the data do not reach back far enough."""
+        """The day `periods` x `days` before `as_of`; refused where the data do not reach back far
+        enough.
+        """
         _check_tables(tables)
         day = pd.Timestamp(tables.end if as_of is None else as_of).normalize()
         first = tables.until(day).start
@@ -196,7 +209,8 @@ class Churn(BaseEstimator):
         return self
 
     def predict(self, tables: Tables, *, as_of: Any = None) -> pd.DataFrame:
-        """The chance of silence in the `days` days after `as_of` (None: the last day), for who bought in the window.
+        """The chance of silence in the `days` days after `as_of` (None: the last day), for who
+        bought in the window.
 
         Returns
         -------
@@ -204,7 +218,8 @@ class Churn(BaseEstimator):
             - customer_id
             - recency_days
             - churn : the chance, 0 to 1
-            - at_risk : money that silence would cost: churn x spend in the window, scaled to `days` days
+            - at_risk : money that silence would cost: churn x spend in the window, scaled to `days`
+              days
         """
         require_fitted(self, "model_")
         _check_tables(tables)
@@ -247,10 +262,11 @@ class Churn(BaseEstimator):
     def table(self) -> pd.DataFrame:
         """What the model says.
 
-        Logistic, one row a feature: feature, odds_ratio, odds_ratio_low, odds_ratio_high (95 %): the factor on the
-        odds of silence when the feature doubles, all else equal. SVM: the same without an interval. Tree, one row a
-        rule: rule, customers, silent, silent_low, silent_high (95 %, Wilson). Your own: what one question about each
-        fact tells of silence (see `information_gain`).
+        Logistic, one row a feature: feature, odds_ratio, odds_ratio_low, odds_ratio_high (95 %):
+        the factor on the odds of silence when the feature doubles, all else equal. SVM: the same
+        without an interval. Tree, one row a rule: rule, customers, silent, silent_low, silent_high
+        (95 %, Wilson). Your own: what one question about each fact tells of silence (see
+        `information_gain`).
         """
         require_fitted(self, "model_")
         if self.classifier == "tree":

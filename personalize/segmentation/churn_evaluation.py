@@ -1,4 +1,6 @@
-"""How well silence was foretold: ROC, precision and recall, calibration and lift, each with its interval."""
+"""How well silence was foretold: ROC, precision and recall, calibration and lift, each with its
+interval.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from personalize.inference import auc, auc_difference, proportion_interval
+from personalize.inference import auc, auc_difference, proportion_interval, ratio
 from personalize.segmentation.churn import Churn
 from personalize.tables import TableError, Tables, Unavailable
 
@@ -23,23 +25,26 @@ class ChurnReport:
 
     Attributes
     ----------
-    comparison : one row a model, recency alone last: model; auc, auc_low, auc_high, gain, gain_low, gain_high (over
-        recency alone); average_precision with _low, _high; brier (mean squared error of the chance) and skill, the
-        share by which it is below that of telling everybody the past rate, with _low, _high (empty for recency,
-        which gives no chance); found (share of the silent customers that are in the tenth with the highest scores),
-        found_gain, found_gain_low, found_gain_high (over recency alone)
-    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, low, high. ROC: x is the share of
-        the staying who are listed, y that of the silent; the other: x is recall, y precision
-    calibration : one row a model and tenth of the customers by predicted chance, highest first: model, tenth,
-        customers, predicted, observed, observed_low, observed_high, and lift (observed over the rate of all),
-        lift_low, lift_high
+    comparison : one row a model, recency alone last: model; auc, auc_low, auc_high, gain, gain_low,
+        gain_high (over recency alone); average_precision with _low, _high; brier (mean squared
+        error of the chance) and skill, the share by which it is below that of telling everybody the
+        past rate, with _low, _high (empty for recency, which gives no chance); found (share of the
+        silent customers that are in the tenth with the highest scores), found_gain, found_gain_low,
+        found_gain_high (over recency alone)
+    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, low, high. ROC:
+        x is the share of the staying who are listed, y that of the silent; the other: x is recall,
+        y precision
+    calibration : one row a model and tenth of the customers by predicted chance, highest first:
+        model, tenth, customers, predicted, observed, observed_low, observed_high, and lift
+        (observed over the rate of all), lift_low, lift_high
     n_customers, rate : customers scored and the share that fell silent
     as_of : day on which the prediction was made
 
     Notes
     -----
-    Intervals hold 95 %. AUC: DeLong et al. (1988). Curves and average precision: 200 samples of the customers, drawn
-    with replacement; the bands hold point by point. Observed shares and lift: Wilson.
+    Intervals hold 95 %. AUC: DeLong et al. (1988). Curves and average precision: 200 samples of the
+    customers, drawn with replacement; the bands hold point by point. Observed shares and lift:
+    Wilson.
     """
 
     comparison: pd.DataFrame
@@ -61,7 +66,9 @@ class ChurnReport:
 
     @property
     def verdict(self) -> str:
-        """Whether the first model separates better than recency alone, by the interval of the gain."""
+        """Whether the first model separates better than recency alone, by the interval of the
+        gain.
+        """
         better = self.comparison.gain_low.iloc[0] > 0
         return (
             "better than recency alone" if better else "not shown to be better than recency alone"
@@ -99,15 +106,17 @@ def contest(
     days: int = 56,
     seed: int = 0,
 ) -> ChurnReport:
-    """Several churn models and recency alone, judged on the same customers in a later period than they saw.
+    """Several churn models and recency alone, judged on the same customers in a later period than
+    they saw.
 
     Parameters
     ----------
     tables : Tables
-    models : models of equal `days` and `window_days`, the one to use first; None for the logistic model, the linear
-        SVM and the entropy tree over `days` days. They are left as they are: copies learn
-    as_of : last known day (None: the last of the data): outcomes of the `days` up to it are foretold from the day
-        before them, by models that learned one period earlier
+    models : models of equal `days` and `window_days`, the one to use first; None for the logistic
+        model, the linear SVM and the entropy tree over `days` days. They are left as they are:
+        copies learn
+    as_of : last known day (None: the last of the data): outcomes of the `days` up to it are
+        foretold from the day before them, by models that learned one period earlier
     seed : seed of the bootstrap samples of customers
 
     Returns
@@ -180,7 +189,8 @@ def judge(
 
 
 def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.DataFrame:
-    """The AUC of several scores on the same customers, each with its interval and its gain over a baseline.
+    """The AUC of several scores on the same customers, each with its interval and its gain over a
+    baseline.
 
     Parameters
     ----------
@@ -221,16 +231,6 @@ def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.D
         rows.append([name, area, low, high, gain, gain_low, gain_high])
     columns = ["model", "auc", "auc_low", "auc_high", "gain", "gain_low", "gain_high"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def error_ratio(error: Any, base: Any) -> tuple[float, float, float]:
-    """The sum of some errors over that of a baseline, with its 95 % interval; empty where the baseline makes none."""
-    total = base.sum()
-    if total == 0:
-        return np.nan, np.nan, np.nan
-    ratio = error.sum() / total
-    half = 1.96 * np.sqrt(((error - ratio * base) ** 2).sum()) / total
-    return ratio, ratio - half, ratio + half
 
 
 def _first(table: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -277,8 +277,8 @@ def _band(curve: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
 
 def _skill(silent: np.ndarray, chance: np.ndarray, rate: float) -> dict[str, float]:
     error = (chance - silent) ** 2
-    ratio, low, high = error_ratio(error, (rate - silent) ** 2)
-    return {"brier": error.mean(), "skill": 1 - ratio, "skill_low": 1 - high, "skill_high": 1 - low}
+    left, low, high = ratio(error, (rate - silent) ** 2)
+    return {"brier": error.mean(), "skill": 1 - left, "skill_low": 1 - high, "skill_high": 1 - low}
 
 
 def _top(silent: np.ndarray, scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -293,7 +293,9 @@ def _top(silent: np.ndarray, scores: Mapping[str, np.ndarray]) -> pd.DataFrame:
 
 
 def _listed(score: np.ndarray) -> np.ndarray:
-    """Whether each customer is in the tenth with the highest scores; those tied at its edge in proportion."""
+    """Whether each customer is in the tenth with the highest scores; those tied at its edge in
+    proportion.
+    """
     size = len(score) / 10
     edge = np.sort(score)[::-1][int(np.ceil(size)) - 1]
     above, tied = score > edge, score == edge
@@ -310,7 +312,7 @@ def _tenths(chance: np.ndarray, silent: np.ndarray) -> pd.DataFrame:
     found = groups.mean().reset_index()
     found.insert(1, "customers", groups.size().to_numpy())
     low, high = proportion_interval(groups["observed"].sum(), groups.size())
-    found = found.assign(observed_low=np.asarray(low), observed_high=np.asarray(high))
+    found = found.assign(observed_low=low, observed_high=high)
     for end in ("", "_low", "_high"):
         found[f"lift{end}"] = found[f"observed{end}"] / silent.mean()
     return found

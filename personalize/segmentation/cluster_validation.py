@@ -1,4 +1,6 @@
-"""How many segments, and would another method find others: fit, separation and stability, and a rule that says why."""
+"""How many segments, and would another method find others: fit, separation and stability, and a
+rule that says why.
+"""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -34,7 +36,8 @@ _METHODS_SAMPLE, _METHODS_BOOT = 800, 10
 
 @dataclass(frozen=True)
 class NumberOfSegments:
-    """The number of segments that the rule picks, the reason in words, and the table it was picked from.
+    """The number of segments that the rule picks, the reason in words, and the table it was picked
+    from.
 
     Attributes
     ----------
@@ -52,9 +55,9 @@ class NumberOfSegments:
     def table(self) -> pd.DataFrame:
         """One row a number of segments.
 
-        Columns: n_segments; inertia; silhouette (-1 to 1); gap and gap_se; smallest_share of customers;
-        jaccard (of the least stable segment, 0 to 1) with its 90 % interval jaccard_low, jaccard_high; ari (0 to 1);
-        outlier_share (in the segment that has most); verdict.
+        Columns: n_segments; inertia; silhouette (-1 to 1); gap and gap_se; smallest_share of
+        customers; jaccard (of the least stable segment, 0 to 1) with its 90 % interval jaccard_low,
+        jaccard_high; ari (0 to 1); outlier_share (in the segment that has most); verdict.
         """
         return self._rows.copy()
 
@@ -84,7 +87,8 @@ def choose_n_segments(
     Parameters
     ----------
     table : customer_id and numeric features, one row a customer
-    candidates : numbers of segments to try, 2 or more; those above the number of different customers are left out
+    candidates : numbers of segments to try, 2 or more; those above the number of different
+        customers are left out
     log : as in `KMeansSegments`
     n_boot : bootstrap samples of customers for each number, 10 or more; 30 settles the second digit
     seed : seed of samples and starts
@@ -100,27 +104,31 @@ def choose_n_segments(
     Notes
     -----
     Of more than 3,000 customers, 3,000 drawn by `seed` are used.
-    *Stability*: customers are drawn with replacement, clustered again, and everybody is assigned to the new
-    centres; each old segment A is compared with the most similar new one B by Jaccard |A and B| / |A or B|. The
-    mean over the samples is the segment's stability, the lowest over the segments counts. A value of .75 or more is
-    usually called stable; here the lower end of its one-sided 95 % interval must reach it. Where a number is not
-    stable, samples fall for different, nearly equally good groupings, and the mean of 30 samples has itself a
-    standard error of .03 to .04; more samples narrow that, better searches do not raise the mean.
-    *Outliers*: a segment is one of outliers when at least half of its customers lie more than three interquartile
-    ranges outside the middle half of some feature (after log and scaling; a feature whose middle half is one value is
-    not judged). *Size*: the smallest segment must hold 2 % of the customers.
-    *Choice*: where a passing number has a silhouette of .7 or more ("strong structure"), groups lie apart and the
-    number with the highest silhouette is taken. Otherwise customers form a continuum, any segments are slices of
-    it, and the largest passing number is taken whose mean is .85 or more ("highly stable"), or else the largest that
-    passes: a finer slicing that is as stable says more. When none passes, the stablest is taken and the reason says
-    so. The highest silhouette alone would often cut off outliers, and the gap
-    (10 uniform reference samples in the box of the features) often grows without end; both are shown to compare.
+    *Stability*: customers are drawn with replacement, clustered again, and everybody is assigned to
+    the new centres; each old segment A is compared with the most similar new one B by Jaccard |A
+    and B| / |A or B|. The mean over the samples is the segment's stability, the lowest over the
+    segments counts. A value of .75 or more is usually called stable; here the lower end of its
+    one-sided 95 % interval must reach it. Where a number is not stable, samples fall for different,
+    nearly equally good groupings, and the mean of 30 samples has itself a standard error of .03 to
+    .04; more samples narrow that, better searches do not raise the mean.
+    *Outliers*: a segment is one of outliers when at least half of its customers lie more than three
+    interquartile ranges outside the middle half of some feature (after log and scaling; a feature
+    whose middle half is one value is not judged). *Size*: the smallest segment must hold 2 % of the
+    customers.
+    *Choice*: where a passing number has a silhouette of .7 or more ("strong structure"), groups lie
+    apart and the number with the highest silhouette is taken. Otherwise customers form a continuum,
+    any segments are slices of it, and the largest passing number is taken whose mean is .85 or more
+    ("highly stable"), or else the largest that passes: a finer slicing that is as stable says more.
+    When none passes, the stablest is taken and the reason says so. The highest silhouette alone
+    would often cut off outliers, and the gap (10 uniform reference samples in the box of the
+    features) often grows without end; both are shown to compare.
 
     References
     ----------
-    Hennig (2007), Cluster-wise assessment of cluster stability. Kaufman and Rousseeuw (1990), table 4 of chapter 2
-    (silhouettes). Tibshirani, Walther
-    and Hastie (2001), the gap statistic, section 3. Hubert and Arabie (1985), the adjusted Rand index. Tukey (1977).
+    Hennig (2007), Cluster-wise assessment of cluster stability. Kaufman and Rousseeuw (1990), table
+    4 of chapter 2 (silhouettes). Tibshirani, Walther
+    and Hastie (2001), the gap statistic, section 3. Hubert and Arabie (1985), the adjusted Rand
+    index. Tukey (1977).
     """
     z = standardised(table, log=log)
     if len(z) > SAMPLE:
@@ -189,7 +197,9 @@ class _Trial:
         }
 
     def again(self, drawn: np.ndarray, k: int, seed: int) -> np.ndarray:
-        """Everybody's segment by centres learned from the drawn customers; who is drawn twice weighs twice."""
+        """Everybody's segment by centres learned from the drawn customers; who is drawn twice
+        weighs twice.
+        """
         times = np.bincount(drawn, minlength=len(self.z))
         z, weight = self.z[times > 0], times[times > 0]
         size = min(k, len(np.unique(z, axis=0)))
@@ -197,7 +207,9 @@ class _Trial:
         return nearest(self.z, found.cluster_centers_)
 
     def gap(self, inertia: float, k: int) -> dict[str, float]:
-        """The references are alike, so the best centres of the first are where the search in the others starts."""
+        """The references are alike, so the best centres of the first are where the search in the
+        others starts.
+        """
         start = search(self.references[0], k, n_init=_STARTS, random_state=self.seed)
         uniform = []
         for reference in self.references:
@@ -216,7 +228,8 @@ class _Trial:
 
 
 def _jaccard(label: np.ndarray, again: np.ndarray) -> np.ndarray:
-    """For each segment of a labelling, its Jaccard similarity to the most similar segment of another.
+    """For each segment of a labelling, its Jaccard similarity to the most similar segment of
+    another.
 
     >>> _jaccard(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 1])).round(3).tolist()
     [0.667, 0.5]
@@ -294,14 +307,16 @@ def compare_methods(
     ----------
     table : customer_id and the features of the fitted clusters
     clusters : fitted `KMeansSegments`; its scaler, features and number of segments are used
-    seed : seed of the sample (800 customers where there are more), the starts and the repeated samples
+    seed : seed of the sample (800 customers where there are more), the starts and the repeated
+        samples
 
     Returns
     -------
-    DataFrame, one row a method: method, silhouette, smallest_share, agreement (adjusted Rand index with the k-means
-        clusters of all customers), jaccard (of the least stable group in 10 bootstrap samples; a customer who was
-        not drawn joins the group of the nearest who was, where a method cannot assign), assigns (whether a new
-        customer can be placed without clustering again)
+    DataFrame, one row a method: method, silhouette, smallest_share, agreement (adjusted Rand index
+    with the k-means
+        clusters of all customers), jaccard (of the least stable group in 10 bootstrap samples; a
+        customer who was not drawn joins the group of the nearest who was, where a method cannot
+        assign), assigns (whether a new customer can be placed without clustering again)
 
     Raises
     ------
@@ -309,8 +324,8 @@ def compare_methods(
 
     References
     ----------
-    McLachlan and Peel (2000), finite mixtures: full covariances, started from k-means. Ward (1963), hierarchical
-    grouping.
+    McLachlan and Peel (2000), finite mixtures: full covariances, started from k-means. Ward (1963),
+    hierarchical grouping.
     """
     ordered = table.sort_values("customer_id", ignore_index=True)
     drawn = np.random.default_rng(seed).permutation(len(ordered))[:_METHODS_SAMPLE]
@@ -333,7 +348,9 @@ def compare_methods(
 
 
 def _one_method(z: np.ndarray, place: Callable, seed: int) -> dict[str, Any]:
-    """What a method finds, and how stable; `place(learn)` says where everybody belongs by what was learned."""
+    """What a method finds, and how stable; `place(learn)` says where everybody belongs by what was
+    learned.
+    """
     label, rng = place(z), np.random.default_rng(seed)
     matches = []
     for _ in range(_METHODS_BOOT):

@@ -1,4 +1,6 @@
-"""Small decision trees in words: the clusters as a few rules that a person can read, and how faithful they are."""
+"""Small decision trees in words: the clusters as a few rules that a person can read, and how
+faithful they are.
+"""
 
 from typing import Any
 
@@ -36,14 +38,15 @@ class RuleCard(BaseEstimator):
 
     Notes
     -----
-    Each condition is the one with the largest information gain: the entropy of the clusters before the split,
-    H = - sum p log2 p, minus the size-weighted entropy after it (the measure of ID3). Features enter in their own
-    units, since a tree does not change when a feature is rescaled. *In the engine*: `sql(relation)`.
+    Each condition is the one with the largest information gain: the entropy of the clusters before
+    the split, H = - sum p log2 p, minus the size-weighted entropy after it (the measure of ID3).
+    Features enter in their own units, since a tree does not change when a feature is rescaled. *In
+    the engine*: `sql(relation)`.
 
     References
     ----------
-    Quinlan (1986), Induction of decision trees. Craven and Shavlik (1996), extracting tree-structured
-    representations of trained networks (fidelity). Wilson (1927).
+    Quinlan (1986), Induction of decision trees. Craven and Shavlik (1996), extracting
+    tree-structured representations of trained networks (fidelity). Wilson (1927).
 
     Examples
     --------
@@ -62,7 +65,8 @@ class RuleCard(BaseEstimator):
 
         Raises
         ------
-        TableError : when the table is no table of features, a parameter is out of range, or lengths differ.
+        TableError : when the table is no table of features, a parameter is out of range, or lengths
+            differ.
         """
         ids, features = customers_and_features(table)
         label = np.asarray(y)
@@ -95,7 +99,8 @@ class RuleCard(BaseEstimator):
     def table(self) -> pd.DataFrame:
         """One row a rule, by cluster and size.
 
-        Columns: rule (all conditions hold), cluster, customers, purity (share of them truly in that cluster).
+        Columns: rule (all conditions hold), cluster, customers, purity (share of them truly in that
+        cluster).
         """
         require_fitted(self, "rules_")
         return self.rules_.copy()
@@ -111,7 +116,9 @@ class RuleCard(BaseEstimator):
         )
 
     def sql(self, relation: str) -> str:
-        """A query that applies the rules to the customers of a relation inside the engine: customer_id, cluster."""
+        """A query that applies the rules to the customers of a relation inside the engine:
+        customer_id, cluster.
+        """
         require_fitted(self, "rules_")
         grown = self.tree_.tree_
         largest = self.tree_.classes_[grown.value[:, 0].argmax(axis=1)]
@@ -127,7 +134,9 @@ class RuleCard(BaseEstimator):
         )
 
     def _left_out(self, x: np.ndarray, label: np.ndarray) -> np.ndarray:
-        """Whether each customer, left out while the rules are made, is placed in the true cluster."""
+        """Whether each customer, left out while the rules are made, is placed in the true
+        cluster.
+        """
         if len(x) == 1:
             return np.array([True])
         drawn = np.random.default_rng(self.seed).permutation(len(x))[:_SAMPLE]
@@ -156,12 +165,15 @@ def information_gain(table: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a feature, the most telling first: feature; cut (the question is: at most this much?); entropy
-        of the label before, in bits; after, the size-weighted entropy of the two answers; gain, the difference
+    DataFrame, one row a feature, the most telling first: feature; cut (the question is: at most
+    this much?); entropy
+        of the label before, in bits; after, the size-weighted entropy of the two answers; gain, the
+        difference
 
     Notes
     -----
-    H = - sum p log2 p. A tree asks the question of the largest gain, and then again within each answer.
+    H = - sum p log2 p. A tree asks the question of the largest gain, and then again within each
+    answer.
 
     References
     ----------
@@ -189,7 +201,9 @@ def information_gain(table: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
 
 
 def leaf_rules(tree: Any, features: pd.DataFrame) -> pd.Series:
-    """The rule of each leaf of a scikit-learn tree in words, by the number of its node; whole numbers stay whole."""
+    """The rule of each leaf of a scikit-learn tree in words, by the number of its node; whole
+    numbers stay whole.
+    """
     rules, stack = {}, [(0, np.tile([-np.inf, np.inf], (len(features.columns), 1)))]
     while stack:
         node, bounds = stack.pop()

@@ -1,6 +1,8 @@
-"""How fitted rules leave Python: as a JSON file that says what it is, or as SQL that scores customers in the engine.
+"""How fitted rules leave Python: as a JSON file that says what it is, or as SQL that scores
+customers in the engine.
 
-The SQL keeps to what DuckDB and Spark read alike, and gives the labels that the Python objects give.
+The SQL keeps to what DuckDB and Spark read alike, and gives the labels that the Python objects
+give.
 """
 
 import json
@@ -18,7 +20,9 @@ _VERSION = 1
 
 
 class Saved:
-    """`save` and `load` for rules that give their plain values by `state` and are made of them by `of`."""
+    """`save` and `load` for rules that give their plain values by `state` and are made of them by
+    `of`.
+    """
 
     KIND: ClassVar[str]
     KEYS: ClassVar[tuple[str, ...]]
@@ -33,7 +37,9 @@ class Saved:
         raise NotImplementedError
 
     def save(self, path: str | Path) -> Path:
-        """Write the fitted rules as JSON with their version; `load` gives rules that place everybody alike."""
+        """Write the fitted rules as JSON with their version; `load` gives rules that place
+        everybody alike.
+        """
         content = {"kind": self.KIND, "version": _VERSION, **self.state()}
         text = json.dumps(content, indent=1, allow_nan=False, default=np.ndarray.tolist)
         target = Path(path)
@@ -86,7 +92,8 @@ class Saved:
 
 
 def number(value: float) -> str:
-    """The value as a double, every digit kept (a literal without exponent would be read as DECIMAL).
+    """The value as a double, every digit kept (a literal without exponent would be read as
+    DECIMAL).
 
     >>> number(-0.5)
     '(-5.00000000000000000e-01)'
@@ -133,7 +140,8 @@ def logistic(z: Sequence[str], coefficients: np.ndarray, intercept: float) -> st
 
 
 def tree(fitted: Any, features: Sequence[str], values: Sequence[Any]) -> str:
-    """A scikit-learn tree as nested cases; `values` holds what each node gives, and leaves are read.
+    """A scikit-learn tree as nested cases; `values` holds what each node gives, and leaves are
+    read.
 
     scikit-learn compares features in single precision, and so does this.
     """

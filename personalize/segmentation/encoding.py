@@ -1,4 +1,6 @@
-"""Mixed attributes as numbers that k-means can use: encoded, scaled and, where there are many, condensed."""
+"""Mixed attributes as numbers that k-means can use: encoded, scaled and, where there are many,
+condensed.
+"""
 
 from typing import Any
 
@@ -35,13 +37,15 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    *Numbers*: a missing one becomes the median, then log1p (sign kept), then mean 0 and variance 1. *Words*: one
-    column of 0 and 1 a value; values of fewer than 5 % of the customers share one column; missing is a value of
-    its own; the columns of one attribute are scaled so that the attribute weighs as much as one number. *Left out*:
-    an attribute that is missing for everybody or the same for everybody separates nobody; `left_out_` names it.
-    *Later customers*: a value not seen while fitting goes to the column of the rare values, or has 0 everywhere where
-    there is none; a missing number becomes the median of the customers fitted.
-    *Principal components*: directions of largest variance of the encoded columns, as many as keep the share `keep`.
+    *Numbers*: a missing one becomes the median, then log1p (sign kept), then mean 0 and variance 1.
+    *Words*: one column of 0 and 1 a value; values of fewer than 5 % of the customers share one
+    column; missing is a value of its own; the columns of one attribute are scaled so that the
+    attribute weighs as much as one number. *Left out*: an attribute that is missing for everybody
+    or the same for everybody separates nobody; `left_out_` names it.
+    *Later customers*: a value not seen while fitting goes to the column of the rare values, or has
+    0 everywhere where there is none; a missing number becomes the median of the customers fitted.
+    *Principal components*: directions of largest variance of the encoded columns, as many as keep
+    the share `keep`.
 
     References
     ----------
@@ -63,7 +67,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        TableError : when `keep` is no share, customer_id is missing or repeated, or no attribute is left.
+        TableError : when `keep` is no share, customer_id is missing or repeated, or no attribute is
+            left.
         """
         self._check(table)
         ordered = table.sort_values("customer_id")
@@ -89,7 +94,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The same attributes of any customers as numbers: customer_id, then the encoded columns or the components.
+        """The same attributes of any customers as numbers: customer_id, then the encoded columns or
+        the components.
 
         Raises
         ------
@@ -113,14 +119,18 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
         return found
 
     def table(self) -> pd.DataFrame:
-        """One row a principal component: component, variance (its share), kept (the share kept up to it)."""
+        """One row a principal component: component, variance (its share), kept (the share kept up
+        to it).
+        """
         require_fitted(self, "encoder_")
         share = np.array([]) if self.pca_ is None else self.pca_.explained_variance_ratio_
         number = np.arange(1, len(share) + 1)
         return pd.DataFrame({"component": number, "variance": share, "kept": share.cumsum()})
 
     def loadings(self) -> pd.DataFrame:
-        """How strongly each encoded column (rows) goes with each component: covariance over the component's scale."""
+        """How strongly each encoded column (rows) goes with each component: covariance over the
+        component's scale.
+        """
         require_fitted(self, "encoder_")
         columns = pd.Index(self.columns_, name="column")
         if self.pca_ is None:
@@ -130,7 +140,9 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
         return pd.DataFrame(weight.T, index=columns, columns=names)
 
     def reading(self) -> str:
-        """How many components keep how much, and which columns go most strongly with the first two, in words."""
+        """How many components keep how much, and which columns go most strongly with the first two,
+        in words.
+        """
         rows, weight = self.table(), self.loadings()
         if rows.empty:
             return f"The {len(self.columns_)} columns are few enough to be used as they are."

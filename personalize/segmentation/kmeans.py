@@ -24,14 +24,15 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
     Parameters
     ----------
     n_segments : number of clusters, 1 or more (see `choose_n_segments`)
-    log : take log1p of every feature before standardising (sign kept for values below 0); money and counts are
-        so skewed that without it k-means cuts off outliers
+    log : take log1p of every feature before standardising (sign kept for values below 0); money and
+        counts are so skewed that without it k-means cuts off outliers
     seed : seed of the starts, 0 or more
 
     Attributes
     ----------
     features_ : names of the feature columns, in order
-    constant_ : those among them that were equal for all customers; they cannot separate anybody and weigh nothing
+    constant_ : those among them that were equal for all customers; they cannot separate anybody and
+        weigh nothing
     mean_, scale_ : of the (log) features
     centers_ : array n_segments x features, standardised
     inertia_ : sum of squared distances to the nearest centre
@@ -40,15 +41,18 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
 
     Notes
     -----
-    Minimises the sum over customers of ||z - c(z)||^2, where z is the standardised feature vector and c(z) the
-    nearest of `n_segments` centres: scikit-learn's KMeans until nothing moves, best of 30 k-means++ starts, so that
-    another seed finds the same clusters. Above 20,000 customers the start is the best on a sample of 20,000 drawn by
-    `seed`, refined on all until the centres hardly move. Customers are put in the order of
-    their id and sums are taken in that order in one thread, so the result depends on neither row order nor threads.
-    Clusters are numbered by mean `monetary`, or by the last feature where there is none. Missing values are refused.
-    *In a pipeline*: a table without customer_id is known by its index, an array by the numbers of its rows.
-    *On disk*: `save(path)` writes scaler and centres as JSON, `KMeansSegments.load(path)` assigns customers exactly
-    as the saved object did. *In the engine*: `sql(relation)` writes the assignment as a query.
+    Minimises the sum over customers of ||z - c(z)||^2, where z is the standardised feature vector
+    and c(z) the nearest of `n_segments` centres: scikit-learn's KMeans until nothing moves, best of
+    30 k-means++ starts, so that another seed finds the same clusters. Above 20,000 customers the
+    start is the best on a sample of 20,000 drawn by `seed`, refined on all until the centres hardly
+    move. Customers are put in the order of their id and sums are taken in that order in one thread,
+    so the result depends on neither row order nor threads. Clusters are numbered by mean
+    `monetary`, or by the last feature where there is none. Missing values are refused.
+    *In a pipeline*: a table without customer_id is known by its index, an array by the numbers of
+    its rows.
+    *On disk*: `save(path)` writes scaler and centres as JSON, `KMeansSegments.load(path)` assigns
+    customers exactly as the saved object did. *In the engine*: `sql(relation)` writes the
+    assignment as a query.
 
     References
     ----------
@@ -86,11 +90,13 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         self.seed = seed
 
     def fit(self, table: Any, y: Any = None) -> "KMeansSegments":
-        """Find the clusters in a table of customer_id and numeric features (`features.rfm` gives one), or an array.
+        """Find the clusters in a table of customer_id and numeric features (`features.rfm` gives
+        one), or an array.
 
         Raises
         ------
-        TableError : when a feature is not numeric, has gaps, or there are fewer different customers than clusters.
+        TableError : when a feature is not numeric, has gaps, or there are fewer different customers
+            than clusters.
         """
         ids, features = customers_and_features(table)
         order = np.argsort(ids, kind="stable")
@@ -114,7 +120,9 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         return self
 
     def predict(self, table: Any) -> np.ndarray:
-        """The cluster of each customer, new ones included: the number of the nearest centre, nothing is learned."""
+        """The cluster of each customer, new ones included: the number of the nearest centre,
+        nothing is learned.
+        """
         return nearest(self.scaled(table), self.centers_) + 1
 
     def assign(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -122,13 +130,16 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
 
         Returns
         -------
-        DataFrame, one row a customer in the order given: customer_id, cluster (1 = highest mean spend when fitted)
+        DataFrame, one row a customer in the order given: customer_id, cluster (1 = highest mean
+        spend when fitted)
         """
         cluster = self.predict(table)
         return pd.DataFrame({"customer_id": customers_and_features(table)[0], "cluster": cluster})
 
     def scaled(self, table: Any) -> np.ndarray:
-        """The features as the clusters see them: logs, by the mean and scale of the customers fitted."""
+        """The features as the clusters see them: logs, by the mean and scale of the customers
+        fitted.
+        """
         require_fitted(self, "centers_")
         features = customers_and_features(table)[1]
         missing = [name for name in self.features_ if name not in features.columns]
@@ -140,12 +151,13 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         return (self._values(features[self.features_]) - self.mean_) / self.scale_
 
     def sql(self, relation: str) -> str:
-        """A query that assigns the customers of a relation inside the engine: customer_id, cluster, as `assign` gives.
+        """A query that assigns the customers of a relation inside the engine: customer_id, cluster,
+        as `assign` gives.
 
         Parameters
         ----------
-        relation : name of a relation, or a query in brackets, with customer_id and the features; a customer who
-            lacks a number has no cluster (NULL)
+        relation : name of a relation, or a query in brackets, with customer_id and the features; a
+            customer who lacks a number has no cluster (NULL)
 
         Examples
         --------
@@ -161,7 +173,9 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         return deployment.nearest_center(z, self.centers_, relation)
 
     def table(self) -> pd.DataFrame:
-        """One row a cluster: its number and its centre in the features' own units (with `log`: a geometric middle)."""
+        """One row a cluster: its number and its centre in the features' own units (with `log`: a
+        geometric middle).
+        """
         require_fitted(self, "centers_")
         centers = self.centers_ * self.scale_ + self.mean_
         if self.log:
@@ -191,7 +205,9 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         return self
 
     def _learn_scale(self, features: pd.DataFrame) -> np.ndarray:
-        """Learn mean and scale of the features, and return them standardised, one row a customer."""
+        """Learn mean and scale of the features, and return them standardised, one row a
+        customer.
+        """
         raw = self._values(features)
         still = np.ptp(raw, axis=0) == 0
         self.features_ = features.columns.tolist()
@@ -216,7 +232,9 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
 
 
 def standardised(table: Any, *, log: bool = True) -> np.ndarray:
-    """The features as `KMeansSegments(log=log)` sees them when it learns, in the order of the ids."""
+    """The features as `KMeansSegments(log=log)` sees them when it learns, in the order of the
+    ids.
+    """
     ids, features = customers_and_features(table)
     ordered = features.iloc[np.argsort(ids, kind="stable")]
     return KMeansSegments(log=log)._learn_scale(ordered)
@@ -237,7 +255,8 @@ def customers_and_features(table: Any) -> tuple[np.ndarray, pd.DataFrame]:
     named = "customer_id" in table.columns
     ids = table.customer_id if named else table.index.to_series()
     features = table.drop(columns="customer_id") if named else table
-    words = features.columns[~features.dtypes.map(pd.api.types.is_numeric_dtype)].tolist()
+    numbers = features.select_dtypes(["number", "bool"]).columns
+    words = features.columns.difference(numbers, sort=False).tolist()
     if words or features.columns.empty:
         raise TableError(
             f"segments need a table of customer_id and numeric features; not numeric: {words}. "
@@ -266,19 +285,27 @@ def search(z: np.ndarray, k: int, *, weight: np.ndarray | None = None, **setting
 
 
 def count_different(z: np.ndarray, enough: int) -> int:
-    """How many different rows there are; the count stops when the first rows hold `enough` of them."""
+    """How many different rows there are; the count stops when the first rows hold `enough` of
+    them.
+    """
     first = len(np.unique(z[:1000], axis=0))
     return first if first >= enough or len(z) <= 1000 else len(np.unique(z, axis=0))
 
 
 def one_thread() -> threadpool_limits:
-    """A `with` block in which linear algebra runs in one thread: faster at this size, and the same everywhere."""
+    """A `with` block in which linear algebra runs in one thread: faster at this size, and the same
+    everywhere.
+    """
     return threadpool_limits(limits=1)
 
 
 def nearest(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
     """Position of the nearest centre of each row; the first one on a tie."""
     return cdist(z, centers, "sqeuclidean").argmin(axis=1)
+
+
+def warm() -> None:
+    """Nothing is compiled here any more: the set-up may drop this call."""
 
 
 def signed_log(values: np.ndarray) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""What segments knew about the future: they are formed on one day and checked against the weeks after it."""
+"""What segments knew about the future: they are formed on one day and checked against the weeks
+after it.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +10,9 @@ import pandas as pd
 from scipy.stats import t as student
 
 from personalize.features import outcome, rfm
-from personalize.inference import proportion_interval
+from personalize.inference import proportion_interval, ratio
 from personalize.segmentation.characteristics import Label, merge_small
-from personalize.segmentation.churn_evaluation import compare_auc, error_ratio
+from personalize.segmentation.churn_evaluation import compare_auc
 from personalize.segmentation.kmeans import KMeansSegments
 from personalize.segmentation.rfm import RFM
 from personalize.tables import TableError, Tables, Unavailable
@@ -46,7 +48,9 @@ class Hindsight:
         return what_came_next(self.assigned, self.later, by=by, min_cell=min_cell)
 
     def groupings(self, *, seed: int = 0) -> pd.DataFrame:
-        """How much each way of grouping knew, and its gain over the spend score (see `foresight`)."""
+        """How much each way of grouping knew, and its gain over the spend score (see
+        `foresight`).
+        """
         plain = ["spend_low", "spend_high", "silence_low", "silence_high"]
         return foresight(self.assigned, self.later, seed=seed).drop(columns=plain)
 
@@ -59,7 +63,8 @@ def hindsight(
     days: int = 56,
     window_days: int | None = None,
 ) -> Hindsight:
-    """Form the segments `days` days before `as_of`, from what was known then, and see what came next.
+    """Form the segments `days` days before `as_of`, from what was known then, and see what came
+    next.
 
     Parameters
     ----------
@@ -130,7 +135,8 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
 
     Parameters
     ----------
-    assigned : customer_id, monetary_score and any of cluster, segment, recency_score, formed on the earlier day
+    assigned : customer_id, monetary_score and any of cluster, segment, recency_score, formed on the
+        earlier day
     later : the table `features.outcome` gives for the same customers
     seed : seed of the folds
 
@@ -138,11 +144,14 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
     -------
     DataFrame, one row a grouping
         - grouping, groups : name and number of groups
-        - spend_known, spend_low, spend_high : share of the variance of next spend that the group's mean explains
+        - spend_known, spend_low, spend_high : share of the variance of next spend that the group's
+          mean explains
         - spend_gain, spend_gain_low, spend_gain_high : the same minus that of the spend score alone
-        - silence_auc, silence_low, silence_high, silence_gain, silence_gain_low, silence_gain_high : how well the
-          group's share of silent customers tells who will be silent (see `compare_auc`; empty when all or nobody is)
-        - spend_verdict, silence_verdict : better, worse or not shown to differ, from the interval of the gain
+        - silence_auc, silence_low, silence_high, silence_gain, silence_gain_low, silence_gain_high
+          : how well the group's share of silent customers tells who will be silent (see
+          `compare_auc`; empty when all or nobody is)
+        - spend_verdict, silence_verdict : better, worse or not shown to differ, from the interval
+          of the gain
 
     Raises
     ------
@@ -151,9 +160,9 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
 
     Notes
     -----
-    Every customer is predicted by the mean of the other four fifths of the group, so a grouping cannot win by
-    having many small groups. The intervals of the explained share 1 - sum e / sum b come from the residuals
-    e - (sum e / sum b) b of the two squared errors.
+    Every customer is predicted by the mean of the other four fifths of the group, so a grouping
+    cannot win by having many small groups. The intervals of the explained share 1 - sum e / sum b
+    come from the residuals e - (sum e / sum b) b of the two squared errors.
     """
     joined = _with_outcome(assigned, later)
     if "monetary_score" not in joined.columns:
@@ -199,7 +208,9 @@ def _with_outcome(assigned: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 
 def _out_of_fold(values: pd.Series, label: pd.Series, fold: np.ndarray) -> pd.Series:
-    """The mean of the customer's group over the other folds; of everybody there, when the group is empty."""
+    """The mean of the customer's group over the other folds; of everybody there, when the group is
+    empty.
+    """
     found = pd.Series(np.nan, values.index)
     for part in range(_FOLDS):
         inside = fold == part
@@ -213,9 +224,9 @@ def _explained(actual: pd.Series, predicted: pd.DataFrame, plain: pd.Series) -> 
     errors = predicted.rsub(actual, axis=0) ** 2
     rows = []
     for name in errors:
-        known, low, high = error_ratio(errors[name], base)
-        gain, gain_low, gain_high = error_ratio(errors[name] - errors[_BASELINE], base)
-        rows.append([1 - known, 1 - high, 1 - low, -gain, -gain_high, -gain_low])
+        left, low, high = ratio(errors[name], base)
+        gain = ratio(errors[_BASELINE] - errors[name], base)
+        rows.append([1 - left, 1 - high, 1 - low, *gain])
     names = ["known", "low", "high", "gain", "gain_low", "gain_high"]
     return pd.DataFrame(rows, columns=names).add_prefix("spend_")
 

@@ -1,4 +1,6 @@
-"""RFM scores by frozen cuts, and the named segments that a table of rules gives to the cells of scores."""
+"""RFM scores by frozen cuts, and the named segments that a table of rules gives to the cells of
+scores.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -33,14 +35,16 @@ _MAP_COLUMNS = [
 class Cuts(deployment.Saved):
     """The cuts of each metric: fixed borders of the scores, to be kept and used again.
 
-    They are saved by `cuts.save("cuts.json")`, read by `Cuts.load("cuts.json")` and used by `RFM(cuts=...)`.
+    They are saved by `cuts.save("cuts.json")`, read by `Cuts.load("cuts.json")` and used by
+    `RFM(cuts=...)`.
 
     Attributes
     ----------
-    recency_days, frequency, monetary : ascending values, one fewer than levels, in days, purchases and money
+    recency_days, frequency, monetary : ascending values, one fewer than levels, in days, purchases
+        and money
     n_customers : customers they were learned from
-    as_of, window_days : day and look-back window of the table they were learned from (0: whole history);
-        use them only on tables with the same window
+    as_of, window_days : day and look-back window of the table they were learned from (0: whole
+        history); use them only on tables with the same window
     """
 
     KIND: ClassVar[str] = "rfm_cuts"
@@ -59,14 +63,18 @@ class Cuts(deployment.Saved):
         return len(self.recency_days) + 1
 
     def table(self) -> pd.DataFrame:
-        """One row a score: the values of each metric that receive it (`_above` exclusive, `_to` inclusive)."""
+        """One row a score: the values of each metric that receive it (`_above` exclusive, `_to`
+        inclusive).
+        """
         borders = pd.DataFrame({"score": range(1, self.levels + 1)})
         for metric in METRICS:
             borders[f"{metric}_above"], borders[f"{metric}_to"] = self._bounds(metric)
         return borders
 
     def ranges(self) -> pd.DataFrame:
-        """The same in words: one row a score, such as '4 to 9'; 'nobody' where ties leave a score empty."""
+        """The same in words: one row a score, such as '4 to 9'; 'nobody' where ties leave a score
+        empty.
+        """
         words = pd.DataFrame({"score": range(1, self.levels + 1)})
         for metric in METRICS:
             say = _money_range if metric == "monetary" else _range
@@ -124,13 +132,14 @@ def _money_range(above: float, to: float) -> str:
 
 
 class RFM(BaseEstimator):
-    """Scores for recency, frequency and monetary value, 1 to `levels`, and a named segment for each customer.
+    """Scores for recency, frequency and monetary value, 1 to `levels`, and a named segment for each
+    customer.
 
     Parameters
     ----------
     levels : number of scores of each metric, 2 to 10
-    cuts : Cuts to use as they are, which also say how many levels there are; None to learn quantiles from the table
-        given to `fit`
+    cuts : Cuts to use as they are, which also say how many levels there are; None to learn
+        quantiles from the table given to `fit`
     names : the table of named segments: a CSV file, a DataFrame, or None for the one in the package
         (see `segment_map`)
 
@@ -141,13 +150,15 @@ class RFM(BaseEstimator):
 
     Notes
     -----
-    A cut is the smallest observed value that at least 1/L, 2/L, ... of the customers do not exceed, L the number of
-    levels. Tie rule: the score of frequency and of money is 1 + the number of cuts below the value; of recency L
-    minus that number. So equal values always receive equal scores, scores are monotone in the metric, and where many
-    customers share one value the groups are unequal and a score may stay empty. L is always best.
-    The table of named segments speaks of five levels. With other numbers a score s is first put on that scale,
-    1 + 4 (s - 1) / (L - 1), rounded (halves up): the lowest stays the lowest, the highest the highest.
-    *In the engine*: `sql(relation)` writes the fitted rules as a query. *On disk*: `cuts_.save(path)`.
+    A cut is the smallest observed value that at least 1/L, 2/L, ... of the customers do not exceed,
+    L the number of levels. Tie rule: the score of frequency and of money is 1 + the number of cuts
+    below the value; of recency L minus that number. So equal values always receive equal scores,
+    scores are monotone in the metric, and where many customers share one value the groups are
+    unequal and a score may stay empty. L is always best. The table of named segments speaks of five
+    levels. With other numbers a score s is first put on that scale, 1 + 4 (s - 1) / (L - 1),
+    rounded (halves up): the lowest stays the lowest, the highest the highest.
+    *In the engine*: `sql(relation)` writes the fitted rules as a query. *On disk*:
+    `cuts_.save(path)`.
 
     Examples
     --------
@@ -177,8 +188,8 @@ class RFM(BaseEstimator):
 
         Raises
         ------
-        TableError : when a column is missing or has gaps, `levels` is no whole number from 2 to 10, or there are
-            fewer customers than levels.
+        TableError : when a column is missing or has gaps, `levels` is no whole number from 2 to 10,
+            or there are fewer customers than levels.
         """
         check_rfm(rfm)
         self.cuts_ = self.cuts or self._learn(rfm, str(as_of)[:10], int(window_days or 0))
@@ -186,7 +197,8 @@ class RFM(BaseEstimator):
         return self
 
     def assign(self, rfm: pd.DataFrame) -> pd.DataFrame:
-        """Scores and segment of each customer, in the order given; with given `cuts` also before `fit`.
+        """Scores and segment of each customer, in the order given; with given `cuts` also before
+        `fit`.
 
         Returns
         -------
@@ -211,11 +223,13 @@ class RFM(BaseEstimator):
         return found
 
     def sql(self, relation: str) -> str:
-        """A query that scores the customers of a relation inside the engine, with the columns that `assign` gives.
+        """A query that scores the customers of a relation inside the engine, with the columns that
+        `assign` gives.
 
         Parameters
         ----------
-        relation : name of a relation, or a query in brackets, with customer_id, recency_days, frequency and monetary
+        relation : name of a relation, or a query in brackets, with customer_id, recency_days,
+            frequency and monetary
         """
         self.freeze()
         levels = self.cuts_.levels
@@ -264,13 +278,14 @@ class RFM(BaseEstimator):
 
 
 def segment_map(names: "pd.DataFrame | str | Path | None" = None) -> pd.DataFrame:
-    """The table of named segments, checked: every cell in exactly one segment, better scores never a worse one.
+    """The table of named segments, checked: every cell in exactly one segment, better scores never
+    a worse one.
 
     Parameters
     ----------
-    names : a CSV file or DataFrame of your own; None for the table in the package. Columns: rank (1 is best),
-        segment, recency_low, recency_high (recency score, 1 to 5), value_low, value_high (frequency score +
-        monetary score, 2 to 10), meaning, treatment
+    names : a CSV file or DataFrame of your own; None for the table in the package. Columns: rank (1
+        is best), segment, recency_low, recency_high (recency score, 1 to 5), value_low, value_high
+        (frequency score + monetary score, 2 to 10), meaning, treatment
 
     Returns
     -------
@@ -278,8 +293,8 @@ def segment_map(names: "pd.DataFrame | str | Path | None" = None) -> pd.DataFram
 
     Raises
     ------
-    TableError : listing every column that is missing and every cell without a segment, in two segments, or
-        where a better score leads to a worse rank.
+    TableError : listing every column that is missing and every cell without a segment, in two
+        segments, or where a better score leads to a worse rank.
 
     Examples
     --------
@@ -300,7 +315,9 @@ def segment_map(names: "pd.DataFrame | str | Path | None" = None) -> pd.DataFram
 
 
 def check_rfm(rfm: pd.DataFrame) -> None:
-    """Refuse a table that is not one row a customer with the three metrics, all problems in one message."""
+    """Refuse a table that is not one row a customer with the three metrics, all problems in one
+    message.
+    """
     if not isinstance(rfm, pd.DataFrame):
         raise TableError(
             f"an RFM table is needed, not a {type(rfm).__name__}: make one with "

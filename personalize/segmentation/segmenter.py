@@ -1,4 +1,6 @@
-"""Everything needed to place a customer, in one object and one file: cuts, segment map, scaler, centres, newcomers."""
+"""Everything needed to place a customer, in one object and one file: cuts, segment map, scaler,
+centres, newcomers.
+"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -16,14 +18,15 @@ SETTLED, TOO_NEW = "settled", "too new"
 
 
 class Segmenter(Saved, BaseEstimator):
-    """Named segment, cluster and state of any customer by frozen rules, kept together in one JSON file.
+    """Named segment, cluster and state of any customer by frozen rules, kept together in one JSON
+    file.
 
     Parameters
     ----------
     n_segments, log, seed : of the clusters, see `KMeansSegments`
     names : the table of named segments, see `segment_map`
-    new_days : a customer whose first purchase is fewer days ago is 'too new': scores and cluster are given, but one
-        or two purchases say little yet; 28 are four weeks, 0 switches it off
+    new_days : a customer whose first purchase is fewer days ago is 'too new': scores and cluster
+        are given, but one or two purchases say little yet; 28 are four weeks, 0 switches it off
 
     Attributes
     ----------
@@ -32,8 +35,9 @@ class Segmenter(Saved, BaseEstimator):
 
     Notes
     -----
-    *On disk*: `save(path)` writes every rule as one JSON file, `Segmenter.load(path)` places customers exactly as the
-    saved object did. *In the engine*: `sql(relation)` writes the same rules as a query, for millions of customers.
+    *On disk*: `save(path)` writes every rule as one JSON file, `Segmenter.load(path)` places
+    customers exactly as the saved object did. *In the engine*: `sql(relation)` writes the same
+    rules as a query, for millions of customers.
 
     Examples
     --------
@@ -66,11 +70,13 @@ class Segmenter(Saved, BaseEstimator):
     def fit(
         self, rfm: pd.DataFrame, y: Any = None, *, as_of: Any = "", window_days: int = 0
     ) -> "Segmenter":
-        """Learn cuts, scaler and centres from an RFM table; `as_of` and `window_days` are noted with the cuts.
+        """Learn cuts, scaler and centres from an RFM table; `as_of` and `window_days` are noted
+        with the cuts.
 
         Raises
         ------
-        TableError : when it is no RFM table, or holds too few customers (see `RFM.fit`, `KMeansSegments.fit`).
+        TableError : when it is no RFM table, or holds too few customers (see `RFM.fit`,
+            `KMeansSegments.fit`).
         """
         self.rfm_ = RFM(names=self.names).fit(rfm, as_of=as_of, window_days=window_days)
         self.clusters_ = KMeansSegments(self.n_segments, log=self.log, seed=self.seed).fit(rfm)
@@ -86,7 +92,8 @@ class Segmenter(Saved, BaseEstimator):
 
         Returns
         -------
-        DataFrame, one row a customer in the order given: the columns of `RFM.assign`, then cluster, and state
+        DataFrame, one row a customer in the order given: the columns of `RFM.assign`, then cluster,
+        and state
             ('settled' or 'too new')
         """
         require_fitted(self, "clusters_")
@@ -105,7 +112,9 @@ class Segmenter(Saved, BaseEstimator):
         return placed
 
     def sql(self, relation: str) -> str:
-        """A query that gives segment, scores and cluster inside the engine, as `assign` does (without the state)."""
+        """A query that gives segment, scores and cluster inside the engine, as `assign` does
+        (without the state).
+        """
         require_fitted(self, "clusters_")
         return (
             f"select s.*, k.cluster from ({self.rfm_.sql(relation)}) as s "
@@ -140,7 +149,8 @@ class Segmenter(Saved, BaseEstimator):
 
 
 def newcomers(assigned: pd.DataFrame, *, min_cell: int = 10) -> str:
-    """How many customers are too new to be judged, in words; a number below `min_cell` is not given.
+    """How many customers are too new to be judged, in words; a number below `min_cell` is not
+    given.
 
     >>> newcomers(pd.DataFrame({"state": ["settled"] * 90 + ["too new"] * 10}))
     '10 customers (10.0%) are too new'

@@ -1,4 +1,6 @@
-"""How customers move between segments from one day to another, and how much of it is only a change of borders."""
+"""How customers move between segments from one day to another, and how much of it is only a change
+of borders.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +24,11 @@ class Migration:
 
     Attributes
     ----------
-    moves : one row a customer: customer_id, before, after (borders kept), after_refit (borders learned again); in
-        place of a segment also 'too new', 'not yet a customer' or 'no purchase in the window'
-    changed : share of the customers settled in a segment on both days whose segment changed, borders kept: behaviour
+    moves : one row a customer: customer_id, before, after (borders kept), after_refit (borders
+        learned again); in place of a segment also 'too new', 'not yet a customer' or 'no purchase
+        in the window'
+    changed : share of the customers settled in a segment on both days whose segment changed,
+        borders kept: behaviour
     changed_refit : the same share when the borders are learned again on the second day
     due_to_borders : share whose later segment depends on that choice alone
     order : names of the segments, best first
@@ -43,7 +47,9 @@ class Migration:
         return counts.loc[names[names.isin(counts.index)], names[names.isin(counts.columns)]]
 
     def shares(self, *, min_cell: int = 10) -> pd.DataFrame:
-        """The same as shares of each row; cells of fewer than `min_cell` customers are left empty."""
+        """The same as shares of each row; cells of fewer than `min_cell` customers are left
+        empty.
+        """
         counts = self.table()
         shares = counts.div(counts.sum(axis=1), axis=0).where(counts >= min_cell)
         return shares.dropna(axis=0, how="all").dropna(axis=1, how="all")
@@ -72,12 +78,13 @@ def migration(
 
     Parameters
     ----------
-    before, after : RFM tables of the earlier and the later day, over windows of equal length; with the whole history
-        frequency and money can only grow, and much of the movement is only that
+    before, after : RFM tables of the earlier and the later day, over windows of equal length; with
+        the whole history frequency and money can only grow, and much of the movement is only that
     rfm : RFM fitted on `before` (or holding the frozen cuts to use)
-    tenure : the tables `features.tenure` gives on the two days. With them a customer whose first purchase is fewer
-        than `new_days` days old is 'too new' instead of in a segment, and who had bought, but not in the window, is
-        not taken for a new customer; None: everybody is settled, and who was not there is new
+    tenure : the tables `features.tenure` gives on the two days. With them a customer whose first
+        purchase is fewer than `new_days` days old is 'too new' instead of in a segment, and who had
+        bought, but not in the window, is not taken for a new customer; None: everybody is settled,
+        and who was not there is new
     new_days : as in `Segmenter`
 
     Returns
@@ -122,7 +129,8 @@ def migration(
 
 
 def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90) -> Migration:
-    """The moves between named segments over the `days` days up to `as_of`, over equal trailing windows.
+    """The moves between named segments over the `days` days up to `as_of`, over equal trailing
+    windows.
 
     Parameters
     ----------

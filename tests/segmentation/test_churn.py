@@ -1,4 +1,6 @@
-"""Silence is foretold by three models without a look ahead, beside recency alone, with chances that are right."""
+"""Silence is foretold by three models without a look ahead, beside recency alone, with chances that
+are right.
+"""
 
 import numpy as np
 import pandas as pd

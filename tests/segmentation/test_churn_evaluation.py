@@ -1,4 +1,6 @@
-"""How well silence was foretold is said with intervals, beside recency alone, and the chances are right."""
+"""How well silence was foretold is said with intervals, beside recency alone, and the chances are
+right.
+"""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,6 @@
-"""Mixed and many attributes become numbers by stated rules, and other methods are set beside k-means."""
+"""Mixed and many attributes become numbers by stated rules, and other methods are set beside
+k-means.
+"""
 
 import numpy as np
 import pandas as pd

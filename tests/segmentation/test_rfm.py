@@ -1,4 +1,6 @@
-"""RFM scores are monotone, ties stay together, cuts can be frozen, and the named segments leave no gap."""
+"""RFM scores are monotone, ties stay together, cuts can be frozen, and the named segments leave no
+gap.
+"""
 
 import json
 from itertools import product

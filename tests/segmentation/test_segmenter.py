@@ -1,4 +1,6 @@
-"""One file holds every rule; what it places in Python, in SQL, and after reading it back is the same."""
+"""One file holds every rule; what it places in Python, in SQL, and after reading it back is the
+same.
+"""
 
 import json
 

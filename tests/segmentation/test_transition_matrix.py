@@ -1,4 +1,6 @@
-"""Moves between segments count behaviour: not newcomers, not customers who left, and not moving borders."""
+"""Moves between segments count behaviour: not newcomers, not customers who left, and not moving
+borders.
+"""
 
 import pandas as pd
 import pytest
