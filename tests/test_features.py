@@ -1,5 +1,7 @@
 """Features of customers: known on a day, counted on local calendar days, blind to what comes later."""
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -175,3 +177,10 @@ def test_what_came_next_holds_the_weeks_after_and_nothing_else() -> None:
     assert later.next_days.between(later.next_orders > 0, later.next_orders).all()
     with pytest.raises(TableError, match="outside the data"):
         outcome(tables, before.customer_id, as_of="2017-12-01")
+
+
+@pytest.mark.parametrize("name", ["rfm", "tenure", "window_spend"])
+def test_a_frame_in_place_of_tables_is_refused_with_the_call_that_works(name) -> None:
+    call = re.escape(f"{name}(pz.load({{'orders': frame}}), as_of=...)")
+    with pytest.raises(TableError, match=f"{name} needs tables, not a DataFrame: {call}"):
+        getattr(pz.features, name)(pd.DataFrame(), as_of="2024-01-01")

@@ -31,6 +31,7 @@ APART = 0.7
 OUTLIERS = 0.5
 SMALLEST = 0.02
 _STARTS = 5
+_MANY = 500  # customers from which a sample is sure to hold enough different ones
 _METHODS_SAMPLE, _METHODS_BOOT = 800, 10
 
 
@@ -202,7 +203,7 @@ class _Trial:
         """
         times = np.bincount(drawn, minlength=len(self.z))
         z, weight = self.z[times > 0], times[times > 0]
-        size = min(k, len(np.unique(z, axis=0)))
+        size = k if len(z) > _MANY else min(k, len(np.unique(z, axis=0)))
         found = search(z, size, weight=weight, n_init=_STARTS, random_state=seed)
         return nearest(self.z, found.cluster_centers_)
 

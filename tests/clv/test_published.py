@@ -1,4 +1,6 @@
-"""Every published number of the field that the data in the lifetimes wheel can feed, to the printed digit."""
+"""Every published number of the field that the data in the lifetimes wheel can feed, to the printed
+digit.
+"""
 
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,7 +10,7 @@ import pandas as pd
 import pytest
 
 import personalize as pz
-from tests.test_clv import customer
+from tests.clv.helpers import customer
 
 DATASETS = Path(find_spec("lifetimes").origin).parent / "datasets"
 
@@ -31,7 +33,6 @@ def donations():
     return rows.assign(customer_id=rows.index)
 
 
-# Published tables -----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("model", "printed", "log_likelihood"),
     [
@@ -121,9 +122,12 @@ def test_the_rounded_summary_in_the_wheel_gives_the_paper_to_three_digits_and_it
     assert round(fit.log_likelihood_, 4) == -9582.4256
 
 
-# Percent of two cohorts still there after 0 to 12 years, of which seven are fitted: Fader and Hardie (2007). Data and
-# parameters stand in an sBG notebook of pymc-marketing, too (docs/source/notebooks/clv/dev/sBG_marimo.py).
+# Percent of two cohorts still there after 0 to 12 years, of which seven are fitted: Fader and
+# Hardie (2007). Data and parameters stand in an sBG notebook of pymc-marketing, too
+# (docs/source/notebooks/clv/dev/sBG_marimo.py).
 HIGH_END = [100.0, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.9, 39.4]
+
+
 REGULAR = [100.0, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1, 22.3, 20.7, 19.4, 18.3, 17.3]
 
 

@@ -1,4 +1,4 @@
-"""Summaries and fits of the probability models, and clear refusals."""
+"""The fit that all models share: gradients, starts, extremes, and clear refusals."""
 
 import numpy as np
 import pandas as pd
@@ -8,97 +8,7 @@ from hypothesis import strategies as st
 
 import personalize as pz
 from personalize.tables import TableError
-
-POSITIVE = st.floats(0.05, 20.0)
-MODELS = [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD]
-
-
-def customer(x, recency, age, **more):
-    return pd.DataFrame(
-        {"customer_id": [1], "frequency": [x], "recency": [recency], "T": [age], **more}
-    )
-
-
-# The summary ----------------------------------------------------------------------------------------------------------
-def test_cdnow_summary_has_the_published_facts(cdnow, calibration):
-    assert len(calibration) == 2357
-    assert (calibration.frequency > 0).sum() == 946
-    assert calibration.frequency.sum() == 2457
-    assert calibration.monetary_value[calibration.frequency > 0].mean() == pytest.approx(
-        35.0778, abs=5e-5
-    )
-    assert calibration["T"].iloc[0] * 7 == pytest.approx(272)
-    later = pz.clv.outcome(
-        cdnow, after="1997-09-30", until="1998-06-30", customers=calibration.customer_id
-    )
-    assert later.orders.sum() == 1882
-
-
-def shop(days, amounts, *, customers=None, quantity=None):
-    """A shop with one order a row."""
-    n = len(days)
-    return pz.load(
-        {
-            "orders": pd.DataFrame(
-                {
-                    "customer_id": customers if customers is not None else [1] * n,
-                    "order_id": range(n),
-                    "product_id": 1,
-                    "time": pd.Timestamp("2024-01-01") + pd.to_timedelta(days, unit="D"),
-                    "quantity": quantity if quantity is not None else [1.0] * n,
-                    "amount": np.asarray(amounts, float),
-                }
-            )
-        }
-    )
-
-
-def test_a_refund_is_taken_off_the_purchase_it_follows_and_is_no_visit():
-    tables = shop([0, 7, 10, 14], [5, 20, -4, 30], quantity=[1, 1, -1, 1])
-    row = pz.clv.summary(tables, as_of="2024-01-15", unit="D").iloc[0]
-    assert (row.frequency, row.recency, row["T"]) == (2, 14, 14)
-    assert (row.monetary_value, row.first_value) == ((20 - 4 + 30) / 2, 5)
-
-
-def test_two_orders_on_one_day_are_one_purchase():
-    row = pz.clv.summary(shop([0, 0.5, 7], [5, 6, 8]), as_of="2024-01-08").iloc[0]
-    assert (row.frequency, row.recency, row.monetary_value, row.first_value) == (1, 1, 8, 11)
-
-
-def test_the_unit_changes_time_and_nothing_else(cdnow, calibration):
-    days = pz.clv.summary(cdnow, as_of="1997-09-30", unit="D")
-    assert days.frequency.equals(calibration.frequency)
-    assert np.allclose(days[["recency", "T"]], 7 * calibration[["recency", "T"]])
-
-
-@settings(max_examples=4, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(1, 3), st.integers(0, 40), st.integers(1, 50)),
-        min_size=5,
-        max_size=25,
-    )
-)
-def test_the_summary_does_not_change_when_later_orders_are_added(rows):
-    who, days, amounts = (
-        np.array(column) for column in zip(*[(1, 0, 5), (2, 41, 1), *rows], strict=True)
-    )
-    known = days <= 20
-    early = shop(
-        np.append(days[known], 20), np.append(amounts[known], 9), customers=np.append(who[known], 9)
-    )
-    late = shop(np.append(days, 20), np.append(amounts, 9), customers=np.append(who, 9))
-    day = "2024-01-21"
-    pd.testing.assert_frame_equal(pz.clv.summary(early, as_of=day), pz.clv.summary(late, as_of=day))
-
-
-def test_periods_count_whole_weeks_since_the_first_purchase():
-    row = pz.clv.periods(shop([0, 3, 8, 20, 22, 29], [1] * 6), as_of="2024-01-30").iloc[0]
-    # Day 29 is the second day of week 4, which is not over on day 29; days 20 and 22 lie in weeks 2 and 3.
-    assert (row.frequency, row.recency, row["T"]) == (3, 3, 3)
-
-
-# The fit --------------------------------------------------------------------------------------------------------------
+from tests.clv.helpers import MODELS, POSITIVE
 
 
 @settings(max_examples=25, deadline=None)
@@ -199,16 +109,6 @@ def test_bg_nbd_recovers_the_parameters_it_was_simulated_from():
     assert (table.high / table.low < 4).all()
 
 
-def test_bootstrap_sandwich_and_hessian_errors_are_of_one_size(calibration):
-    fit = pz.clv.BetaGeo().fit(calibration)
-    draws = fit.bootstrap(n_boot=40, seed=1)
-    assert fit.sandwich_errors().to_numpy() == pytest.approx(
-        [0.0144, 0.4651, 0.1810, 0.6835], abs=2e-4
-    )
-    assert np.all(np.abs(np.log(draws.std() / fit.sandwich_errors())) < np.log(1.8))
-    assert draws.equals(fit.bootstrap(n_boot=40, seed=1))
-
-
 def test_flat_likelihoods_have_no_standard_error_rather_than_a_wrong_one():
     regular = pd.DataFrame(
         {
@@ -221,28 +121,6 @@ def test_flat_likelihoods_have_no_standard_error_rather_than_a_wrong_one():
     fit = pz.clv.ParetoNBD().fit(regular)
     assert fit.standard_errors_[["s", "beta"]].isna().all()
     assert np.isfinite(fit.expected_purchases(20)).all()
-
-
-# Refusals -------------------------------------------------------------------------------------------------------------
-def test_all_problems_of_a_summary_come_in_one_message():
-    bad = pd.DataFrame(
-        {
-            "customer_id": [1, 2, 3, 4, 5],
-            "frequency": [1, 0, -1, 2, 1.5],
-            "recency": [9, 3, 0, 0, 1],
-            "T": [5, 9, 9, 9, -1],
-        }
-    )
-    with pytest.raises(TableError) as caught:
-        pz.clv.BetaGeo().fit(bad)
-    for words in (
-        "T that is missing or negative",
-        "no whole number",
-        "above T",
-        "without a repeat",
-        "count days",
-    ):
-        assert words in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +144,7 @@ def test_all_problems_of_a_summary_come_in_one_message():
             "0 with a repeat purchase and money",
         ),
         (lambda s: pz.clv.GammaGamma(purchases="al").fit(s), "use 'repeat' or 'all'"),
-        (lambda s: pz.clv.BetaGeo().p_alive(s), "call BetaGeo...fit.summary. first"),
+        (lambda s: pz.clv.BetaGeo().p_alive(s), "BetaGeo is not fitted yet"),
         (lambda s: pz.clv.BetaGeo.at(r=1.0), "takes r, alpha, a, b, each above 0"),
         (lambda s: pz.clv.BetaGeo(start={"r": -1}).fit(s), "start takes r, alpha, a, b"),
         (lambda s: pz.clv.BetaGeo().fit(s).expected_purchases(-1), "length of time of 0 or more"),
@@ -286,10 +164,3 @@ def test_all_problems_of_a_summary_come_in_one_message():
 def test_wrong_input_is_refused_in_words(calibration, call, words):
     with pytest.raises(TableError, match=words):
         call(calibration)
-
-
-def test_summary_refuses_a_day_outside_the_data_and_an_unknown_unit(cdnow):
-    with pytest.raises(TableError, match="outside the data"):
-        pz.clv.summary(cdnow, as_of="2001-01-01")
-    with pytest.raises(TableError, match="unit = 'weeks' is not known"):
-        pz.clv.summary(cdnow, as_of="1997-09-30", unit="weeks")

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from personalize.clv.backtest import FEWEST, Backtest
+from personalize.clv.backtesting import FEWEST, Backtest
 from personalize.clv.forecasts import BuyTillYouDie
 from personalize.evaluate import Interval
 from personalize.tables import TableError
@@ -24,8 +24,8 @@ class Bands:
 
     Attributes
     ----------
-    table_ : one row a group of forecasts: upper (largest forecast), customers, low, high (relative errors), spread
-        (standard deviation of the relative errors)
+    table_ : one row a group of forecasts: upper (largest forecast), customers, low, high (relative
+        errors), spread (standard deviation of the relative errors)
     offset : money added to the forecast before relative errors are taken
     level : share of customers that the intervals should hold
     total_error : error of the total where the intervals were learned, as a share of the forecast
@@ -43,36 +43,34 @@ class Bands:
     def around(self, forecast: Any) -> pd.DataFrame:
         """The interval of each forecast, not below 0: low, high."""
         values = np.asarray(forecast, float)
-        row, size = self._group(values), values + self.offset
-        low, high = values + size * row.low.to_numpy(), values + size * row.high.to_numpy()
-        return pd.DataFrame({"low": np.clip(low, 0, None), "high": np.clip(high, 0, None)})
+        errors = self._group(values)[["low", "high"]].reset_index(drop=True)
+        found = errors.mul(values + self.offset, axis=0).add(values, axis=0)
+        return found.clip(lower=0.0)
 
     def total(self, forecast: Any) -> Interval:
         """The sum of the forecasts with its interval.
 
         Notes
         -----
-        Two sources of error: customers err one by one (the spread within each group), and all err together (season,
-        prices), which the single stretch that the intervals were learned from can only hint at: its total error counts
-        as one standard deviation. Normal quantiles of the two together.
+        Two sources of error: customers err one by one (the spread within each group), and all err
+        together (season, prices), which the single stretch that the intervals were learned from can
+        only hint at: its total error counts as one standard deviation. Normal quantiles of the two
+        together.
         """
         values = np.asarray(forecast, float)
-        alone = ((values + self.offset) * self._group(values).spread.to_numpy()) ** 2
-        half = ndtri((1 + self.level) / 2) * np.sqrt(
-            alone.sum() + (values.sum() * self.total_error) ** 2
-        )
+        alone = ((values + self.offset) * self._group(values).spread) ** 2
         middle = float(values.sum())
+        error = np.sqrt(alone.sum() + (middle * self.total_error) ** 2)
+        half = float(ndtri((1 + self.level) / 2) * error)
         return Interval(middle, max(0.0, middle - half), middle + half, len(values), self.level)
 
     def coverage(self, forecast: Any, actual: Any) -> float:
         """Share of customers whose actual value lies in the interval."""
         band, actual = self.around(forecast), np.asarray(actual, float)
-        return float(((band.low.to_numpy() <= actual) & (actual <= band.high.to_numpy())).mean())
+        return float(((band.low <= actual) & (actual <= band.high)).mean())
 
-    def _group(self, values: np.ndarray) -> pd.DataFrame:
-        return self.table_.iloc[
-            np.searchsorted(self.table_.upper.to_numpy()[:-1], values, side="left")
-        ]
+    def _group(self, values: Any) -> pd.DataFrame:
+        return self.table_.iloc[np.searchsorted(self.table_.upper[:-1], values, side="left")]
 
 
 def bands(forecast: Any, actual: Any, *, level: float = 0.8, groups: int = 10) -> Bands:
@@ -90,30 +88,33 @@ def bands(forecast: Any, actual: Any, *, level: float = 0.8, groups: int = 10) -
 
     Notes
     -----
-    Split-conformal, group by group: the (1 - level) / 2 quantiles of (actual - forecast) / (forecast + c) among
-    forecasts of similar size, c a tenth of the mean actual. It keeps its promise when the next weeks err as the last.
+    Split-conformal, group by group: the (1 - level) / 2 quantiles of (actual - forecast) /
+    (forecast + c) among forecasts of similar size, c a tenth of the mean actual. It keeps its
+    promise when the next weeks err as the last.
 
     References
     ----------
-    Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), "Distribution-free predictive inference for regression",
-    Journal of the American Statistical Association 113.
+    Lei, G'Sell, Rinaldo, Tibshirani and Wasserman (2018), "Distribution-free predictive inference
+    for regression", Journal of the American Statistical Association 113.
     """
     forecast, actual = np.asarray(forecast, float), np.asarray(actual, float)
     if not 0 < level < 1 or len(forecast) < FEWEST:
         raise TableError(
-            f"level = {level}, {len(forecast)} customers: intervals need 0 < level < 1 and {FEWEST} customers"
+            f"level = {level}, {len(forecast)} customers: intervals need 0 < level < 1 and "
+            f"{FEWEST} customers"
         )
     offset = max(float(actual.mean()) / 10, 1e-9)
     groups = max(1, min(groups, len(forecast) // FEWEST))
-    relative, tails = (actual - forecast) / (forecast + offset), [(1 - level) / 2, (1 + level) / 2]
-    parts = [part for part in np.array_split(np.argsort(forecast, kind="stable"), groups)]
-    rows = [
-        (forecast[p].max(), len(p), *np.quantile(relative[p], tails), relative[p].std())
-        for p in parts
-    ]
+    relative, rows = (actual - forecast) / (forecast + offset), []
+    for part in np.array_split(np.argsort(forecast, kind="stable"), groups):
+        errors = relative[part]
+        low, high = np.quantile(errors, [(1 - level) / 2, (1 + level) / 2])
+        rows.append((forecast[part].max(), len(part), low, high, errors.std()))
     table = pd.DataFrame(rows, columns=["upper", "customers", "low", "high", "spread"])
-    total = float(forecast.sum())
-    return Bands(table, offset, level, float(actual.sum()) / total - 1 if total > 0 else 0.0)
+    total_error = 0.0
+    if forecast.sum() > 0:
+        total_error = float(actual.sum() / forecast.sum()) - 1
+    return Bands(table, offset, level, total_error)
 
 
 def coverage(
@@ -148,7 +149,8 @@ def coverage(
 def simulated_coverage(
     test: Backtest, model: str, *, levels: Sequence[float] = _LEVELS, n: int = 400, seed: int = 0
 ) -> pd.DataFrame:
-    """The same table for intervals that a probability model gives by itself, by drawing possible futures.
+    """The same table for intervals that a probability model gives by itself, by drawing possible
+    futures.
 
     Parameters
     ----------
@@ -161,21 +163,18 @@ def simulated_coverage(
     ------
     TableError : for a model that is no probability model.
     """
-    if not isinstance(test.models.get(model), BuyTillYouDie):
+    fitted = test.models.get(model)
+    if not isinstance(fitted, BuyTillYouDie):
         raise TableError(
             f"{model!r} is no probability model of this backtest: intervals by simulation need one"
         )
-    draws, actual = test.models[model].simulate(n=n, seed=seed), test.actual.spend.to_numpy()
-    tails = [(1 + side * level) / 2 for level in levels for side in (-1, 1)]
-    single, total = np.quantile(draws, tails, axis=1), np.quantile(draws.sum(axis=0), tails)
-    rows = [
-        (
-            level,
-            float(((single[2 * i] <= actual) & (actual <= single[2 * i + 1])).mean()),
-            *total[2 * i : 2 * i + 2],
-        )
-        for i, level in enumerate(levels)
-    ]
+    draws, actual = fitted.simulate(n=n, seed=seed), test.actual.spend.to_numpy()
+    rows = []
+    for level in levels:
+        tails = [(1 - level) / 2, (1 + level) / 2]
+        low, high = np.quantile(draws, tails, axis=1)
+        held = ((low <= actual) & (actual <= high)).mean()
+        rows.append((level, held, *np.quantile(draws.sum(axis=0), tails)))
     return _promises(rows, test.actual.spend)
 
 
@@ -185,15 +184,4 @@ def _promises(rows: list[tuple], actual: pd.Series) -> pd.DataFrame:
     table = table.assign(low=table.held - error, high=table.held + error, customers=len(actual))
     table = table.assign(total_actual=float(actual.sum()))
     table["total_inside"] = table.total_actual.between(table.total_low, table.total_high)
-    order = [
-        "promised",
-        "held",
-        "low",
-        "high",
-        "customers",
-        "total_low",
-        "total_high",
-        "total_actual",
-        "total_inside",
-    ]
-    return table[order]
+    return table

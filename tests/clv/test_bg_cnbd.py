@@ -1,4 +1,4 @@
-"""Regular buyers and contracts: (M)BG/CNBD-k against simulation and an independent formula, sBG against arithmetic."""
+"""Regular buyers: (M)BG/CNBD-k against simulation and an independent formula."""
 
 import mpmath
 import numpy as np
@@ -9,7 +9,11 @@ import personalize as pz
 from personalize.tables import TableError
 
 REGULAR = [pz.clv.BetaGeoCNBD, pz.clv.ModifiedBetaGeoCNBD]
+
+
 PLAIN = {pz.clv.BetaGeoCNBD: pz.clv.BetaGeo, pz.clv.ModifiedBetaGeoCNBD: pz.clv.ModifiedBetaGeo}
+
+
 TRUTH = {
     "r": 0.85,
     "alpha": 1.45,
@@ -19,7 +23,9 @@ TRUTH = {
 
 
 def buyers(k, *, n, ages, ahead=0.0, before=0, seed=0):
-    """Customers who buy at every k-th event and may leave after each purchase, the first included where before = 1."""
+    """Customers who buy at every k-th event and may leave after each purchase, the first included
+    where before = 1.
+    """
     rng = np.random.default_rng(seed)
     rate, leaves = rng.gamma(TRUTH["r"], 1 / TRUTH["alpha"], n), rng.beta(TRUTH["a"], TRUTH["b"], n)
     age = rng.uniform(*ages, n)
@@ -47,7 +53,6 @@ def test_with_k_one_a_regular_model_is_the_plain_one(calibration, model):
         lambda m: m.p_alive(),
         lambda m: m.expected_purchases(39),
         lambda m: m.expected_from_start(np.arange(9.0)),
-        lambda m: m.probability_of(np.arange(20), 30.0),
     ):
         assert np.asarray(ask(regular)) == pytest.approx(
             np.asarray(ask(plain)), rel=1e-7, abs=1e-10
@@ -65,10 +70,8 @@ def test_simulated_buyers_give_back_their_rhythm_parameters_and_future(model, k,
     error = later - true.expected_purchases(32.0, table).to_numpy()
     assert abs(error.mean()) < 3 * error.std() / np.sqrt(len(error)) < 0.25
     assert 1 - true.p_alive(table).mean() == pytest.approx(gone.mean(), abs=0.015)
-    draws = true.simulate(32.0, table.head(500), n=400, rng=np.random.default_rng(1))
-    assert draws.sum(axis=0).mean() == pytest.approx(
-        true.expected_purchases(32.0, table.head(500)).sum(), rel=0.01
-    )
+    with pytest.raises(TableError, match="expectations only"):
+        true.simulate(32.0, table, n=1, rng=np.random.default_rng(1))
 
 
 @pytest.mark.parametrize(
@@ -109,14 +112,6 @@ def test_the_regular_expectation_equals_thirty_digit_integration_over_roots_of_u
 
 
 @pytest.mark.parametrize("model", REGULAR)
-def test_regular_purchase_probabilities_sum_to_one_and_have_the_expected_mean(model):
-    fit, n = model.at(k=3, r=0.6, alpha=1.0, a=0.8, b=2.4), np.arange(400)
-    chance = fit.probability_of(n, 26.0)
-    assert chance.sum() == pytest.approx(1, abs=1e-9)
-    assert chance @ n == pytest.approx(fit.expected_from_start(26.0)[0], rel=1e-8)
-
-
-@pytest.mark.parametrize("model", REGULAR)
 @pytest.mark.parametrize("k", [1, 2, 5])
 def test_the_gradient_of_a_regular_model_is_the_slope_of_its_likelihood(model, k):
     data = np.array([[0.0, 0, 30], [2, 12, 30], [5, 30, 30], [1, 3, 3.5], [200, 50, 51]])
@@ -140,69 +135,11 @@ def test_groceries_are_bought_with_a_rhythm_and_music_is_not(calibration):
     assert pz.clv.ModifiedBetaGeoCNBD().fit(calibration).k_ == 1
 
 
-def test_log_gaps_are_counted_in_the_unit_of_the_summary():
-    days, weeks = (pz.clv.summary(pz.load("cdnow"), as_of="1997-09-30", unit=unit) for unit in "DW")
-    assert days.log_gaps.to_numpy() == pytest.approx(
-        (weeks.log_gaps + weeks.frequency * np.log(7)).to_numpy()
-    )
-    one = weeks[weeks.frequency == 1]
-    assert one.log_gaps.to_numpy() == pytest.approx(np.log(one.recency.to_numpy()), abs=1e-8)
-
-
-# Draws ----------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "model", [pz.clv.NBD, pz.clv.BetaGeo, pz.clv.ModifiedBetaGeo, pz.clv.ParetoNBD]
-)
-def test_drawn_futures_have_the_expected_mean(calibration, model):
-    fit, part = model().fit(calibration), calibration.head(300)
-    draws = fit.simulate(39.0, part, n=1000, rng=np.random.default_rng(3))
-    assert draws.sum(axis=0).mean() == pytest.approx(
-        fit.expected_purchases(39.0, part).sum(), rel=0.02
-    )
-    money = pz.clv.GammaGamma().fit(calibration)
-    spent = money.simulate(draws, part, rng=np.random.default_rng(4))
-    expected = (fit.expected_purchases(39.0, part) * money.expected_spend(part)).sum()
-    assert spent.sum(axis=0).mean() == pytest.approx(expected, rel=0.03)
-    assert ((spent > 0) == (draws > 0)).all()
-
-
-# Contracts ------------------------------------------------------------------------------------------------------------
-def test_survival_is_the_product_of_retention_and_starts_at_one():
-    model = pz.clv.ShiftedBetaGeo.at(alpha=0.668, beta=3.806)
-    assert model.survival(range(6)) == pytest.approx(
-        np.cumprod([1.0, *model.retention(range(1, 6))])
-    )
-    assert (np.diff(model.retention(range(1, 30))) > 0).all()
-
-
-def test_the_high_end_contracts_are_projected_five_years_beyond_the_fit():
-    fit = pz.clv.ShiftedBetaGeo().fit(pz.clv.contracts([1000, 869, 743, 653, 593, 551, 517, 491]))
-    actual = [0.468, 0.445, 0.427, 0.409, 0.394]  # years 8 to 12, which the fit has not seen
-    assert fit.survival(range(8, 13)) == pytest.approx(actual, abs=0.02)
-
-
-def test_expected_renewals_are_the_discounted_sum_of_survival():
-    model = pz.clv.ShiftedBetaGeo.at(alpha=0.7, beta=1.2)
-    t = np.arange(1, 400)
-    by_hand = (model.survival(3 + t) / model.survival([3]) / 1.1**t).sum()
-    assert model.expected_renewals([3], rate=0.1)[0] == pytest.approx(by_hand, rel=1e-9)
-
-
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: pz.clv.contracts([10, 12]), "never rising"),
-        (lambda: pz.clv.ShiftedBetaGeo().fit(pd.DataFrame({"T": [1]})), "contracts lack"),
-        (
-            lambda: pz.clv.ShiftedBetaGeo().fit(pz.clv.contracts([9, 9])),
-            "0 customer.s. left: at least 3",
-        ),
-        (
-            lambda: pz.clv.ShiftedBetaGeo.at(alpha=1, beta=1).expected_renewals([0], rate=0),
-            "must be above 0",
-        ),
         (lambda: pz.clv.BetaGeoCNBD.at(k=0, **TRUTH), "k = 0: regularity is a whole number"),
-        (lambda: pz.clv.BetaGeoCNBD().fit(pd.DataFrame({"frequency": [1]})), "lacks log_gaps"),
+        (lambda: pz.clv.BetaGeoCNBD().fit(pd.DataFrame({"frequency": [1]})), "lacks .*log_gaps"),
         (
             lambda: pz.clv.BetaGeoCNBD.at(k=2, **TRUTH).expected_purchases(-1),
             "length of time of 0 or more",
