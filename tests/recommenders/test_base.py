@@ -1,5 +1,6 @@
 """The contract that every recommender keeps, on a checkerboard whose right answers are known."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from personalize.recommenders import (
     EASE,
     TIFU,
     Content,
+    History,
     Hybrid,
     ItemKNN,
     MostPopular,
@@ -19,10 +21,9 @@ from personalize.recommenders import (
     Social,
     UserKNN,
 )
+from personalize.recommenders.base import at_least
 from personalize.tables import TableError
-
-AS_OF = "2024-03-31"
-SIZE = 20
+from tests.recommenders.shops import AS_OF, SIZE, checkerboard, orders_of, shop
 
 MODELS = {
     "most popular": MostPopular(),
@@ -37,31 +38,13 @@ MODELS = {
     "principal components": UserKNN(neighbours=5, components=3),
     "reorder": Reorder(first=TIFU(neighbours=5)),
 }
+
+
 FINDS_THE_WITHHELD = ["tifu", "user knn", "item knn", "ease", "content", "social", "hybrid"]
 FINDS_THE_WITHHELD += ["principal components"]
+
+
 every_model = pytest.mark.parametrize("name", MODELS)
-
-
-def orders_of(pairs: list[tuple], day: str = "2024-03-01") -> pd.DataFrame:
-    """One order a row: (customer, product) or (customer, product, day)."""
-    rows = [(*pair, day)[:3] for pair in pairs]
-    frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "time"])
-    frame["time"] = pd.to_datetime(frame.time)
-    return frame.assign(order_id=range(len(frame)), quantity=1, amount=1.0)
-
-
-def checkerboard() -> "pz.tables.Tables":
-    """Customer u buys every product of its own colour (parity) but product u; texts and ties tell the colour."""
-    pairs = [(u, p) for u in range(SIZE) for p in range(SIZE) if u % 2 == p % 2 and u != p]
-    end = orders_of([(0, 2)], AS_OF)
-    orders = pd.concat([orders_of(pairs), end.assign(order_id=10_000)])
-    products = pd.DataFrame(
-        {"product_id": range(SIZE), "text": ["black square", "white circle"] * (SIZE // 2)}
-    )
-    links = pd.DataFrame(
-        [(u, (u + 2) % SIZE) for u in range(SIZE)], columns=["customer_id", "other_id"]
-    )
-    return pz.load({"orders": orders, "products": products, "links": links})
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +74,8 @@ def test_the_product_withheld_from_the_checkerboard_is_found_first(fitted, name)
 
 @every_model
 def test_new_names_nothing_bought_and_allow_tells_the_two_apart(fitted, name):
-    bought = set(
-        fitted[name]
-        .history_.tables.orders.to_pandas()[["customer_id", "product_id"]]
-        .itertuples(index=False)
-    )
+    orders = checkerboard().orders.to_pandas()[["customer_id", "product_id"]]
+    bought = set(orders.itertuples(index=False))
     new = fitted[name].recommend(k=SIZE, repeat="new")
     assert not set(new[["customer_id", "product_id"]].itertuples(index=False)) & bought
     assert set(new.slate) == {"discover"}
@@ -229,9 +209,6 @@ def test_any_small_shop_gets_complete_ordered_lists_or_a_clear_refusal(rows):
         assert table.score.ge(0).all()
 
 
-# --- bad input ---------------------------------------------------------------------------------------------
-
-
 def test_ids_of_another_type_are_refused_with_the_conversion(fitted):
     with pytest.raises(TableError, match=r"customer_id is given as str .*'5'.* but is int64"):
         fitted["most popular"].recommend(["5"])
@@ -250,7 +227,7 @@ def test_candidates_that_do_not_exist_are_refused(fitted):
 
 
 def test_an_unfitted_model_and_impossible_requests_say_what_to_do(fitted):
-    with pytest.raises(TableError, match="call fit"):
+    with pytest.raises(TableError, match="not fitted yet"):
         MostPopular().recommend()
     with pytest.raises(TableError, match="repeat = 'never' and k = 0"):
         fitted["ease"].recommend(k=0, repeat="never")
@@ -262,7 +239,10 @@ def test_an_unfitted_model_and_impossible_requests_say_what_to_do(fitted):
         (PersonalFrequency(half_life_weeks=0), "half_life_weeks = 0"),
         (TIFU(own=1.2, neighbours=0), "neighbours = 0"),
         (TIFU(own=1.2), "own = 1.2"),
-        (ItemKNN(neighbours=0, shrink=-1), "neighbours = 0, shrink = -1"),
+        (
+            ItemKNN(neighbours=0, shrink=-1),
+            r"neighbours = 0 \(it is 1 or more\), shrink = -1 \(it is 0 or more\)",
+        ),
         (EASE(l2=0), "l2 = 0"),
         (Content(min_products=0), "min_products = 0"),
         (Social(restart=0), "restart = 0"),
@@ -279,3 +259,35 @@ def test_a_source_of_anonymous_sales_only_is_refused():
     orders.loc[:, "quantity"] = -1
     with pytest.raises(TableError, match="no purchase of a known customer up to 2024-03-01"):
         MostPopular().fit(pz.load({"orders": orders}), as_of="2024-03-01")
+
+
+def test_at_least_keeps_the_best_and_their_ties():
+    assert at_least(np.array([3.0, 1, 2, 2]), 2).tolist() == [True, False, True, True]
+    assert at_least(np.array([[1.0, 2], [2, 1]]), 1).tolist() == [[False, True], [True, False]]
+    assert at_least(np.array([1.0]), 5).tolist() == [True]
+
+
+def test_ties_go_to_the_latest_purchase_then_to_popularity_then_to_the_id():
+    rows = [(1, 8, 1), (1, 9, 2), (1, 7, 1), (2, 7, 1), (1, 6, 1)]
+    lists = PersonalFrequency(None).fit(shop(rows), as_of="2024-01-02").recommend([1])
+    assert lists.product_id.tolist() == [9, 7, 6, 8]
+
+
+def test_reasons_say_how_often_how_long_ago_and_how_regularly():
+    rows = [(1, 5, 1), (1, 5, 8), (1, 5, 15), (1, 6, 1), (1, 7, 30), (1, 7, 30), (2, 8, 1)]
+    table = PersonalFrequency().fit(shop(rows), as_of="2024-01-30").recommend([1])
+    assert dict(zip(table.product_id, table.reason, strict=True)) == {
+        5: "bought 3 times, last 2 weeks ago, usual gap 7 days",
+        6: "bought once, 4 weeks ago",
+        7: "bought 2 times, today",
+        8: "popular: bought by 50.0% of customers",
+    }
+
+
+def test_a_model_learns_again_when_a_parameter_changes():
+    history = History.load(shop([(1, 5, 1), (1, 6, 15), (1, 5, 2)]), as_of="2024-01-15")
+    model = PersonalFrequency(None).fit_history(history)
+    assert model.recommend([1]).product_id.tolist() == [5, 6]
+    assert model.set_params(half_life_weeks=0.5).fit_history(history).recommend(
+        [1]
+    ).product_id.tolist() == [6, 5]

@@ -1,4 +1,4 @@
-"""Reorder: signs worked out by hand, nothing learned from the future, and what the probability means."""
+"""Signs worked out by hand, nothing learned from the future, what the probability means."""
 
 import numpy as np
 import pandas as pd
@@ -6,16 +6,10 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 import personalize as pz
-from personalize.recommenders import TIFU, History, PersonalFrequency, Reorder, Trial
+from personalize.recommenders import History, PersonalFrequency, Reorder, Trial
 from personalize.recommenders.reorder import Signs
 from personalize.tables import TableError
-from tests.test_recommenders_models import shop
-from tests.test_recommenders_trial import loyal_shop
-
-
-@pytest.fixture(scope="module")
-def tables():
-    return loyal_shop()
+from tests.recommenders.shops import shop
 
 
 def test_the_signs_of_a_pair_by_hand():
@@ -24,8 +18,12 @@ def test_the_signs_of_a_pair_by_hand():
     signs = Signs(history).table(np.array([0, 0, 2]), np.array([0, 3, 0])).to_dict("records")
     bought = signs[0]
     assert {name: bought[name] for name in ("orders", "first", "last", "gap", "latest_gap")} == {
-        "orders": 3, "first": 30, "last": 11, "gap": 9.5, "latest_gap": 12,
-    }  # fmt: skip
+        "orders": 3,
+        "first": 30,
+        "last": 11,
+        "gap": 9.5,
+        "latest_gap": 12,
+    }
     assert bought["overdue"] == pytest.approx(11 / 9.5)
     assert bought["half_3"] == pytest.approx(sum(0.5 ** (age / 21) for age in (30, 23, 11)))
     assert (bought["trips_since_first"], bought["trips_since_last"], bought["trips"]) == (4, 2, 4)
@@ -45,36 +43,6 @@ def test_returns_are_the_share_who_came_back_pulled_to_a_fifth():
     tables = pz.load({"orders": frame.assign(order_id=range(len(frame)), quantity=1, amount=1.0)})
     signs = Signs(History.load(tables, as_of="2024-03-31")).table(np.array([0]), np.array([0]))
     assert signs.returns[0] == pytest.approx((6 + 2) / (8 + 10))
-
-
-def test_a_past_cut_in_memory_is_the_past_that_was_read(tables):
-    whole = History.load(tables, as_of="2024-03-31")
-    for day in ("2024-01-05", "2024-02-29", "2024-03-30"):
-        cut, read = whole.until(day), History.load(tables, as_of=day)
-        for name in ("row", "col", "orders", "first", "last", "previous", "due", "buyers"):
-            assert (getattr(cut, name) == getattr(read, name)).all(), name
-        assert cut.customers.equals(read.customers)
-        assert cut.tables.end <= pd.Timestamp(day)
-        assert whole.until(day) is cut, "cut once"
-
-
-def test_a_history_cannot_be_cut_outside_its_days(tables):
-    history = History.load(tables, as_of="2024-02-29")
-    for day in ("2023-12-31", "2024-03-01"):
-        with pytest.raises(
-            TableError, match="outside this history, which runs from 2024-01-01 to 2024-02-29"
-        ):
-            history.until(day)
-
-
-def test_a_trial_from_one_history_is_the_trial_read_from_the_tables(tables):
-    split = pz.evaluate.time_split(tables, cut="2024-02-20", until="2024-03-10")
-    read = Trial.load(split, candidates=range(18))
-    cut = Trial.load(split, history=History.load(tables, as_of="2024-03-31"), candidates=range(18))
-    pd.testing.assert_frame_equal(read.truth, cut.truth)
-    assert list(read.candidates) == list(cut.candidates)
-    models = {"reorder": Reorder(), "neighbours": TIFU(neighbours=5)}
-    pd.testing.assert_frame_equal(read.compare(models).table(), cut.compare(models).table())
 
 
 def test_the_score_is_a_probability_that_is_right_on_average(tables):
@@ -123,5 +91,5 @@ def test_days_that_cannot_teach_are_refused_with_what_is_missing():
         Reorder().fit(shop([(1, 5, 1), (2, 5, 1)]), as_of="2024-01-01")
     with pytest.raises(TableError, match=r"of 2 likely purchases in the last 10 days 0 came"):
         Reorder().fit(shop([(1, 5, 1), (2, 5, 1), (3, 6, 31)]), as_of="2024-01-31")
-    with pytest.raises(TableError, match="weeks = 0, shortlist = 1"):
+    with pytest.raises(TableError, match="weeks = 0 .* shortlist = 1"):
         Reorder(0, 1).fit(shop([(1, 5, 1)]), as_of="2024-01-01")
