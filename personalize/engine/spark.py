@@ -320,8 +320,8 @@ def _far(address: str) -> Any:
 def _near(address: str, memory: str) -> Any:
     """A session of a driver in this process, with nothing on the screen."""
     try:
-        # noqa: F401, which the light client lacks: without it pyspark would end Python
-        import pyspark.core.context
+        # the light client lacks it: without this import pyspark would end Python
+        import pyspark.core.context  # noqa: F401
         from pyspark.sql import SparkSession
     except ImportError:
         raise TableError(
