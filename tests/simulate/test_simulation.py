@@ -696,9 +696,7 @@ def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put
 
 def test_visits_convert_at_the_stated_rate_and_some_are_anonymous(large):
     steps = large.tables["events"].assign(buys=lambda rows: rows.event == "purchase")
-    visits = steps.groupby("session_id").agg(
-        bought=("buys", "any"), known=("customer_id", "count")
-    )
+    visits = steps.groupby("session_id").agg(bought=("buys", "any"), known=("customer_id", "count"))
     assert visits.bought.mean() == pytest.approx(1 / (1 + events.BROWSING), abs=0.01)
     assert (visits.known[~visits.bought] == 0).mean() == pytest.approx(
         1 - events.SIGNED_IN, abs=0.01
