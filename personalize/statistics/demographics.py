@@ -187,11 +187,6 @@ def attributes(
     A share is of the customers who are described; "not stated" is a value of its own, never
     dropped.
     """
-    if "customers" not in tables:
-        raise Unavailable(
-            f"source '{tables.name}' has no table 'customers': add it with customer_id and any "
-            "attributes"
-        )
     given = tables.customers.to_pandas()
     joined = people.merge(
         given, on="customer_id", how="left", indicator=True, suffixes=("", "_given")

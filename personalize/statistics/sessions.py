@@ -7,7 +7,7 @@ import pandas as pd
 
 from personalize.inference import ratio
 from personalize.statistics.descriptives import bracket, describe, design_effect
-from personalize.tables import Tables, Unavailable
+from personalize.tables import Tables
 
 VISITS = """
 select customer_id, {key} as session_key, event from {{events}} where {key} is not null
@@ -90,11 +90,6 @@ def visits(tables: Tables, *, level: float = 0.95) -> Visits:
     counted for each kind of event, so a share is of sessions that got that far at least once, in
     any order.
     """
-    if "events" not in tables:
-        raise Unavailable(
-            f"source '{tables.name}' has no table 'events': "
-            "add customer_id, time, event, session_id"
-        )
     columns = tables.events.columns
     key, note = "session_id", ""
     if key not in columns:

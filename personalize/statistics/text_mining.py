@@ -89,6 +89,8 @@ class Words:
     def reading(self) -> str:
         """The words that go with the lowest and the highest ratings."""
         telling = self.telling()
+        if telling.empty:
+            return "No word is shown to go with high or low ratings."
         low, high = telling.iloc[0], telling.iloc[-1]
         return (
             f"Mean rating of texts with a word: lowest {low.term} {low.rating:.2f}, highest "
@@ -102,10 +104,6 @@ class Words:
         ----------
         most : terms at either end; a group of words is listed only where it is further out than
             each of its words
-
-        Raises
-        ------
-        Unavailable : where there is none.
         """
         chosen = self.words[self.words.p_adjusted <= 1 - self.level]
         chosen = chosen.assign(apart=chosen.rating - chosen.without).reset_index(drop=True)
@@ -115,8 +113,6 @@ class Words:
         further = chosen.apart.abs() > nearest.reindex(chosen.index, fill_value=-1)
         ranked = chosen[further].sort_values(["apart", "term"])
         ends = pd.concat([ranked[ranked.apart < 0].head(most), ranked[ranked.apart > 0].tail(most)])
-        if ends.empty:
-            raise Unavailable("no word is shown to go with high or low ratings")
         return ends.drop(columns=["apart", "words"]).reset_index(drop=True)
 
 
@@ -205,8 +201,6 @@ def _documents(tables: Tables, of: str) -> Tables:
     if of not in SOURCES:
         raise TableError(f"words of '{of}' are not known: choose one of {sorted(SOURCES)}")
     author, text, rating = SOURCES[of]
-    if of not in tables:
-        raise Unavailable(f"source '{tables.name}' has no table '{of}': add {author} and text")
     present = getattr(tables, of).columns
     if text not in present:
         raise Unavailable(
