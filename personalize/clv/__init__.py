@@ -39,7 +39,6 @@ from personalize.clv.diagnostics import (
 )
 from personalize.clv.discount import (
     discount_factor,
-    discount_table,
     discounted_purchases,
     period_rate,
     present_value,
@@ -89,7 +88,6 @@ __all__ = [
     "cumulative",
     "deciles",
     "discount_factor",
-    "discount_table",
     "discounted_purchases",
     "dropout",
     "frequency_recency",

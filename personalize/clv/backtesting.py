@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from personalize import features
+from personalize import features, inference
 from personalize.clv.bg_cnbd import ModifiedBetaGeoCNBD
 from personalize.clv.bg_nbd import NBD, BetaGeo, ModifiedBetaGeo
 from personalize.clv.customers import WEEK, Records, weeks_between
@@ -363,23 +363,8 @@ def gini(actual: Any, forecast: Any) -> float:
     >>> gini([0, 1, 5], [1, 2, 3]), gini([0, 1, 5], [7, 7, 7])
     (1.0, 0.0)
     """
-    actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
-    perfect = _area(actual, actual)
-    return float("nan") if perfect == 0 else float(_area(actual, forecast) / perfect)
-
-
-def _area(actual: ndarray, forecast: ndarray) -> float:
-    money = _in_order(actual, forecast)
-    n = len(money)
-    curve = np.cumsum(money) / money.sum()
-    return float(curve.mean() - (n + 1) / (2 * n))
-
-
-def _in_order(actual: ndarray, forecast: ndarray) -> ndarray:
-    """Money by descending forecast, shared equally among equal forecasts."""
-    _, tie = np.unique(-forecast, return_inverse=True)
-    mean = np.bincount(tie, actual) / np.bincount(tie)
-    return mean[np.sort(tie)]
+    perfect = inference.gini(actual)
+    return inference.gini(actual, by=forecast) / perfect if perfect > 0 else float("nan")
 
 
 def top_share(actual: Any, forecast: Any, *, share: float = 0.1) -> float:
