@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = ["rfm", "tenure", "window_spend"]
 
@@ -53,6 +53,7 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     >>> rfm(pz.load({"orders": orders}), as_of="2024-01-06").to_dict("records")[0]
     {'customer_id': 1, 'recency_days': 0, 'frequency': 2, 'monetary': 5.0}
     """
+    require_tables(tables, "rfm")
     found = _totals(tables, as_of, days=window_days)
     found = found[found.frequency > 0].reset_index(drop=True)
     if found.empty:
@@ -94,6 +95,7 @@ def tenure(tables: Tables, *, as_of: Any) -> pd.DataFrame:
     >>> tenure(pz.load({"orders": orders}), as_of="2024-02-20").tenure_days.tolist()
     [50, 0]
     """
+    require_tables(tables, "tenure")
     found = tables.until(as_of).query("segmentation_tenure")
     days = (_day(as_of) - pd.to_datetime(found.first_day)).dt.days
     return found[["customer_id"]].assign(tenure_days=days.astype("int64"))
@@ -133,6 +135,7 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
     >>> window_spend(pz.load({"orders": orders}), as_of="2024-02-20", weeks=(1, 4)).iloc[0].to_dict()
     {'customer_id': 1.0, 'spend_1w': 0.0, 'orders_1w': 0.0, 'spend_4w': 3.0, 'orders_4w': 1.0}
     """
+    require_tables(tables, "window_spend")
     if wrong := [n for n in weeks if int(n) != n or n < 1]:
         raise TableError(
             f"weeks = {list(weeks)}: {wrong} is no whole number of weeks; use 1 or more, such as (4, 13)"

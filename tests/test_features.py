@@ -1,5 +1,7 @@
 """Features of customers: known on a day, counted on local calendar days, blind to what comes later."""
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -162,3 +164,10 @@ def test_complete_journey_has_the_measured_rfm_table() -> None:
     assert (len(found), found.frequency.sum()) == (2469, 155848)
     assert found[["recency_days", "frequency"]].median().tolist() == [5, 43]
     assert found.monetary.median() == pytest.approx(1210.02)
+
+
+@pytest.mark.parametrize("name", ["rfm", "tenure", "window_spend"])
+def test_a_frame_in_place_of_tables_is_refused_with_the_call_that_works(name) -> None:
+    call = re.escape(f"{name}(pz.load({{'orders': frame}}), as_of=...)")
+    with pytest.raises(TableError, match=f"{name} needs tables, not a DataFrame: {call}"):
+        getattr(pz.features, name)(pd.DataFrame(), as_of="2024-01-01")

@@ -188,7 +188,12 @@ class Spark:
         return name
 
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
-        """Store the rows of a query as Parquet; a table of that name gives way once they are written."""
+        """Store the rows of a query as Parquet; a table of that name gives way once they are written.
+
+        A session that only reads keeps a temporary table as a named query.
+        """
+        if temporary and not self._database:
+            return self.view(name, sql)
         if not self._database:
             raise TableError(
                 "this session of Spark only reads: tables are made while a source is converted"

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -11,7 +10,10 @@ import pandas as pd
 from personalize.engine import Engine, quoted, ticked
 from personalize.sources.spec import SourceSpec
 from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids, unstage
-from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems
+from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems, sql_file
+
+# tables bear their own names while a source is converted
+_IN_CONVERSION = {name: name for name in ("orders", "order_repeats", "order_sums")}
 
 _RETURNS = {
     "net": "money is net of them; never a visit or an item of a basket",
@@ -244,8 +246,7 @@ def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:
 def _add_up(engine: Engine) -> None:
     """One row an order, and one a product that an order names on several lines: what checks and totals rest on."""
     for name in ("order_repeats", "order_sums"):
-        text = files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-        engine.table(name, text, temporary=True)
+        engine.table(name, sql_file(name).format(**_IN_CONVERSION), temporary=True)
 
 
 def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
@@ -267,9 +268,9 @@ def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
         mixed.names[0],
         "take their customer",
     )
-    text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
     returned = "false" if spec.returns == "keep" else "is_return"
-    engine.table("order_totals", text.format(is_return=returned))
+    text = sql_file("order_totals").format(**_IN_CONVERSION, is_return=returned)
+    engine.table("order_totals", text)
     if mixed.times[0] or mixed.names[0]:
         chosen = [
             f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")

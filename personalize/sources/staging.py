@@ -155,7 +155,10 @@ def _uncast(engine: Engine, table: TableSpec, origin: TableSpec, bad: list[str])
         f"select {', '.join(['count(*) as n_rows', *failed])} from stage_{table.name}"
     ).iloc[0]
     if not counts.n_rows:
-        return [f"table '{table.name}': there is a header but not one row of data: export it again"]
+        empty = "there is a header but not one row of data: export it again"
+        if not origin.path:
+            empty = "the DataFrame has columns but not one row: give at least one"
+        return [f"table '{table.name}': {empty}"]
     return [
         f"table '{table.name}': {counts[column]:,} value(s) of {column} (column {table.columns[column]!r}) "
         f"{_cannot(kind(table.name, column), origin)}; first: {_places(engine, table, origin, column)}"

@@ -1,6 +1,6 @@
-"""The inner loops of mining, compiled by numba: lines by item, itemsets depth first, their places one size down.
+"""The inner loops, compiled by numba: itemsets depth first, counts of known sets and pairs, exchanges of items.
 
-This file and `tallies` import numba and are imported inside the functions that call them (see `personalize.compiled`).
+This file imports numba and is imported inside the functions that call it (see `personalize.compiled`).
 """
 
 from typing import NamedTuple
@@ -15,9 +15,7 @@ class Lines(NamedTuple):
     """Baskets as arrays, and the same lines by item. Items are ranks, the commonest is 0."""
 
     items: np.ndarray  # int32: baskets one after the other, ranks ascending in each
-    ends: (
-        np.ndarray
-    )  # int64: item i has the lines ends[i] to ends[i + 1] of the two arrays that follow
+    ends: np.ndarray  # int64: item i has the lines ends[i] to ends[i + 1] of the two that follow
     first: np.ndarray  # int32: where the basket of the line starts in `items`
     place: np.ndarray  # int32: where the line itself is
 
@@ -34,13 +32,9 @@ class Rows(NamedTuple):
 class Found(NamedTuple):
     """The itemsets as a tree: each is its parent and one further item."""
 
-    sets: (
-        np.ndarray
-    )  # int64, three columns: the parent (-1 for single items), the item, the baskets with the set
+    sets: np.ndarray  # int64: the parent (-1 for single items), the item, the baskets with the set
     by_n: np.ndarray  # int64: how many itemsets have been seen with each count
-    state: (
-        np.ndarray
-    )  # int64: stored, seen at the threshold, threshold, most sets, longest set, rules looked at
+    state: np.ndarray  # int64: stored, seen, threshold, most sets, longest set, rules looked at
 
 
 @intrinsic
@@ -230,32 +224,6 @@ def mine(lines, found):
 
 
 @compiled
-def depths(parent):
-    """How many items each itemset of the tree has: a parent stands before its children."""
-    depth = np.ones(len(parent), np.int64)
-    for s in range(len(parent)):
-        if parent[s] >= 0:
-            depth[s] = depth[parent[s]] + 1
-    return depth
-
-
-@compiled
-def with_one_more(shorter, rows, new):
-    """The rows of `shorter` at the places `rows`, each with one more item, ascending."""
-    size = shorter.shape[1]
-    items = np.empty((len(rows), size + 1), np.int64)
-    for r in range(len(rows)):
-        at = size
-        while at > 0 and shorter[rows[r], at - 1] > new[r]:
-            items[r, at] = shorter[rows[r], at - 1]
-            at -= 1
-        items[r, at] = new[r]
-        for k in range(at):
-            items[r, k] = shorter[rows[r], k]
-    return items
-
-
-@compiled
 def same_start(one, other, n):
     """Do two rows begin with the same n items?"""
     for k in range(n):  # noqa: SIM110 (numba compiles the loop, not all())
@@ -292,10 +260,93 @@ def without_one(items, shorter, places):
 
 
 @compiled
-def mark(below, n, shorter_n, marks):
-    """Unmark the sets one size down that a larger set contains (maximal) or matches in count (closed)."""
-    closed, maximal = marks
-    for s in range(below.shape[0]):
-        for place in below[s]:
-            maximal[place] = False
-            closed[place] &= shorter_n[place] != n[s]
+def set_bits(lines, rank, places, rows):
+    """Set a bit in row rank[item] for each line of each basket; items of rank -1 have no row.
+
+    `places` are the group of each basket and the first bit of each group: a group has words of its own.
+    """
+    (starts, items), (group, first) = lines, places
+    free = first.copy()
+    for b in range(len(starts) - 1):
+        slot = free[group[b]]
+        free[group[b]] += 1
+        word, mask = slot >> 6, np.uint64(1) << np.uint64(slot & 63)
+        for p in range(starts[b], starts[b + 1]):
+            row = rank[items[p]]
+            if row >= 0:
+                rows[row, word] |= mask
+
+
+@compiled
+def count_groups(rows, sets, ends):
+    """How many baskets of each group hold all items of each set (places of rows); `ends` are the groups' words.
+
+    What sets have in common but for their last item is found once for those that follow each other.
+    """
+    counts = np.zeros((len(sets), len(ends) - 1), np.int64)
+    both, last = np.empty(rows.shape[1], np.uint64), sets.shape[1] - 1
+    for s in range(len(sets)):
+        if s == 0 or not same_start(sets[s], sets[s - 1], last):
+            both[:] = rows[sets[s, 0]]
+            for k in range(1, last):
+                row = rows[sets[s, k]]
+                for w in range(len(both)):
+                    both[w] &= row[w]
+        row = rows[sets[s, last]]
+        for g in range(len(ends) - 1):
+            n = np.uint64(0)
+            for w in range(ends[g], ends[g + 1]):
+                n += ones(both[w] & row[w])
+            counts[s, g] = n
+    return counts
+
+
+@compiled
+def _has(items, start, end, item):
+    """Is the item in this stretch of lines? Looks at all of them: many at once is quicker than stopping early."""
+    found = False
+    for p in range(start, end):
+        found |= items[p] == item
+    return found
+
+
+@compiled
+def swap(starts, items, basket, random):
+    """Offer each line in turn an exchange of items with a line drawn at random; returns how many were made.
+
+    No exchange is made that would give a basket an item twice. Works in place on `items`; `basket` is the basket of
+    each line, `random` the state of the draws (xorshift, Marsaglia 2003). All numbers unsigned: no index is negative.
+    """
+    done, state, n = 0, random[0], np.uint64(len(items))
+    for b in range(len(starts) - 1):
+        start, end = np.uint64(starts[b]), np.uint64(starts[b + 1])
+        for p in range(start, end):
+            state ^= state << np.uint64(13)
+            state ^= state >> np.uint64(7)
+            state ^= state << np.uint64(17)
+            q = ((state >> np.uint64(32)) * n) >> np.uint64(32)
+            c = np.uint64(basket[q])
+            if items[p] == items[q] or c == b or _has(items, start, end, items[q]):
+                continue
+            if not _has(items, np.uint64(starts[c]), np.uint64(starts[c + np.uint64(1)]), items[p]):
+                items[p], items[q] = items[q], items[p]
+                done += 1
+    random[0] = state
+    return done
+
+
+@compiled
+def pair_counts(starts, items, rank, n_items):
+    """How many baskets hold each two of the items that have a rank (others: -1): a square table."""
+    counts, held = np.zeros((n_items, n_items), np.int32), np.empty(n_items, np.int64)
+    for b in range(len(starts) - 1):
+        n = 0
+        for p in range(starts[b], starts[b + 1]):
+            if rank[items[p]] >= 0:
+                held[n] = rank[items[p]]
+                n += 1
+        for i in range(n):
+            row = counts[held[i]]
+            for j in range(i, n):
+                row[held[j]] += 1
+    return counts
