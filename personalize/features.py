@@ -7,11 +7,12 @@ Days are local calendar days; a purchase is an order that is not a pure return.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from personalize.tables import TableError, Tables, require_tables
 
-__all__ = ["rfm", "tenure", "window_spend"]
+__all__ = ["outcome", "rfm", "tenure", "window_spend"]
 
 
 def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.DataFrame:
@@ -151,6 +152,45 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
         )
     columns = [f"{what}_{n}w" for n in weeks for what in ("spend", "orders")]
     return result[["customer_id", *columns]]
+
+
+def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd.DataFrame:
+    """What each customer did in the `days` days after `as_of`: nothing of it is known on `as_of`.
+
+    Parameters
+    ----------
+    tables : Tables that reach at least `days` days beyond `as_of`
+    customers : ids of the customers to look at
+    as_of : last day known before
+    days : length of the later period, 1 or more; 56 are eight weeks, so that every weekday counts equally
+
+    Returns
+    -------
+    DataFrame, one row a customer in the order given
+        - customer_id
+        - next_orders : purchases
+        - next_days : days with a purchase
+        - next_spend : money of all orders, returns deducted; 0 without an order
+
+    Raises
+    ------
+    TableError : when the period does not lie inside the data.
+
+    Examples
+    --------
+    >>> import personalize as pz
+    >>> day = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-01", "2024-02-20"])
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 1, 2], "order_id": [10, 11, 12, 13], "product_id": 5,
+    ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0, 5.0]})
+    >>> outcome(pz.load({"orders": orders}), [1, 2], as_of="2024-01-01", days=35).iloc[0].to_dict()
+    {'customer_id': 1.0, 'next_orders': 2.0, 'next_days': 1.0, 'next_spend': 7.0}
+    """
+    after = _day(as_of)
+    found = tables.between(after, after + pd.Timedelta(days=days)).query("outcome")
+    asked = pd.DataFrame({"customer_id": np.asarray(customers)})
+    joined = asked.merge(found, on="customer_id", how="left")
+    whole = {"next_orders": "int64", "next_days": "int64"}
+    return joined.fillna({"next_orders": 0, "next_days": 0, "next_spend": 0.0}).astype(whole)
 
 
 def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:

@@ -30,6 +30,57 @@ class Unavailable(TableError):
     """
 
 
+class Absent:
+    """What a notebook holds in place of a result that the data do not allow.
+
+    False and empty; whatever is asked of it is absent too, so that the cells after it flow on, and what shows it
+    shows the reason (see `personalize.show.optional`).
+
+    Parameters
+    ----------
+    reason : one sentence, what is missing
+
+    Examples
+    --------
+    >>> nothing = Absent("needs a table of products")
+    >>> bool(nothing), len(nothing), list(nothing[nothing.lift > 1].head(3))
+    (False, 0, [])
+    >>> f"{nothing.share:.1%}"
+    '–'
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def _absent(self, *_: Any, **__: Any) -> "Absent":
+        return self
+
+    __call__ = __getitem__ = _absent
+    __add__ = __sub__ = __mul__ = __truediv__ = __and__ = __or__ = __neg__ = __invert__ = _absent
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rand__ = __ror__ = _absent
+    __lt__ = __le__ = __gt__ = __ge__ = _absent
+
+    def __getattr__(self, name: str) -> "Absent":
+        if name.startswith("_"):  # no protocol of another library is met by accident
+            raise AttributeError(name)
+        return self
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __format__(self, spec: str) -> str:
+        return "–"
+
+    def __repr__(self) -> str:
+        return f"Not available here: {self.reason.rstrip('.')}."
+
+
 def require_fitted(model: Any, attribute: str) -> None:
     """Refuse a model that has not been fitted.
 
@@ -352,7 +403,7 @@ class Tables:
             return Table(self.engine, self.relations[table])
         if table in CONTRACTS:
             columns = ", ".join(CONTRACTS[table].columns)
-            raise TableError(
+            raise Unavailable(
                 f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}"
             )
         raise AttributeError(table)
