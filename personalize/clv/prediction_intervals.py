@@ -181,7 +181,8 @@ def simulated_coverage(
 def _promises(rows: list[tuple], actual: pd.Series) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["promised", "held", "total_low", "total_high"])
     error = 1.96 * np.sqrt(table.held * (1 - table.held) / len(actual))
-    table = table.assign(held_low=table.held - error, held_high=table.held + error)
+    table.insert(2, "held_low", table.held - error)
+    table.insert(3, "held_high", table.held + error)
     table = table.assign(customers=len(actual), total_actual=float(actual.sum()))
     table["total_inside"] = table.total_actual.between(table.total_low, table.total_high)
     return table
