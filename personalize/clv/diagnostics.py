@@ -133,9 +133,9 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     weeks = np.arange(1, ((tables.end - start).days + 1) // 7 + 1)
     counted = np.append(0.0, days.repeats.cumsum())[np.searchsorted(day, 7 * weeks, side="left")]
     born, since = days.born[days.born > 0].to_numpy(), day[days.born > 0]
-    age = np.clip(7 * weeks[:, None] - 1 - since, 0, None) / length
-    ages, place = np.unique(age, return_inverse=True)
-    expected = model.expected_from_start(ages)[place].reshape(age.shape) @ born
+    age = np.clip(7 * weeks[:, None] - 1 - since, 0, None)  # days
+    curve = model.expected_from_start(np.arange(age.max() + 1) / length)
+    expected = curve[age] @ born
     wide = pd.DataFrame(
         {"counted": counted, "expected": expected}, index=pd.Index(weeks, name="week")
     )
