@@ -2,7 +2,7 @@
 
 Series are named where they end, values are written where they are, intervals are drawn. The
 functions know tables, never models. Words around a chart are the same everywhere: `title`,
-`xlabel`, `ylabel`, `fmt` and `ax`, see `Labels`. A chart leaves a description of itself on its axes.
+`xlabel`, `ylabel`, `fmt` and `ax`, see `Labels`. A chart describes itself on its axes.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
