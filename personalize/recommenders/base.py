@@ -54,7 +54,9 @@ class Range:
     def __contains__(self, value: Any) -> bool:
         if value is None:
             return self.none
-        return isinstance(value, Real) and self.low <= value <= self.high and value > self.above
+        if not isinstance(value, Real):
+            return False
+        return self.low <= float(value) <= self.high and float(value) > self.above
 
     def __str__(self) -> str:
         lowest = f"above {self.above}" if self.above > self.low else f"{self.low}"

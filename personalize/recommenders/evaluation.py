@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,11 +16,11 @@ from personalize.recommenders.neighbours import MostPopular, PersonalFrequency
 from personalize.recommenders.scoreboard import Scoreboard, summary
 from personalize.tables import TableError
 
-__all__ = ["Trial", "compare", "random_split", "sampled_ranks"]
+__all__ = ["Trial", "random_split", "sampled_ranks"]
 
 POPULAR, PERSONAL = "most popular", "personal frequency"
 AGAIN, NEW, UNSEEN = "again", "new to the customer", "new in the shop"
-Judged = Recommender | pd.DataFrame
+Judged: TypeAlias = Recommender | pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,13 +304,6 @@ class _Wanted:
         return place, rank, again[right].to_numpy(dtype=bool)
 
 
-def compare(
-    models: Mapping[str, Judged], split: Split, *, repeat: Repeat = "allow", **options: Any
-) -> Scoreboard:
-    """The scoreboard on one time split: `Trial.load(split, **options).compare(models)`."""
-    return Trial.load(split, **options).compare(models, repeat=repeat)
-
-
 def _check_list(name: str, model: Any) -> None:
     if isinstance(model, Recommender):
         return
@@ -319,8 +312,7 @@ def _check_list(name: str, model: Any) -> None:
     if missing:
         raise TableError(
             f"'{name}' is a {type(model).__name__} without {missing}: give a recommender, or a "
-            f"table "
-            "with customer_id, rank and product_id"
+            "table with customer_id, rank and product_id"
         )
 
 
@@ -408,14 +400,15 @@ def sampled_ranks(
     came = np.isin(place[:, None] * width + drawn, place * width + col)
     wrong = ~known.reshape(drawn.shape) & ~came
     allowed = np.isin(np.arange(width), pool)
-    want = Wanted(row, customers, allowed, repeat, width)
+    popular = history.buyers[drawn] > history.buyers[col][:, None]
     rows = []
     for name, model in models.items():
         named = model.lists(customers, trial.k, repeat, allowed)
         full = np.isin(place * width + col, named._place * width + named._col)
-        better = _better(model, want, place, np.column_stack([col, drawn]))
-        first = (better & wrong).sum(axis=1) < trial.k
-        rows.append((name, full.mean(), first.mean()))
+        score = _scores(model, Wanted(row, customers, allowed, repeat, width))
+        own, others = score[place, col][:, None], score[place[:, None], drawn]
+        better = wrong & ((others > own) | ((others == own) & popular))
+        rows.append((name, full.mean(), (better.sum(axis=1) < trial.k).mean()))
     table = pd.DataFrame(rows, columns=["model", "full", "sampled"])
     places = table[["full", "sampled"]].rank(ascending=False, method="min").fillna(1).astype(int)
     table = table.join(places.add_suffix("_place"))
@@ -429,16 +422,9 @@ def _drawn(pool: np.ndarray, times: int, negatives: int, rng: np.random.Generato
     return rng.permuted(np.tile(pool, (times, 1)), axis=1)[:, :negatives]
 
 
-def _better(model: Recommender, want: Wanted, place: np.ndarray, col: np.ndarray) -> np.ndarray:
-    """Is each product but the first of a row ranked before the first? Ties go to the more
-    popular."""
-    row, named, value, _ = model.best(want)
-    score, line = np.zeros(col.shape), np.zeros(len(want.allowed))
-    for i in range(len(want.row)):
-        here = slice(*np.searchsorted(row, [i, i + 1]))
-        line[named[here]] = value[here]
-        score[place == i] = line[col[place == i]]
-        line[named[here]] = 0
-    buyers = model.history_.buyers[col]
-    tied = (score[:, 1:] == score[:, :1]) & (buyers[:, 1:] > buyers[:, :1])
-    return (score[:, 1:] > score[:, :1]) | tied
+def _scores(model: Recommender, want: Wanted) -> np.ndarray:
+    """The score of each product for each customer, 0 for what the model would not name."""
+    place, col, score, _ = model.best(want)
+    scores = np.zeros((len(want.row), len(want.allowed)), np.float32)
+    scores[place, col] = score
+    return scores

@@ -41,17 +41,18 @@ class Descriptions:
         return self.table.get("name", ids).fillna(ids).to_numpy(dtype=object)
 
     @cached_property
-    def kind(self) -> np.ndarray | None:
-        """A number for the narrowest group of each product, -1 where it is not known.
-
-        None where no group is known at all.
-        """
+    def kind(self) -> np.ndarray:
+        """A number for the narrowest group of each product, -1 where it is not known."""
         narrowest = pd.Series(None, index=self.table.index, dtype=object)
         for name in ("subcategory", "category"):
             if name in self.table:
                 narrowest = narrowest.fillna(self.table[name])
-        number = pd.factorize(narrowest)[0]
-        return number if (number >= 0).any() else None
+        return pd.factorize(narrowest)[0]
+
+    @property
+    def groups(self) -> int:
+        """Number of groups; 0 where no product's group is known."""
+        return int(self.kind.max()) + 1
 
     def text(self, columns: Any = None) -> pd.Series:
         """All that is written about each product: words in lower case, "" where there is nothing.
@@ -317,7 +318,7 @@ class History:
         kind = self.described.kind
         known = np.flatnonzero(kind >= 0)
         belongs = sparse.csr_array(
-            (np.ones(len(known)), (known, kind[known])), shape=(len(kind), kind.max() + 1)
+            (np.ones(len(known)), (known, kind[known])), shape=(len(kind), self.described.groups)
         )
         return sparse.csr_array(self.matrix(self.decayed(26)) @ belongs)
 

@@ -230,7 +230,7 @@ class EASE(_ItemWeights):
 
     def _groups(self, history: History) -> np.ndarray:
         """Numbers of the groups that speak, most buyers first."""
-        if history.described.kind is None or not self.group_weight:
+        if not history.described.groups or not self.group_weight:
             return np.zeros(0, dtype=int)
         buyers = np.diff(history.by_kind.tocsc().indptr)
         return np.argsort(-buyers, kind="stable")[: self.max_groups]

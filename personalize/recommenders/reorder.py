@@ -46,9 +46,8 @@ class Signs:
         self.amount = np.bincount(history.row, history.decayed(26), minlength=people)
         self.loyalty = self._returns(history.row, people)
         self.returns = self._returns(history.col, products)
-        self.kind = history.described.kind
-        if self.kind is not None:
-            groups = self.kind.max() + 1
+        self.kind, groups = history.described.kind, history.described.groups
+        if groups:
             self.group = np.where(self.kind < 0, groups, self.kind)  # the last: not known
             self.group_returns = self._returns(self.group[history.col], groups + 1)
 
@@ -97,7 +96,7 @@ class Signs:
             "amount": self.amount[row],
             "loyalty": self.loyalty[row],
         }
-        if self.kind is not None:
+        if history.described.groups:
             known_kind = self.kind[col] >= 0
             signs["group"] = history.by_kind[row, self.kind[col] * known_kind] * known_kind
             signs["group_returns"] = self.group_returns[self.group[col]]
