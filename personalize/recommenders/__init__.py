@@ -11,7 +11,7 @@ Every model has the same two verbs (see `Recommender`). `Hybrid` blends two of t
 from personalize.recommenders.als import ALS
 from personalize.recommenders.base import Recommender
 from personalize.recommenders.content import Content
-from personalize.recommenders.evaluation import Trial, random_split, sampled_ranks
+from personalize.recommenders.evaluation import Trial
 from personalize.recommenders.history import History
 from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
 from personalize.recommenders.items import EASE, ItemKNN
@@ -22,6 +22,7 @@ from personalize.recommenders.neighbours import (
     Social,
     UserKNN,
 )
+from personalize.recommenders.pitfalls import random_split, sampled_ranks
 from personalize.recommenders.reorder import Reorder
 from personalize.recommenders.scoreboard import Scoreboard
 from personalize.recommenders.slate import Periods, most_named, periods, saleable, slates

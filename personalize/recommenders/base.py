@@ -211,7 +211,7 @@ class Recommender(BaseEstimator, ABC):
             raise TableError(
                 f"none of the {len(number):,} candidates is a product of this source: check the ids"
             )
-        return np.isin(np.arange(len(self.history_.products)), number)
+        return self.history_.flags(candidates)
 
     def best(
         self, want: Wanted, *, fill: bool = False
@@ -286,8 +286,7 @@ def arrays(
 
 
 def at_least(values: np.ndarray, k: int) -> np.ndarray:
-    """One flag a value: is it among the k largest of its row (the last axis), or equal to the
-    k-th?"""
+    """One flag a value: is it among the k largest along the last axis, or equal to the k-th?"""
     if k >= values.shape[-1]:
         return np.ones(values.shape, dtype=bool)
     return values >= np.partition(values, -k, axis=-1)[..., -k, None]

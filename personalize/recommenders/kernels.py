@@ -140,8 +140,7 @@ def _in_order(column, value, kept, known, k):
 
 
 def warm() -> None:
-    """Load or compile every loop for the types it is called with, before a customer waits for
-    it."""
+    """Load or compile every loop for its types, before a customer waits for it."""
     start, number, row = np.array([0, 1]), np.zeros(1, np.int32), np.zeros(1, int)
     matrix, flag = (start, number, np.ones(1)), np.ones(1, bool)
     nearest(row, matrix, matrix, 1)
