@@ -72,8 +72,7 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     if found.empty:
         raise TableError(
             f"source '{tables.name}': no customer has a purchase up to {as_of}. Orders without a "
-            "customer_id and pure "
-            "returns do not count: choose another as_of, or give customer ids"
+            "customer_id and pure returns do not count: choose another as_of, or give customer ids"
         )
     first, last = pd.to_datetime(found.first_day), pd.to_datetime(found.last_day)
     frequency = found.days.astype("int64") - 1
@@ -169,8 +168,8 @@ def check(
     missing = needed.difference(there, sort=False)
     if len(missing):
         raise TableError(
-            f"the customer summary lacks {list(missing)}; present: {list(there)}. "
-            "Next step: pz.clv.summary(tables, as_of=...)"
+            f"the customer summary lacks {list(missing)}; present: {list(there)}. Next step: "
+            "pz.clv.summary(tables, as_of=...)"
         )
     problems = []
     broken = _wrong_money(table) if money else _wrong_times(table)
@@ -183,8 +182,8 @@ def check(
         counts, asked = counts & (table.monetary_value > 0), "a repeat purchase and money"
     if not problems and counts.sum() < least:
         problems.append(
-            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: "
-            f"at least {least} are needed to learn from; take more customers or a longer period"
+            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: at least {least} are "
+            "needed to learn from; take more customers or a longer period"
         )
     if problems:
         raise TableError.of("the customer summary cannot be used:", problems)

@@ -42,9 +42,9 @@ class Dropout:
         use = "P(alive) means something here."
         if not self.identified:
             use = (
-                "So P(alive) of this shop is shown for completeness and should not be used to pick "
-                "customers; time since the last purchase, compared with the customer's own rhythm, "
-                "is the better alarm."
+                "So P(alive) of this shop is shown for completeness and should not be used to "
+                "pick customers; time since the last purchase, compared with the customer's own "
+                "rhythm, is the better alarm."
             )
         return f"{self.name}: {self.sentence} {use}"
 
@@ -95,8 +95,8 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     if np.isfinite(vague):
         known = f"known to within {vague:.0%} of their size"
     because = (
-        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, "
-        f"and {sure:.0%} of the customers have P(alive) above {_SURE}"
+        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, and "
+        f"{sure:.0%} of the customers have P(alive) above {_SURE}"
     )
     table = pd.Series(facts, dtype=float).rename_axis("fact").reset_index(name="value")
     return Dropout(identified, table, f"{verdict}: {because}.", records.tables.name)
