@@ -60,10 +60,17 @@ def churn_panel(
     ------
     TableError : when the day or the later period is outside the data, or your columns lack a
         customer.
+    Unavailable : when nobody, or everybody, fell silent.
     """
     table = _known(tables, as_of, window_days, features)
     later = outcome(tables, table.customer_id, as_of=as_of, days=days)
-    return table.assign(silent=(later.next_orders == 0).to_numpy())
+    silent = (later.next_orders == 0).to_numpy()
+    if silent.all() or not silent.any():
+        raise Unavailable(
+            f"{silent.sum():,} of {len(silent):,} customers fell silent in the {days} days after "
+            f"{as_of}: nothing to tell apart. Change `days`"
+        )
+    return table.assign(silent=silent)
 
 
 class Churn(BaseEstimator):
@@ -155,7 +162,8 @@ class Churn(BaseEstimator):
         TableError : when these are no Tables, or the classifier cannot give chances.
         Unavailable : when the data are too short, or fewer than 20 customers fell silent or stayed.
         """
-        return self.learn(self.panel(tables, self.day_before(tables, as_of)))
+        start = self.day_before(tables, as_of)
+        return self.learn(self.panel(tables, start))
 
     def panel(self, tables: Tables, as_of: Any) -> pd.DataFrame:
         """What this model learns from, on one day (see `churn_panel`)."""
@@ -171,17 +179,21 @@ class Churn(BaseEstimator):
         """The day `periods` x `days` before `as_of`; refused where the data do not reach back far
         enough.
         """
-        _check_tables(tables)
-        day = pd.Timestamp(tables.end if as_of is None else as_of).normalize()
-        first = tables.until(day).start
+        if not isinstance(tables, Tables):
+            raise TableError(
+                f"Churn learns from tables, not from a {type(tables).__name__}: "
+                "fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
+            )
+        day = pd.Timestamp(as_of or tables.end).normalize()
+        first = tables.start
         start = day - pd.Timedelta(days=self.days * periods)
         if self.days < 1:
             raise TableError(f"days = {self.days}: churn needs a period of 1 day or more")
         if start - pd.Timedelta(days=self.window_days) < first - pd.Timedelta(days=1):
             raise Unavailable(
-                f"churn over {self.days} days needs {self.days * periods + self.window_days} days of "
-                f"orders up to {day:%Y-%m-%d}; the data have {(day - first).days + 1}. Take a shorter "
-                "`days` or `window_days`, or a later as_of"
+                f"churn over {self.days} days needs {self.days * periods + self.window_days} days "
+                f"of orders up to {day:%Y-%m-%d}; the data have {(day - first).days + 1}. Take a "
+                "shorter `days` or `window_days`, or a later as_of"
             )
         return start
 
@@ -193,9 +205,9 @@ class Churn(BaseEstimator):
         self.n_customers_, self.n_silent_ = len(silent), int(silent.sum())
         if min(self.n_silent_, self.n_customers_ - self.n_silent_) < _FEWEST:
             raise Unavailable(
-                f"churn cannot be learned: of {len(silent):,} customers {self.n_silent_:,} fell silent "
-                f"in the {self.days} days after what was known; {_FEWEST} who did and {_FEWEST} who "
-                "did not are needed. Change `days`"
+                f"churn cannot be learned: of {len(silent):,} customers {self.n_silent_:,} fell "
+                f"silent in the {self.days} days after what was known; {_FEWEST} who did and "
+                f"{_FEWEST} who did not are needed. Change `days`"
             )
         x = features.to_numpy(float)
         with one_thread():
@@ -208,9 +220,8 @@ class Churn(BaseEstimator):
             self._keep_line(x)
         return self
 
-    def predict(self, tables: Tables, *, as_of: Any = None) -> pd.DataFrame:
-        """The chance of silence in the `days` days after `as_of` (None: the last day), for who
-        bought in the window.
+    def predict(self, tables: Tables, *, as_of: Any) -> pd.DataFrame:
+        """The chance of silence in the `days` days after `as_of`, for who bought in the window.
 
         Returns
         -------
@@ -222,9 +233,7 @@ class Churn(BaseEstimator):
               days
         """
         require_fitted(self, "model_")
-        _check_tables(tables)
-        day = tables.end if as_of is None else as_of
-        table = _known(tables, day, self.window_days, self.features)
+        table = _known(tables, as_of, self.window_days, self.features)
         usual = table.monetary.clip(lower=0) / self.window_days * self.days
         found = table[["customer_id", "recency_days"]].assign(churn=self.chance(table))
         return found.assign(at_risk=found.churn * usual)
@@ -255,7 +264,8 @@ class Churn(BaseEstimator):
             text = deployment.logistic(z, self.coef_, self.intercept_)
         else:
             raise TableError(
-                f"a {self.name} cannot be written as SQL: use one of {list(_NAMES)}, or predict(tables)"
+                f"a {self.name} cannot be written as SQL: use one of {list(_NAMES)}, "
+                "or predict(tables)"
             )
         return f"select customer_id, {text} as churn from {relation}"
 
@@ -361,11 +371,3 @@ def _known(tables: Tables, as_of: Any, window_days: int, features: Features | No
             f"{list(gaps[gaps > 0].index)}: give a number for everybody, or fill the gaps"
         )
     return joined
-
-
-def _check_tables(tables: Any) -> None:
-    if not isinstance(tables, Tables):
-        raise TableError(
-            f"Churn learns from tables, not from a {type(tables).__name__}: "
-            "Churn().fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
-        )

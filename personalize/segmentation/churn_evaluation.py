@@ -38,7 +38,6 @@ class ChurnReport:
         model, tenth, customers, predicted, observed, observed_low, observed_high, and lift
         (observed over the rate of all), lift_low, lift_high
     n_customers, rate : customers scored and the share that fell silent
-    as_of : day on which the prediction was made
 
     Notes
     -----
@@ -52,17 +51,10 @@ class ChurnReport:
     calibration: pd.DataFrame
     n_customers: int
     rate: float
-    as_of: pd.Timestamp
 
     def table(self) -> pd.DataFrame:
         """The comparison with recency alone."""
         return self.comparison.copy()
-
-    @property
-    def tenths(self) -> pd.DataFrame:
-        """Calibration and lift of the first model."""
-        first = self.calibration[self.calibration.model == self.comparison.model[0]]
-        return first.drop(columns="model").reset_index(drop=True)
 
     @property
     def verdict(self) -> str:
@@ -81,11 +73,11 @@ class ChurnReport:
         short = "finds more" if model.found_gain_low > 0 else "is not shown to find more"
         return (
             f"The {model.model} model tells who falls silent with an AUC of **{model.auc:.3f}** "
-            f"({model.auc_low:.3f} to {model.auc_high:.3f}), {model.gain:+.3f} against recency alone "
-            f"({model.gain_low:+.3f} to {model.gain_high:+.3f}): **{self.verdict}**, {use}. "
-            f"{self._rivals()}Its top tenth holds {model.found:.0%} of the customers who fell silent, "
-            f"recency alone {plain.found:.0%}: for a list of one tenth the model {short} (difference "
-            f"{model.found_gain_low:+.1%} to {model.found_gain_high:+.1%})."
+            f"({model.auc_low:.3f} to {model.auc_high:.3f}), {model.gain:+.3f} against recency "
+            f"alone ({model.gain_low:+.3f} to {model.gain_high:+.3f}): **{self.verdict}**, {use}. "
+            f"{self._rivals()}Its top tenth holds {model.found:.0%} of the customers who fell "
+            f"silent, recency alone {plain.found:.0%}: for a list of one tenth the model {short} "
+            f"(difference {model.found_gain_low:+.1%} to {model.found_gain_high:+.1%})."
         )
 
     def _rivals(self) -> str:
@@ -102,7 +94,7 @@ def contest(
     tables: Tables,
     models: Sequence[Churn] | None = None,
     *,
-    as_of: Any = None,
+    as_of: Any,
     days: int = 56,
     seed: int = 0,
 ) -> ChurnReport:
@@ -115,7 +107,7 @@ def contest(
     models : models of equal `days` and `window_days`, the one to use first; None for the logistic
         model, the linear SVM and the entropy tree over `days` days. They are left as they are:
         copies learn
-    as_of : last known day (None: the last of the data): outcomes of the `days` up to it are
+    as_of : last known day: outcomes of the `days` up to it are
         foretold from the day before them, by models that learned one period earlier
     seed : seed of the bootstrap samples of customers
 
@@ -143,14 +135,13 @@ def contest(
         seen, later = model.panel(tables, start), model.panel(tables, cut)
         name = f"{model.name} {len(scores) + 1}" if model.name in scores else model.name
         scores[name] = clone(model).learn(seen).chance(later)
-    return judge(scores, later, as_of=cut, rate=float(seen.silent.mean()), seed=seed)
+    return judge(scores, later, rate=float(seen.silent.mean()), seed=seed)
 
 
 def judge(
     scores: Mapping[str, np.ndarray],
     later: pd.DataFrame,
     *,
-    as_of: Any,
     rate: float,
     seed: int = 0,
 ) -> ChurnReport:
@@ -160,7 +151,6 @@ def judge(
     ----------
     scores : model -> chance of each customer
     later : recency_days and silent of the same customers
-    as_of : day on which the chances were told
     rate : the share that was silent in the period before
     seed : seed of the bootstrap samples of customers
     """
@@ -184,7 +174,6 @@ def judge(
         pd.concat(tenths, ignore_index=True).pipe(_first, "model"),
         len(silent),
         float(silent.mean()),
-        pd.Timestamp(as_of),
     )
 
 
@@ -214,7 +203,8 @@ def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.D
     Examples
     --------
     >>> truth = np.array([0, 0, 1, 1, 1]) == 1
-    >>> compare_auc(truth, {"a": [1, 2, 3, 4, 5], "b": [1, 3, 2, 4, 5]}, baseline="b")[["model", "auc"]].round(3)
+    >>> scores = {"a": [1, 2, 3, 4, 5], "b": [1, 3, 2, 4, 5]}
+    >>> compare_auc(truth, scores, baseline="b")[["model", "auc"]].round(3)
       model    auc
     0     a  1.000
     1     b  0.833
@@ -222,7 +212,8 @@ def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.D
     happened = np.asarray(truth, dtype=bool)
     if not 0 < happened.sum() < len(happened):
         raise Unavailable(
-            f"it happened to {happened.sum():,} of {len(happened):,} customers: nothing to tell apart"
+            f"it happened to {happened.sum():,} of {len(happened):,} customers: "
+            "nothing to tell apart"
         )
     rows = []
     for name, score in scores.items():

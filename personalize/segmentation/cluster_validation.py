@@ -335,7 +335,8 @@ def compare_methods(
     k = len(clusters.centers_)
     if len(np.unique(z, axis=0)) < 10 * k:
         raise Unavailable(
-            f"{len(z):,} customers are too few to compare methods at {k} groups: 10 a group are needed"
+            f"{len(z):,} customers are too few to compare methods at {k} groups: "
+            "10 a group are needed"
         )
     rows = []
     with one_thread():

@@ -53,7 +53,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> people = pd.DataFrame({"customer_id": range(4), "age": [20, 30, 40, 50], "town": ["Gent", "Lier"] * 2})
+    >>> people = pd.DataFrame({"customer_id": range(4), "age": [20, 30, 40, 50]})
+    >>> people["town"] = ["Gent", "Lier"] * 2
     >>> CustomerSpace().fit(people).transform(people).columns.tolist()
     ['customer_id', 'age', 'town Gent', 'town Lier']
     """
@@ -72,7 +73,9 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
         """
         self._check(table)
         ordered = table.sort_values("customer_id")
-        self.left_out_, self.numbers_, self.words_ = {}, [], []
+        self.left_out_: dict[str, str] = {}
+        self.numbers_: list[str] = []
+        self.words_: list[str] = []
         for name, values in ordered.drop(columns="customer_id").items():
             why = _useless(values)
             if why:
@@ -82,7 +85,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
                 kind.append(name)
         if not self.numbers_ and not self.words_:
             raise TableError(
-                f"no attribute is left to tell customers apart: {self.left_out_}. Give other columns"
+                f"no attribute is left to tell customers apart: {self.left_out_}. "
+                "Give other columns"
             )
         self.encoder_ = self._encoder().fit(self._plain(ordered))
         self.columns_ = self.encoder_.get_feature_names_out().tolist()
@@ -153,9 +157,9 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
             told.append(f"{name} holds {share:.0%} and goes with {words}")
         return (
             f"{len(self.columns_)} columns become {len(rows)} components that keep "
-            f"{rows.kept.iloc[-1]:.0%} of the variance: {'; '.join(told)}. Where the first component "
-            "is only *how much* a customer buys, and the next only *whether* somebody is known, "
-            "more columns add no new kind of customer, and three facts do."
+            f"{rows.kept.iloc[-1]:.0%} of the variance: {'; '.join(told)}. Where the first "
+            "component is only *how much* a customer buys, and the next only *whether* somebody is "
+            "known, more columns add no new kind of customer, and three facts do."
         )
 
     def _check(self, table: pd.DataFrame) -> None:

@@ -42,7 +42,8 @@ class Segmenter(Saved, BaseEstimator):
     Examples
     --------
     >>> rfm = pd.DataFrame({"customer_id": range(6), "recency_days": [1, 2, 1, 90, 80, 99],
-    ...                     "frequency": [20, 25, 22, 1, 2, 1], "monetary": [900.0, 800, 950, 10, 20, 15]})
+    ...                     "frequency": [20, 25, 22, 1, 2, 1],
+    ...                     "monetary": [900.0, 800, 950, 10, 20, 15]})
     >>> fitted = Segmenter(n_segments=2).fit(rfm)
     >>> tenure = pd.DataFrame({"customer_id": range(6), "tenure_days": [300, 300, 300, 90, 200, 5]})
     >>> fitted.assign(rfm, tenure)[["segment", "state"]].iloc[-1].tolist()
