@@ -1,7 +1,7 @@
 """What is known about each customer on a given day: the feature tables that the topics share.
 
-Every function takes `as_of`, a date: everything up to the end of that day is known, nothing after it.
-Days are local calendar days; a purchase is an order that is not a pure return.
+Every function takes `as_of`, a date: everything up to the end of that day is known, nothing after
+it. Days are local calendar days; a purchase is an order that is not a pure return.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,16 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     ----------
     tables : Tables
     as_of : date; the last known day
-    window_days : look back over this many days only, `as_of` included; None or 0 for the whole history.
-        A fixed window keeps two dates comparable: over the whole history frequency can only grow.
+    window_days : look back over this many days only, `as_of` included; None or 0 for the whole
+        history. A fixed window keeps two dates comparable: over the whole history frequency can
+        only grow.
 
     Returns
     -------
     DataFrame, one row a customer with at least one purchase in the window, ordered by customer_id
         - customer_id
-        - recency_days : calendar days from the last purchase to `as_of`; 0 for a purchase on the day itself
+        - recency_days : calendar days from the last purchase to `as_of`; 0 for a purchase on the
+            day itself
         - frequency : purchases (orders), 1 or more; an order that holds only returns is not one
         - monetary : money of all orders, returns deducted; it can be 0 or less
 
@@ -59,7 +61,8 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     if found.empty:
         window = f"in the {window_days} days up to {as_of}" if window_days else f"up to {as_of}"
         raise TableError(
-            f"source '{tables.name}': no customer has a purchase {window}. Orders without a customer_id and "
+            f"source '{tables.name}': no customer has a purchase {window}. Orders without a "
+            "customer_id and "
             "pure returns do not count: choose another as_of or window_days, or give customer ids"
         )
     recency = (_day(as_of) - pd.to_datetime(found.last_day)).dt.days
@@ -80,7 +83,8 @@ def tenure(tables: Tables, *, as_of: Any) -> pd.DataFrame:
     -------
     DataFrame, one row a customer with at least one purchase, ordered by customer_id
         - customer_id
-        - tenure_days : calendar days from the first purchase to `as_of`; 0 for a first purchase on the day itself
+        - tenure_days : calendar days from the first purchase to `as_of`; 0 for a first purchase on
+            the day itself
 
     Notes
     -----
@@ -119,12 +123,14 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
 
     Raises
     ------
-    TableError : when `as_of` is no day of the data, a window is shorter than a week, or nobody bought.
+    TableError : when `as_of` is no day of the data, a window is shorter than a week, or nobody
+        bought.
 
     Notes
     -----
-    A window of n weeks holds the 7 n calendar days that end with `as_of`, so that every weekday counts equally.
-    A window that is longer than the data holds all there is; its spend is then a total, not a rate.
+    A window of n weeks holds the 7 n calendar days that end with `as_of`, so that every weekday
+    counts equally. A window that is longer than the data holds all there is; its spend is then a
+    total, not a rate.
 
     Examples
     --------
@@ -138,7 +144,8 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
     require_tables(tables, "window_spend")
     if wrong := [n for n in weeks if int(n) != n or n < 1]:
         raise TableError(
-            f"weeks = {list(weeks)}: {wrong} is no whole number of weeks; use 1 or more, such as (4, 13)"
+            f"weeks = {list(weeks)}: {wrong} is no whole number of weeks; use 1 or more, such as "
+            "(4, 13)"
         )
     result = rfm(tables, as_of=as_of)[["customer_id"]]
     for n in weeks:

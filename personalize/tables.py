@@ -30,6 +30,57 @@ class Unavailable(TableError):
     """
 
 
+class Absent:
+    """What a notebook holds in place of a result that the data do not allow.
+
+    False and empty; whatever is asked of it is absent too, so that the cells after it flow on, and what shows it
+    shows the reason (see `personalize.show.optional`).
+
+    Parameters
+    ----------
+    reason : one sentence, what is missing
+
+    Examples
+    --------
+    >>> nothing = Absent("needs a table of products")
+    >>> bool(nothing), len(nothing), list(nothing[nothing.lift > 1].head(3))
+    (False, 0, [])
+    >>> f"{nothing.share:.1%}"
+    '–'
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def _absent(self, *_: Any, **__: Any) -> "Absent":
+        return self
+
+    __call__ = __getitem__ = _absent
+    __add__ = __sub__ = __mul__ = __truediv__ = __and__ = __or__ = __neg__ = __invert__ = _absent
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rand__ = __ror__ = _absent
+    __lt__ = __le__ = __gt__ = __ge__ = _absent
+
+    def __getattr__(self, name: str) -> "Absent":
+        if name.startswith("_"):  # no protocol of another library is met by accident
+            raise AttributeError(name)
+        return self
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __format__(self, spec: str) -> str:
+        return "–"
+
+    def __repr__(self) -> str:
+        return f"Not available here: {self.reason.rstrip('.')}."
+
+
 def require_fitted(model: Any, attribute: str) -> None:
     """Refuse a model that has not been fitted.
 
@@ -234,12 +285,14 @@ def problems(engine: Any, relations: Mapping[str, str]) -> list[str]:
 
     Parameters
     ----------
-    engine : an engine with `frame(sql)`, which holds `order_sums` (one row an order, first and last customer)
+    engine : an engine with `frame(sql)`, which holds `order_sums` (one row an order, first and last
+        customer)
     relations : table name -> relation to check
 
     Returns
     -------
-    list of str : one sentence a breach, with counts, examples and the next step; empty when all is well.
+    list of str : one sentence a breach, with counts, examples and the next step; empty when all is
+        well.
     """
     found = [
         f"table '{name}' is empty: no row is left to work with"
@@ -262,8 +315,10 @@ def _duplicate_keys(engine: Any, name: str, relation: str) -> Iterator[str]:
     if count:
         examples = ", ".join("/".join(map(str, row[:-1])) for row in first.itertuples(index=False))
         yield (
-            f"table '{name}': {count:,} value(s) of {key} occur more than once (first: {examples}). "
-            f"One row a {CONTRACTS[name].row} is needed: remove the repeats, or derive the table with 'from: orders'"
+            f"table '{name}': {count:,} value(s) of {key} occur more than once (first: "
+            f"{examples}). "
+            f"One row a {CONTRACTS[name].row} is needed: remove the repeats, or derive the table "
+            "with 'from: orders'"
         )
 
 
@@ -274,8 +329,10 @@ def _shared_orders(engine: Any) -> Iterator[str]:
     if count:
         examples = ", ".join(map(str, first.order_id))
         yield (
-            f"table 'orders': {count:,} order(s) belong to two or more customers (first: {examples}). "
-            "An order has one customer: correct the rows, or make order ids unique (number them per store or day)"
+            f"table 'orders': {count:,} order(s) belong to two or more customers (first: "
+            f"{examples}). "
+            "An order has one customer: correct the rows, or make order ids unique (number them "
+            "per store or day)"
         )
 
 
@@ -332,7 +389,8 @@ class Tables:
     ----------
     name, currency : of the source
     engine : the engine that holds the rows
-    relations : table name -> relation in the engine (`order_totals`, one row an order, beside the contracts')
+    relations : table name -> relation in the engine (`order_totals`, one row an order, beside the
+        contracts')
     card : title, description, terms and simulated (bool) of the data
     log : one row a cleaning step (table, step, reason, rows, consequence)
     """
@@ -352,7 +410,7 @@ class Tables:
             return Table(self.engine, self.relations[table])
         if table in CONTRACTS:
             columns = ", ".join(CONTRACTS[table].columns)
-            raise TableError(
+            raise Unavailable(
                 f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}"
             )
         raise AttributeError(table)
@@ -420,12 +478,13 @@ class Tables:
 
         Parameters
         ----------
-        condition : SQL over the columns of `orders`, such as "store_id = '5'" or "channel = 'web' and amount > 0"
+        condition : SQL over the columns of `orders`, such as "store_id = '5'" or "channel = 'web'
+            and amount > 0"
 
         Returns
         -------
-        Tables : `orders` holds the lines that are kept, `order_totals` is added up from them anew; every other
-            table stays whole.
+        Tables : `orders` holds the lines that are kept, `order_totals` is added up from them anew;
+            every other table stays whole.
 
         Raises
         ------
@@ -464,7 +523,8 @@ class Tables:
             ) from None
         if not left:
             raise TableError(
-                f"source '{self.name}': no order is left where {condition}. Look at the values that "
+                f"source '{self.name}': no order is left where {condition}. Look at the values "
+                "that "
                 "there are, as in tables.sql('select distinct store_id from {orders}')"
             )
         return name
@@ -500,7 +560,8 @@ def require_tables(tables: Any, call: str) -> None:
     --------
     >>> require_tables(pd.DataFrame(), "rfm")
     Traceback (most recent call last):
-    personalize.tables.TableError: rfm needs tables, not a DataFrame: rfm(pz.load({'orders': frame}), as_of=...)
+    personalize.tables.TableError: rfm needs tables, not a DataFrame: rfm(pz.load({'orders':
+    frame}), as_of=...)
     """
     if not isinstance(tables, Tables):
         kind = type(tables).__name__

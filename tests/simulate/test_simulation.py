@@ -12,7 +12,16 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from personalize import simulate
-from personalize.simulate import baskets, campaigns, catalogue, people, process, voice
+from personalize.simulate import (
+    baskets,
+    catalogue,
+    contacts,
+    customers,
+    distributions,
+    events,
+    reviews,
+    simulation,
+)
 from personalize.tables import CONTRACTS, TableError
 
 # rows, pieces and money of the orders; rows of events, reviews, links: default arguments
@@ -72,7 +81,7 @@ def test_every_table_has_exactly_the_canonical_columns_and_rows(shop):
     for name, frame in shop.tables.items():
         canonical, extra = list(CONTRACTS[name].columns), []
         if name == "customers":
-            extra = [f"consent_{channel}" for channel in people.CONSENT]
+            extra = [f"consent_{channel}" for channel in customers.CONSENT]
         if name == "products":
             canonical.remove("department")
         assert list(frame.columns) == canonical + extra, name
@@ -122,12 +131,12 @@ def test_money_and_pieces_have_the_sign_and_precision_of_money_and_pieces(shop):
 
 
 def test_customer_attributes_are_missing_at_the_stated_rates(large):
-    customers = large.tables["customers"]
-    for column, share in people.MISSING.items():
-        assert customers[column].isna().mean() == pytest.approx(share, abs=0.02)
-    assert customers.age_band.isna().equals(customers.age.isna())
-    for channel, share in people.CONSENT.items():
-        assert customers[f"consent_{channel}"].mean() == pytest.approx(share, abs=0.03)
+    known = large.tables["customers"]
+    for column, share in customers.MISSING.items():
+        assert known[column].isna().mean() == pytest.approx(share, abs=0.02)
+    assert known.age_band.isna().equals(known.age.isna())
+    for channel, share in customers.CONSENT.items():
+        assert known[f"consent_{channel}"].mean() == pytest.approx(share, abs=0.03)
 
 
 # --- reproducible ---------------------------------------------------------------------------------------------------
@@ -150,13 +159,13 @@ def test_the_default_seed_gives_these_numbers_on_every_python(shop):
 
 def test_a_part_that_draws_more_leaves_the_other_tables_as_they_were(monkeypatch):
     before = simulate.shop(**ARGUMENTS)
-    reviews = voice.reviews
+    exact = reviews.review_table
 
     def wasteful(orders, lines, *, people, catalogue, world):
         world[1].random(1_000)
-        return reviews(orders, lines, people=people, catalogue=catalogue, world=world)
+        return exact(orders, lines, people=people, catalogue=catalogue, world=world)
 
-    monkeypatch.setattr(voice, "reviews", wasteful)
+    monkeypatch.setattr(reviews, "review_table", wasteful)
     after = simulate.shop(**ARGUMENTS)
     changed = [
         name for name, frame in before.tables.items() if not frame.equals(after.tables[name])
@@ -165,13 +174,16 @@ def test_a_part_that_draws_more_leaves_the_other_tables_as_they_were(monkeypatch
 
 
 def test_a_stream_appended_leaves_the_streams_before_it_as_they_were():
-    old, new = process.streams(3, simulate.PARTS), process.streams(3, [*simulate.PARTS, "weather"])
-    assert all(old[name].random() == new[name].random() for name in simulate.PARTS)
+    old, new = (
+        distributions.streams(3, simulation.PARTS),
+        distributions.streams(3, [*simulation.PARTS, "weather"]),
+    )
+    assert all(old[name].random() == new[name].random() for name in simulation.PARTS)
 
 
 def test_no_campaign_changes_what_people_buy_by_habit(monkeypatch):
     before = simulate.shop(**ARGUMENTS)
-    monkeypatch.setattr(campaigns, "EFFECT", dict.fromkeys(campaigns.ARMS, (1.0,) * 5))
+    monkeypatch.setattr(contacts, "EFFECT", dict.fromkeys(contacts.ARMS, (1.0,) * 5))
     after = simulate.shop(**ARGUMENTS)
     lines = [
         each.tables["orders"].merge(each.truth["orders"].query("origin == 'habit'"), on="order_id")
@@ -190,7 +202,7 @@ def test_no_campaign_changes_what_people_buy_by_habit(monkeypatch):
 )
 def test_purchases_and_survivors_match_their_expectation(rate, leave, weeks):
     n = 20_000
-    who, when, left = process.purchases(
+    who, when, left = distributions.purchases(
         np.full(n, rate),
         np.full(n, leave),
         exposure=np.full(n, weeks),
@@ -210,7 +222,7 @@ def test_mean_repeat_purchases_match_fader_hardie_lee_2005_equation_9():
     rng = np.random.default_rng(2)
     rate, leave = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
     counts = np.bincount(
-        process.purchases(rate, leave, exposure=np.full(n, t), rng=rng)[0], minlength=n
+        distributions.purchases(rate, leave, exposure=np.full(n, t), rng=rng)[0], minlength=n
     )
     z = t / (alpha + t)
     shrunk = (alpha / (alpha + t)) ** r * hyp2f1(r, b, a + b - 1, z)
@@ -229,7 +241,7 @@ def test_mean_repeat_purchases_match_fader_hardie_lee_2005_equation_9():
 def test_purchases_come_in_order_within_the_exposure_and_stop_with_the_last(
     seed, rate, leave, weeks
 ):
-    who, when, left = process.purchases(
+    who, when, left = distributions.purchases(
         np.full(5, rate),
         np.full(5, leave),
         exposure=np.full(5, weeks),
@@ -325,18 +337,22 @@ def test_weekday_hour_and_season_follow_the_stated_pattern(large):
     orders = large.tables["orders"].drop_duplicates("order_id")
     orders = orders[orders.time >= orders.time.min() + pd.Timedelta(weeks=40)]
     by_day = orders.time.dt.day_of_week.value_counts(normalize=True).sort_index()
-    assert np.allclose(by_day * 7, process.WEEKDAYS / np.mean(process.WEEKDAYS), atol=0.05)
+    assert np.allclose(
+        by_day * 7, distributions.WEEKDAYS / np.mean(distributions.WEEKDAYS), atol=0.05
+    )
     by_hour = (
         orders.time.dt.hour.value_counts(normalize=True)
         .reindex(range(24), fill_value=0)
         .sort_index()
     )
-    assert np.allclose(by_hour, np.array(process.HOURS) / sum(process.HOURS), atol=0.005)
-    calendar = process.Calendar(pd.Timestamp("2023-01-02"), 52)
+    assert np.allclose(
+        by_hour, np.array(distributions.HOURS) / sum(distributions.HOURS), atol=0.005
+    )
+    calendar = distributions.Calendar(pd.Timestamp("2023-01-02"), 52)
     weekly = calendar.intensity.reshape(52, 7).mean(axis=1)
-    assert weekly.argmax() == pytest.approx(process.SEASON_PEAK / 7, abs=1)
+    assert weekly.argmax() == pytest.approx(distributions.SEASON_PEAK / 7, abs=1)
     assert weekly.max() / weekly.min() == pytest.approx(
-        (1 + process.SEASON) / (1 - process.SEASON), rel=0.01
+        (1 + distributions.SEASON) / (1 - distributions.SEASON), rel=0.01
     )
 
 
@@ -482,7 +498,7 @@ def test_arms_are_drawn_with_the_logged_probabilities(large):
 
 def test_only_customers_who_allow_every_channel_are_contacted(shop):
     consent = shop.tables["customers"].set_index("customer_id")
-    for campaign in campaigns.CAMPAIGNS:
+    for campaign in contacts.CAMPAIGNS:
         sent = shop.tables["contacts"].query("campaign_id == @campaign.campaign_id")
         for arm in campaign.arms[1:]:
             assert consent[f"consent_{arm}"][sent.customer_id].all()
@@ -582,13 +598,13 @@ def test_tied_customers_share_a_taste_as_often_as_the_stated_homophily_says(larg
     taste = large.truth["customers"].set_index("customer_id").taste
     links = large.tables["links"]
     same = (taste[links.customer_id].to_numpy() == taste[links.other_id].to_numpy()).mean()
-    tastes, follow = people.TASTES, people.HOMOPHILY
+    tastes, follow = customers.TASTES, customers.HOMOPHILY
     inside = follow**2 + (1 - follow**2) / tastes
     circle = large.truth["customers"].set_index("customer_id").circle
     within = (circle[links.customer_id].to_numpy() == circle[links.other_id].to_numpy()).mean()
     assert same == pytest.approx(within * inside + (1 - within) / tastes, abs=0.04)
     assert same > 2 * (taste.value_counts(normalize=True) ** 2).sum()
-    assert within == pytest.approx(people.CLOSURE, abs=0.05)
+    assert within == pytest.approx(customers.CLOSURE, abs=0.05)
 
 
 def test_links_have_both_directions_and_no_customer_is_tied_to_itself(shop):
@@ -654,7 +670,7 @@ def test_a_review_follows_a_purchase_of_the_product(shop, sold):
 def test_survey_scores_stay_on_their_scale_and_rank_segments_as_planted(large):
     surveys = large.tables["surveys"].merge(large.truth["customers"][["customer_id", "segment"]])
     asked = surveys[surveys.question == "recommend"]
-    assert len(asked) / 4_000 == pytest.approx(voice.ANSWERING, abs=0.03)
+    assert len(asked) / 4_000 == pytest.approx(reviews.ANSWERING, abs=0.03)
     scores = asked.groupby("segment").score.mean()
     stated = large.truth["segments"].set_index("segment").promoter
     assert list(scores.sort_values().index) == list(stated.sort_values().index)
@@ -679,13 +695,11 @@ def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put
 
 
 def test_visits_convert_at_the_stated_rate_and_some_are_anonymous(large):
-    events = large.tables["events"].assign(buys=lambda rows: rows.event == "purchase")
-    visits = events.groupby("session_id").agg(
-        bought=("buys", "any"), known=("customer_id", "count")
-    )
-    assert visits.bought.mean() == pytest.approx(1 / (1 + simulate.web.BROWSING), abs=0.01)
+    steps = large.tables["events"].assign(buys=lambda rows: rows.event == "purchase")
+    visits = steps.groupby("session_id").agg(bought=("buys", "any"), known=("customer_id", "count"))
+    assert visits.bought.mean() == pytest.approx(1 / (1 + events.BROWSING), abs=0.01)
     assert (visits.known[~visits.bought] == 0).mean() == pytest.approx(
-        1 - simulate.web.SIGNED_IN, abs=0.01
+        1 - events.SIGNED_IN, abs=0.01
     )
 
 
@@ -721,5 +735,5 @@ def test_pick_never_draws_what_has_no_weight(weights):
     table = np.array(weights, dtype=float)
     table[table.sum(axis=1) == 0] = 1
     rows = np.repeat(np.arange(len(table)), 200)
-    drawn = process.pick(process.running(table), rows, np.random.default_rng(0))
+    drawn = distributions.pick(distributions.running(table), rows, np.random.default_rng(0))
     assert (table[rows, drawn] > 0).all()

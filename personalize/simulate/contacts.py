@@ -1,4 +1,6 @@
-"""Campaigns as experiments: offers, who was contacted with what probability, who answered, and the true effects."""
+"""Campaigns as experiments: offers, who was contacted with what probability, who answered, and the
+true effects.
+"""
 
 from typing import NamedTuple
 
@@ -7,8 +9,9 @@ import pandas as pd
 
 from personalize.simulate.baskets import Lines
 from personalize.simulate.catalogue import CATEGORIES, FIRST_PRODUCT, RANGE, Catalogue, promotions
-from personalize.simulate.people import CONSENT, FIRST_CUSTOMER, LOCATIONS, SEGMENTS
-from personalize.simulate.process import Calendar, ids, pick, running, words
+from personalize.simulate.customers import CONSENT, FIRST_CUSTOMER, LOCATIONS, SEGMENTS
+from personalize.simulate.distributions import Calendar, ids, pick, running, words
+from personalize.tables import CONTRACTS
 
 FIRST_OFFER = 7_001
 WINDOW = 14  # days in which a message can bring a further order
@@ -33,7 +36,9 @@ EFFECT = {
 
 
 class Campaign(NamedTuple):
-    """A campaign: when (share of the period), arms with their probabilities a segment, promoted category, discount."""
+    """A campaign: when (share of the period), arms with their probabilities a segment, promoted
+    category, discount.
+    """
 
     campaign_id: str
     at: float
@@ -51,15 +56,21 @@ CAMPAIGNS = (
     Campaign("C1", 0.28, ("control", "email"), ((0.5, 0.5),), 0, 0.10),
     Campaign("C2", 0.43, ("control", "email", "sms"), ((0.34, 0.33, 0.33),), 2, 0.15),
     Campaign(
-        "C3", 0.59, ("control", "email", "post"),
-        ((0.2, 0.4, 0.4), (0.3, 0.5, 0.2), (0.3, 0.2, 0.5), (0.6, 0.2, 0.2), (0.3, 0.4, 0.3)), 4, 0.20,
+        "C3",
+        0.59,
+        ("control", "email", "post"),
+        ((0.2, 0.4, 0.4), (0.3, 0.5, 0.2), (0.3, 0.2, 0.5), (0.6, 0.2, 0.2), (0.3, 0.4, 0.3)),
+        4,
+        0.20,
     ),
     Campaign("C4", 0.77, ARMS, ((0.25, 0.25, 0.25, 0.25),), 3, 0.20),
-)  # fmt: skip
+)
 
 
-def truth() -> pd.DataFrame:
-    """The truth of every campaign: campaign_id, segment, arm, probability (of the arm), effect (further orders)."""
+def campaign_truth() -> pd.DataFrame:
+    """The truth of every campaign: campaign_id, segment, arm, probability (of the arm), effect
+    (further orders).
+    """
     rows = [
         (campaign.campaign_id, segment.name, arm, chances[side], EFFECT[arm][place])
         for campaign in CAMPAIGNS
@@ -79,9 +90,11 @@ def send(
     calendar: Calendar,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """One row a contact (codes): who, campaign, arm, day, probability, answers (brings a further order), answer_when.
+    """One row a contact (codes): who, campaign, arm, day, probability, answers (brings a further
+    order), answer_when.
 
-    Contacted are the customers of that day who allow every channel of the campaign; the arm is then drawn.
+    Contacted are the customers of that day who allow every channel of the campaign; the arm is then
+    drawn.
     """
     parts = [
         _send(number, people, consent, entry=entry, calendar=calendar)
@@ -125,7 +138,9 @@ def _send(
 
 
 def _chances() -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (a row a campaign and segment) and arm codes (a row a campaign), one column a place."""
+    """Probabilities (a row a campaign and segment) and arm codes (a row a campaign), one column a
+    place.
+    """
     chances = np.zeros((len(CAMPAIGNS) * len(SEGMENTS), len(ARMS)))
     arms = np.zeros((len(CAMPAIGNS), len(ARMS)), dtype=int)
     for number, campaign in enumerate(CAMPAIGNS):
@@ -156,7 +171,9 @@ def redeem(
     catalogue: Catalogue,
     rng: np.random.Generator,
 ) -> tuple[Lines, pd.DataFrame]:
-    """Coupons used, as lines with their coupon reduction, and one row a use (contact, order, product)."""
+    """Coupons used, as lines with their coupon reduction, and one row a use (contact, order,
+    product).
+    """
     chance = np.where(orders.origin == "campaign", 1.0, REDEEM * (orders.origin == "habit"))
     willing = orders[rng.random(len(orders)) < chance]
     coupon, uses = lines.coupon.copy(), []
@@ -179,7 +196,7 @@ def redeem(
 
 
 def _holders(orders: pd.DataFrame, sent: pd.DataFrame, total: int) -> np.ndarray:
-    """For each of `total` orders, the contact of one campaign whose coupon it can use; -1 for none."""
+    """For each of `total` orders, the contact of one campaign whose coupon it can use, or -1."""
     customer_contact = pd.Series(sent.index, index=sent.who)
     begin = sent.when.min()
     timely = orders[(orders.when >= begin) & (orders.when < begin + pd.Timedelta(days=WINDOW))]
@@ -188,10 +205,12 @@ def _holders(orders: pd.DataFrame, sent: pd.DataFrame, total: int) -> np.ndarray
     return contact
 
 
-def offers(catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator) -> pd.DataFrame:
-    """The offers table: the coupons of the campaigns, ads with keywords, and the price cuts of products.
+def offer_table(catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator) -> pd.DataFrame:
+    """The offers table: the coupons of the campaigns, ads with keywords, and the price cuts of
+    products.
 
-    `discount` is a share of the price (0.1 = ten per cent); `cost` is money a message, or a click for an ad.
+    `discount` is a share of the price (0.1 = ten per cent); `cost` is money a message, or a click
+    for an ad.
     """
     start = calendar.start
     coupons = pd.DataFrame(
@@ -220,13 +239,7 @@ def offers(catalogue: Catalogue, calendar: Calendar, rng: np.random.Generator) -
     frame.insert(0, "offer_id", np.arange(len(frame)) + FIRST_OFFER)
     frame["product_id"] = frame.product_id.astype("Int64")
     texts = ["kind", "campaign_id", "category", "keywords", "channel", "location"]
-    return frame.astype(dict.fromkeys(texts, "str"))[OFFER_COLUMNS]
-
-
-OFFER_COLUMNS = [
-    "offer_id", "kind", "campaign_id", "product_id", "category", "keywords", "discount", "cost", "channel", "start",
-    "end", "location",
-]  # fmt: skip
+    return frame.astype(dict.fromkeys(texts, "str"))[list(CONTRACTS["offers"].columns)]
 
 
 def _day(campaign: Campaign, calendar: Calendar) -> pd.Timestamp:
@@ -314,7 +327,9 @@ def response_table(
 
 
 def contact_truth(contacts: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
-    """Both outcomes of every contact: orders in the window without the message, and with the arm that was drawn."""
+    """Both outcomes of every contact: orders in the window without the message, and with the arm
+    that was drawn.
+    """
     habit = orders[orders.origin == "habit"]
     natural = np.zeros(len(contacts), dtype=int)
     for number in range(len(CAMPAIGNS)):

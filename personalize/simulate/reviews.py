@@ -1,12 +1,14 @@
-"""What customers say: reviews in English and Chinese from a small table of phrases, and survey answers."""
+"""What customers say: reviews in English and Chinese from a small table of phrases, and survey
+answers.
+"""
 
 import numpy as np
 import pandas as pd
 
 from personalize.simulate.baskets import Lines
 from personalize.simulate.catalogue import FIRST_PRODUCT, SUBCATEGORIES, Catalogue
-from personalize.simulate.people import FIRST_CUSTOMER, per_segment
-from personalize.simulate.process import Calendar
+from personalize.simulate.customers import FIRST_CUSTOMER, per_segment
+from personalize.simulate.distributions import Calendar
 
 REVIEWED = 0.05  # probability that a bought line is reviewed
 NOISE = 0.7  # spread of stars around a product's quality
@@ -66,11 +68,17 @@ def opinion_truth() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["word", "language", "polarity"])
 
 
-def reviews(
-    orders: pd.DataFrame, lines: Lines, *, people: pd.DataFrame, catalogue: Catalogue,
+def review_table(
+    orders: pd.DataFrame,
+    lines: Lines,
+    *,
+    people: pd.DataFrame,
+    catalogue: Catalogue,
     world: tuple[Calendar, np.random.Generator],
-) -> pd.DataFrame:  # fmt: skip
-    """The reviews table: stars around the product's quality, and words that fit the stars, 1 to 30 days later."""
+) -> pd.DataFrame:
+    """The reviews table: stars around the product's quality, and words that fit the stars, 1 to 30
+    days later.
+    """
     calendar, rng = world
     able = (orders.who.to_numpy()[lines.order] >= 0) & (lines.quantity > 0)
     days = rng.integers(1, 31, len(able))
@@ -142,10 +150,12 @@ def _sentence(language: str, mood: int, choice: list[int]) -> str:
     return said[0].upper() + said[1:]
 
 
-def surveys(
+def survey_table(
     people: pd.DataFrame, last_order: np.ndarray, *, calendar: Calendar, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """The surveys table: two questions 2 to 7 days after the last order, now and then with a remark."""
+    """The surveys table: two questions 2 to 7 days after the last order, now and then with a
+    remark.
+    """
     when = calendar.at(
         calendar.day_of(last_order) + rng.integers(2, 8, len(people)), rng.random(len(people))
     )
@@ -168,7 +178,9 @@ def surveys(
 def _remarks(
     recommend: np.ndarray, *, chinese: np.ndarray, rng: np.random.Generator
 ) -> list[str | None]:
-    """A sentence from some of those who answered: promoters (9, 10) praise, detractors (below 7) complain."""
+    """A sentence from some of those who answered: promoters (9, 10) praise, detractors (below 7)
+    complain.
+    """
     speaks = rng.random(len(recommend)) < REMARKING
     choice = rng.integers(1 << 20, size=(len(recommend), 3))
     mood = np.digitize(recommend, [7, 9])

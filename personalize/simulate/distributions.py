@@ -1,39 +1,18 @@
-"""Processes with known parameters: when people buy (BG/NBD), what they spend (gamma-gamma), and the calendar."""
+"""Processes with known parameters: when people buy (BG/NBD), what they spend (gamma-gamma), and the
+calendar.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 WEEKDAYS = (0.85, 0.85, 0.90, 1.00, 1.25, 1.45, 0.70)  # Monday first; relative number of orders
-HOURS = (
-    1,
-    1,
-    0,
-    0,
-    0,
-    0,
-    1,
-    2,
-    4,
-    6,
-    7,
-    7,
-    8,
-    7,
-    6,
-    6,
-    8,
-    10,
-    9,
-    7,
-    5,
-    3,
-    2,
-    1,
-)  # from midnight; relative
+# relative number of orders in each hour from midnight
+HOURS = np.array([1, 1, 0, 0, 0, 0, 1, 2, 4, 6, 7, 7, 8, 7, 6, 6, 8, 10, 9, 7, 5, 3, 2, 1])
 SEASON = 0.20  # swing around the mean
 SEASON_PEAK = 350  # day of the year
 
@@ -41,7 +20,8 @@ Streams = dict[str, np.random.Generator]
 
 
 def streams(seed: int, names: Sequence[str]) -> Streams:
-    """One independent random stream a name: a name appended at the end leaves the others as they were.
+    """One independent random stream a name: a name appended at the end leaves the others as they
+    were.
 
     >>> one, two = streams(1, ["a"]), streams(1, ["a", "b"])
     >>> bool(one["a"].random() == two["a"].random())
@@ -49,6 +29,21 @@ def streams(seed: int, names: Sequence[str]) -> Streams:
     """
     children = np.random.SeedSequence(seed).spawn(len(names))
     return {name: np.random.default_rng(child) for name, child in zip(names, children, strict=True)}
+
+
+def out_of_range(numbers: Mapping[str, Any], limits: Mapping[str, tuple[int, int]]) -> list[str]:
+    """What is wrong with arguments that must be whole numbers within their limits, in words.
+
+    >>> out_of_range({"weeks": 9.5, "seed": 1}, {"weeks": (26, 520), "seed": (0, 9)})
+    ['weeks = 9.5: a whole number from 26 to 520 is needed']
+    """
+    wrong = []
+    for name, value in numbers.items():
+        low, high = limits[name]
+        whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+        if not whole or not low <= value <= high:
+            wrong.append(f"{name} = {value!r}: a whole number from {low:,} to {high:,} is needed")
+    return wrong
 
 
 def purchases(
@@ -60,25 +55,30 @@ def purchases(
     ----------
     rate : purchases a week while active, > 0
     dropout : probability, 0 to 1, of leaving after each repeat purchase
-    exposure : weeks watched since the first purchase (which is at 0, and not among those returned), >= 0
+    exposure : weeks watched since the first purchase (which is at 0, and not among those returned),
+        >= 0
     rng : random stream
 
     Returns
     -------
-    who, when : index of the customer and weeks since the first purchase, one a repeat purchase, in order
-    left : weeks from the first purchase until the customer left, infinite where still active at the end
+    who, when : index of the customer and weeks since the first purchase, one a repeat purchase, in
+        order
+    left : weeks from the first purchase until the customer left, infinite where still active at the
+        end
 
     Notes
     -----
-    N ~ Poisson(rate * exposure) purchases at uniform times would be made, and the customer leaves with number
-    G ~ Geometric(dropout): the first min(N, G) are kept. With dropout 0 nobody leaves.
+    N ~ Poisson(rate * exposure) purchases at uniform times would be made, and the customer leaves
+    with number G ~ Geometric(dropout): the first min(N, G) are kept. With dropout 0 nobody leaves.
 
     References
     ----------
-    Fader, Hardie, Lee (2005), Counting Your Customers the Easy Way, Marketing Science 24(2), section 3.
+    Fader, Hardie, Lee (2005), Counting Your Customers the Easy Way, Marketing Science 24(2),
+    section 3.
 
     >>> rng = np.random.default_rng(1)
-    >>> who, when, left = purchases(np.array([1.0, 1.0]), np.array([0.0, 1.0]), exposure=np.full(2, 9.0), rng=rng)
+    >>> rate, dropout, exposure = np.ones(2), np.array([0.0, 1.0]), np.full(2, 9.0)
+    >>> who, when, left = purchases(rate, dropout, exposure=exposure, rng=rng)
     >>> int((who == 1).sum()), bool(np.isinf(left[0])), bool(left[1] == when[who == 1][0])
     (1, True, True)
     """
@@ -95,8 +95,11 @@ def purchases(
     return who[kept], when[kept], left
 
 
-def mean_spend(spend: np.ndarray, *, p: float, q: float, rng: np.random.Generator) -> np.ndarray:
-    """Mean order value of each customer, drawn around `spend`: p / nu with nu ~ Gamma(q, scale spend (q-1) / p).
+def mean_spend(
+    spend: np.ndarray, *, p: float | np.ndarray, q: float | np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Mean order value of each customer, drawn around `spend`: p / nu with nu ~ Gamma(q, scale
+    spend (q-1) / p).
 
     Parameters
     ----------
@@ -107,8 +110,12 @@ def mean_spend(spend: np.ndarray, *, p: float, q: float, rng: np.random.Generato
     return p / rng.gamma(q, p / (spend * (q - 1)), len(spend))
 
 
-def order_values(mean: np.ndarray, *, p: float, rng: np.random.Generator) -> np.ndarray:
-    """Value of one order each, around the customer's `mean`: Gamma(shape p), coefficient of variation 1 / sqrt(p)."""
+def order_values(
+    mean: np.ndarray, *, p: float | np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Value of one order each, around the customer's `mean`: Gamma(shape p), coefficient of
+    variation 1 / sqrt(p).
+    """
     return rng.gamma(p, mean / p)
 
 
@@ -138,7 +145,9 @@ class Calendar:
         return _relative(season * np.array(WEEKDAYS)[dates.day_of_week.to_numpy()])
 
     def moments(self, clock: np.ndarray) -> np.ndarray:
-        """Times (datetime64, whole minutes) for positions 0 to `weeks` on the even clock; order is kept."""
+        """Times (datetime64, whole minutes) for positions 0 to `weeks` on the even clock; order is
+        kept.
+        """
         even = np.concatenate([[0], np.cumsum(self.intensity)]) / 7
         position = np.interp(clock, even, np.arange(self.days + 1))
         day = np.minimum(position.astype(int), self.days - 1)
@@ -146,7 +155,9 @@ class Calendar:
 
     def at(self, day: np.ndarray, part: np.ndarray) -> np.ndarray:
         """Times on the given days (0 = first) at a part, 0 to 1, of the day's business."""
-        hours = np.interp(part, np.concatenate([[0], np.cumsum(HOURS)]) / sum(HOURS), np.arange(25))
+        hours = np.interp(
+            part, np.concatenate([[0], np.cumsum(HOURS)]) / HOURS.sum(), np.arange(25)
+        )
         minutes = np.minimum((hours * 60).astype(int), 24 * 60 - 1)
         first = np.datetime64(self.start, "us")
         return first + (np.asarray(day) * 1440 + minutes).astype("timedelta64[m]").astype(
@@ -168,7 +179,9 @@ def _relative(weights: np.ndarray) -> np.ndarray:
 
 
 def pick(cumulative: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """One column for each of `rows`, drawn with the probabilities whose running sums are the rows of `cumulative`."""
+    """One column for each of `rows`, drawn with the probabilities whose running sums are the rows
+    of `cumulative`.
+    """
     height, width = cumulative.shape
     flat = (cumulative + np.arange(height)[:, None]).ravel()
     found = np.searchsorted(flat, rows + rng.random(len(rows)), side="right") - rows * width

@@ -5,8 +5,8 @@ import pandas as pd
 
 from personalize.simulate.baskets import Lines
 from personalize.simulate.catalogue import FIRST_PRODUCT, Catalogue
-from personalize.simulate.people import FIRST_CUSTOMER
-from personalize.simulate.process import Calendar, ids, pick, words
+from personalize.simulate.customers import FIRST_CUSTOMER
+from personalize.simulate.distributions import Calendar, ids, pick, words
 
 FIRST_SESSION = 50_000_001
 BROWSING = 1.0  # visits without an order, for each online order
@@ -18,7 +18,7 @@ DEVICE_SHARES = (0.50, 0.35, 0.15)
 STEPS = ("view", "cart", "purchase")
 
 
-def events(
+def event_table(
     orders: pd.DataFrame,
     lines: Lines,
     *,
@@ -101,7 +101,9 @@ def _seen(visits: pd.DataFrame, catalogue: Catalogue, rng: np.random.Generator) 
 
 
 def _table(visits: pd.DataFrame, steps: pd.DataFrame, *, device: np.ndarray) -> pd.DataFrame:
-    """Events with times: the last step of a visit at its time, the others half a minute apart before it."""
+    """Events with times: the last step of a visit at its time, the others half a minute apart
+    before it.
+    """
     visit, product = steps.visit.to_numpy(), steps["product"].to_numpy()
     count = np.bincount(visit, minlength=len(visits))
     back = np.cumsum(count)[visit] - 1 - np.arange(len(steps))

@@ -1,7 +1,9 @@
-"""An order log of any size, written in chunks: for benchmarks, and for trying the kit before the own data are ready.
+"""An order log of any size, written in chunks: for benchmarks, and for trying the kit before the
+own data are ready.
 
-Unlike `simulate.shop` it holds three tables only and no effects to be recovered, but planted pairs: its use is size.
-Every chunk of a million lines draws from its own stream, in order, so equal arguments give equal bytes.
+Unlike `simulate.shop` it holds three tables only and no effects to be recovered, but planted pairs:
+its use is size. Every chunk of a million lines draws from its own stream, in order, so equal
+arguments give equal bytes.
 """
 
 import os
@@ -15,20 +17,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from personalize.simulate.distributions import out_of_range
 from personalize.tables import TableError
 
 CHUNK, PART = 1_000_000, 10  # lines a chunk, chunks a file
 DAYS, START = 730, np.datetime64("2022-01-01", "us")
-RATE, ZIPF, BASKET = (
-    0.8,
-    1.05,
-    8.0,
-)  # shape of the customers' gamma rates, exponent of the products, lines an order
-ANONYMOUS, RETURNED, JOINS = (
-    0.01,
-    0.005,
-    0.5,
-)  # share of orders, share of orders, chance that the pair's other joins
+RATE = 0.8  # shape of the customers' gamma rates
+ZIPF = 1.05  # exponent of the products
+BASKET = 8.0  # lines an order
+ANONYMOUS, RETURNED = 0.01, 0.005  # shares of the orders
+JOINS = 0.5  # chance that the other of a pair joins
 STAYS = 500.0  # mean days from the first possible order to leaving
 PAIRS = 20
 HOURS = np.array(
@@ -40,18 +38,21 @@ LIMITS = {"lines": (1_000, 100_000_000_000), "seed": (0, 2**63 - 1)}
 _SOURCE = """\
 name: {name}
 title: A simulated order log of {lines:,} lines
-description: Gamma customers, Zipf products, geometric baskets, planted pairs (pairs.csv); seed {seed}.
+description: Gamma customers, Zipf products, geometric baskets, planted pairs (pairs.csv); \
+seed {seed}.
 terms: simulated
 simulated: true
 currency: EUR
 tables:
   orders:
     path: orders-*.parquet
-    columns: {{customer_id: customer_id, order_id: order_id, product_id: product_id, time: time, quantity: quantity,
+    columns: {{customer_id: customer_id, order_id: order_id, product_id: product_id, \
+time: time, quantity: quantity,
       amount: amount}}
   products:
     path: products.parquet
-    columns: {{product_id: product_id, name: name, department: department, category: category, brand: brand,
+    columns: {{product_id: product_id, name: name, department: department, category: category, \
+brand: brand,
       price: price}}
   customers:
     path: customers.parquet
@@ -80,7 +81,8 @@ def large(
     seed: int = 1,
     progress: Callable[[str], None] | None = None,
 ) -> Path:
-    """Write an order log of `lines` lines as Parquet, with its products, customers, true pairs and a source file.
+    """Write an order log of `lines` lines as Parquet, with its products, customers, true pairs and
+    a source file.
 
     Parameters
     ----------
@@ -95,22 +97,26 @@ def large(
 
     Raises
     ------
-    TableError : for arguments outside their range, or a folder that is not empty; nothing half-written is left.
+    TableError : for arguments outside their range, or a folder that is not empty; nothing
+        half-written is left.
 
     Notes
     -----
-    Customers buy at gamma(0.8) rates, half of them from the first day on, the others joining evenly; each leaves after
-    an exponential time. Products are drawn by p_k proportional to k^-1.05, basket sizes are geometric with mean 8, one
-    order in a hundred is anonymous and one in two hundred sends goods back. Where the first product of one of twenty
-    planted pairs is not the last line of its order, the next line is the second with probability 0.5.
+    Customers buy at gamma(0.8) rates, half of them from the first day on, the others joining
+    evenly; each leaves after an exponential time. Products are drawn by p_k proportional to
+    k^-1.05, basket sizes are geometric with mean 8, one order in a hundred is anonymous and one in
+    two hundred sends goods back. Where the first product of one of twenty planted pairs is not the
+    last line of its order, the next line is the second with probability 0.5.
 
     Examples
     --------
     >>> with tempfile.TemporaryDirectory() as made:
-    ...     pq.read_table(large(Path(made) / "shop", lines=1_000).parent / "orders-0000.parquet").num_rows
+    ...     log = large(Path(made) / "shop", lines=1_000).parent
+    ...     pq.read_table(log / "orders-0000.parquet").num_rows
     1000
     """
-    _check({"lines": lines, "seed": seed})
+    if wrong := out_of_range({"lines": lines, "seed": seed}, LIMITS):
+        raise TableError.of("the order log cannot be simulated:", wrong)
     target = Path(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise TableError(
@@ -125,18 +131,6 @@ def large(
     finally:
         shutil.rmtree(made, ignore_errors=True)
     return target / "shop.yml"
-
-
-def _check(numbers: dict[str, int]) -> None:
-    wrong = [
-        f"{name} = {value!r}: a whole number from {LIMITS[name][0]:,} to {LIMITS[name][1]:,} is needed"
-        for name, value in numbers.items()
-        if isinstance(value, bool)
-        or not isinstance(value, int)
-        or not LIMITS[name][0] <= value <= LIMITS[name][1]
-    ]
-    if wrong:
-        raise TableError.of("the order log cannot be simulated:", wrong)
 
 
 def _world(lines: int, seed: int) -> _World:
@@ -198,7 +192,7 @@ _SCHEMA = pa.schema(
 
 
 def _chunks(world: _World) -> Iterator[pa.Table]:
-    """The log in order of time; a chunk covers its share of the period and ends with a whole order."""
+    """The log in order of time; a chunk has its share of the period and ends with a whole order."""
     orders = 0
     for number, first in enumerate(range(0, world.lines, CHUNK)):
         rows = min(CHUNK, world.lines - first)
@@ -245,7 +239,9 @@ def _basket_sizes(rows: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _customers_at(world: _World, when: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A customer for each order (1, 2, ...): joined by then, and not gone; after 20 vain draws, whoever is drawn."""
+    """A customer for each order (1, 2, ...): joined by then, and not gone; after 20 vain draws,
+    whoever is drawn.
+    """
     customers = len(world.weight)
     joined = np.clip(((when + 1) / 2 * customers).astype(int), 1, customers)
     found = np.zeros(len(when), dtype=np.int64)

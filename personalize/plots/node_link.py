@@ -13,8 +13,8 @@ from matplotlib.colors import LinearSegmentedColormap, LogNorm
 from matplotlib.ticker import LogLocator, NullLocator
 
 from personalize.plots import style
-from personalize.plots.style import INK, PALETTE, PAPER, Labels, short, styled
-from personalize.tables import TableError
+from personalize.plots.descriptions import describe, span
+from personalize.plots.style import INK, PALETTE, PAPER, Labels, number, short, styled
 
 WIDE = 1.9  # how much wider than high the picture is
 
@@ -49,8 +49,6 @@ def network(
     Gansner, Koren, North (2004), Graph drawing by stress majorization, GD 2004, LNCS 3383.
     """
     style.require(table, "network", numbers=(width, color), others=(source, target))
-    if len(table) == 0:
-        raise TableError("plots.network: the table has no rows to draw")
     ax = style.axes(labels, height=5.2)
     place = _places(table[source], table[target])
     ends = np.array(
@@ -70,7 +68,11 @@ def network(
     )
     ax.margins(0.09, 0.06)
     ax.set_axis_off()
-    return ax
+    parts = f"{len(place)} names, {len(table)} lines, {style.words(width)} "
+    said = parts + span(table[width], number)
+    if color is not None:
+        said += f", {style.words(color)} {span(table[color], number)}"
+    return describe(ax, said)
 
 
 def _places(sources: Sequence[Any], targets: Sequence[Any]) -> dict[Any, tuple[float, float]]:

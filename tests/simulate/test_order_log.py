@@ -10,7 +10,7 @@ import pytest
 
 import personalize as pz
 from personalize.__main__ import main
-from personalize.simulate import large
+from personalize.simulate import large, order_log
 from personalize.tables import TableError
 
 LINES = 60_000
@@ -50,9 +50,8 @@ def test_equal_seeds_give_equal_bytes_whatever_the_threads_and_another_seed_othe
 def test_a_log_of_several_chunks_and_files_is_exact_in_order_of_time_and_cuts_no_order(
     tmp_path, monkeypatch
 ):
-    module = __import__("sys").modules["personalize.simulate.large"]
-    monkeypatch.setattr(module, "CHUNK", 2_000)
-    monkeypatch.setattr(module, "PART", 2)
+    monkeypatch.setattr(order_log, "CHUNK", 2_000)
+    monkeypatch.setattr(order_log, "PART", 2)
     said = []
     large(tmp_path / "shop", lines=9_001, progress=said.append)
     parts = sorted((tmp_path / "shop").glob("orders-*.parquet"))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from personalize.simulate.process import Calendar, ids, mean_spend, purchases, words
+from personalize.simulate.distributions import Calendar, ids, mean_spend, purchases, words
 
 FIRST_CUSTOMER = 1_000_001
 TASTES = 6
@@ -29,7 +29,8 @@ class Segment(NamedTuple):
     share : of the customers, 0 to 1
     rate, rate_shape : mean (orders a week) and gamma shape r of the purchase rate; alpha = r / rate
     leave, leave_weight : mean and weight a + b of the beta dropout probability; a = mean * weight
-    spend, spend_shape, spend_spread : gamma-gamma mean (money an order), p and q; gamma = mean * (q - 1) / p
+    spend, spend_shape, spend_spread : gamma-gamma mean (money an order), p and q; gamma = mean * (q
+        - 1) / p
     entry : weeks of the first order as shares of the period, or, if negative, weeks before its end
     lines : mean further lines of an order after the first
     tier : liked price tier, 0 budget, 1 standard, 2 premium
@@ -62,7 +63,7 @@ SEGMENTS = (
 
 
 def segment_truth() -> pd.DataFrame:
-    """The parameters of every segment in the notation of the papers (r, alpha, a, b, p, q, gamma)."""
+    """The parameters of every segment as the papers name them (r, alpha, a, b, p, q, gamma)."""
     frame = pd.DataFrame(SEGMENTS).rename(
         columns={"name": "segment", "rate_shape": "r", "spend_shape": "p"}
     )
@@ -82,7 +83,9 @@ def per_segment(field: str, segment: np.ndarray) -> np.ndarray:
 
 
 def traits(customers: int, rng: np.random.Generator) -> pd.DataFrame:
-    """One row a customer: segment, taste, circle, language and the parameters of buying, all as codes and numbers."""
+    """One row a customer: segment, taste, circle, language and the parameters of buying, all as
+    codes and numbers.
+    """
     segment = _quota(customers, rng)
     circle = np.arange(customers) // CIRCLE
     circle_taste = rng.integers(TASTES, size=circle[-1] + 1)
@@ -109,15 +112,19 @@ def traits(customers: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _quota(customers: int, rng: np.random.Generator) -> np.ndarray:
-    """Segment codes in random order whose counts follow the shares as closely as whole customers can."""
+    """Segment codes in random order whose counts follow the shares as closely as whole customers
+    can.
+    """
     edges = np.round(np.cumsum([each.share for each in SEGMENTS]) * customers).astype(int)
     return rng.permutation(np.searchsorted(edges, np.arange(customers), side="right"))
 
 
-def buy(
+def habits(
     people: pd.DataFrame, calendar: Calendar, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The orders that people make by habit (who, when), and their truth: entry, exposure and time of leaving."""
+    """The orders that people make by habit (who, when), and their truth: entry, exposure and time
+    of leaving.
+    """
     entry_from, entry_to = per_segment("entry", people.segment.to_numpy()).T
     spread = entry_from + rng.random(len(people)) * (entry_to - entry_from)
     entry = np.where(spread < 0, calendar.weeks + spread, calendar.weeks * spread)
@@ -140,7 +147,7 @@ def buy(
     return orders, truth
 
 
-def customers(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def customer_table(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """The customers table: attributes as a shop holds them, with gaps."""
     n, segment = len(people), people.segment.to_numpy()
     age = np.clip(np.round(rng.normal(per_segment("age", segment), 8)), 18, 90)
@@ -168,7 +175,7 @@ def customers(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return frame
 
 
-def links(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def link_table(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """The links table: each tie in both directions, with a weight of 1 to 5."""
     n = len(people)
     one = np.repeat(np.arange(n), TIES)
