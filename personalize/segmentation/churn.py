@@ -26,7 +26,7 @@ from personalize.tables import TableError, Tables, Unavailable, require_fitted
 Features = Callable[..., pd.DataFrame]
 _FEWEST = 20
 _DEPTH, _LEAF = 4, 0.05
-_NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
+NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
 
 
 def churn_panel(
@@ -60,8 +60,18 @@ def churn_panel(
     ------
     TableError : when the day or the later period is outside the data, or your columns lack a
         customer.
-    Unavailable : when nobody, or everybody, fell silent.
+    Unavailable : when the data do not reach back `window_days`, or nobody, or everybody, fell
+        silent.
     """
+    if days < 1:
+        raise TableError(f"days = {days}: churn needs a period of 1 day or more")
+    day = pd.Timestamp(as_of).normalize()
+    have = max((day - tables.start).days + 1, 0)
+    if have < window_days:
+        raise Unavailable(
+            f"churn over {days} days is learned from {window_days} days up to {day:%Y-%m-%d}, of "
+            f"which the data have {have}. Take a shorter `days` or `window_days`, or a later as_of"
+        )
     table = _known(tables, as_of, window_days, features)
     later = outcome(tables, table.customer_id, as_of=as_of, days=days)
     silent = (later.next_orders == 0).to_numpy()
@@ -149,7 +159,7 @@ class Churn(BaseEstimator):
     def name(self) -> str:
         """What the classifier is called in tables."""
         if isinstance(self.classifier, str):
-            return _NAMES.get(self.classifier, self.classifier)
+            return NAMES.get(self.classifier, self.classifier)
         last = self.classifier[-1] if isinstance(self.classifier, Pipeline) else self.classifier
         return type(last).__name__
 
@@ -176,26 +186,14 @@ class Churn(BaseEstimator):
         )
 
     def day_before(self, tables: Tables, as_of: Any, *, periods: int = 1) -> pd.Timestamp:
-        """The day `periods` x `days` before `as_of`; refused where the data do not reach back far
-        enough.
-        """
+        """The day `periods` x `days` before `as_of`, or before the last day of the data."""
         if not isinstance(tables, Tables):
             raise TableError(
                 f"Churn learns from tables, not from a {type(tables).__name__}: "
                 "fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
             )
         day = pd.Timestamp(as_of or tables.end).normalize()
-        first = tables.start
-        start = day - pd.Timedelta(days=self.days * periods)
-        if self.days < 1:
-            raise TableError(f"days = {self.days}: churn needs a period of 1 day or more")
-        if start - pd.Timedelta(days=self.window_days) < first - pd.Timedelta(days=1):
-            raise Unavailable(
-                f"churn over {self.days} days needs {self.days * periods + self.window_days} days "
-                f"of orders up to {day:%Y-%m-%d}; the data have {(day - first).days + 1}. Take a "
-                "shorter `days` or `window_days`, or a later as_of"
-            )
-        return start
+        return day - pd.Timedelta(days=self.days * periods)
 
     def learn(self, panel: pd.DataFrame) -> "Churn":
         """Learn from a panel: customer_id, any numeric facts, and silent, which came after them."""
@@ -264,7 +262,7 @@ class Churn(BaseEstimator):
             text = deployment.logistic(z, self.coef_, self.intercept_)
         else:
             raise TableError(
-                f"a {self.name} cannot be written as SQL: use one of {list(_NAMES)}, "
+                f"a {self.name} cannot be written as SQL: use one of {list(NAMES)}, "
                 "or predict(tables)"
             )
         return f"select customer_id, {text} as churn from {relation}"
@@ -320,7 +318,7 @@ class Churn(BaseEstimator):
         if hasattr(self.classifier, "decision_function"):
             return self._calibrated(clone(self.classifier))
         raise TableError(
-            f"Churn has no classifier {self.classifier!r}: choose one of {list(_NAMES)}, or give a "
+            f"Churn has no classifier {self.classifier!r}: choose one of {list(NAMES)}, or give a "
             "scikit-learn classifier with predict_proba or decision_function"
         )
 

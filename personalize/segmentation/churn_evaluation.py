@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.base import clone
 
+from personalize import plots
 from personalize.inference import auc, auc_difference, proportion_interval, ratio
-from personalize.segmentation.churn import Churn
+from personalize.segmentation.churn import NAMES, Churn
 from personalize.tables import TableError, Tables, Unavailable
 
 RECENCY = "recency alone"
@@ -31,7 +33,7 @@ class ChurnReport:
         past rate, with _low, _high (empty for recency, which gives no chance); found (share of the
         silent customers that are in the tenth with the highest scores), found_gain, found_gain_low,
         found_gain_high (over recency alone)
-    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, low, high. ROC:
+    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, y_low, y_high. ROC:
         x is the share of the staying who are listed, y that of the silent; the other: x is recall,
         y precision
     calibration : one row a model and tenth of the customers by predicted chance, highest first:
@@ -55,6 +57,28 @@ class ChurnReport:
     def table(self) -> pd.DataFrame:
         """The comparison with recency alone."""
         return self.comparison.copy()
+
+    def draw(self) -> Figure:
+        """The curves, the calibration and the lift in four panels; the SVM lies on the logistic."""
+        figure, ((roc, precision), (calibration, lift)) = plots.figure(2, 2, height=8)
+        curves = self.curves[self.curves.model != NAMES["svm"]]
+        tenths = self.calibration[self.calibration.model != NAMES["svm"]]
+        for name, ax, labels in (
+            ("ROC", roc, {"xlabel": "staying who are listed", "ylabel": "silent who are listed"}),
+            ("precision and recall", precision, {"xlabel": "recall", "ylabel": "precision"}),
+        ):
+            points = curves[curves.curve == name]
+            plots.lines(points, x="x", y="y", by="model", ax=ax, title=name, **labels)
+        plots.agreement(
+            tenths,
+            x="predicted",
+            y="observed",
+            by="model",
+            ax=calibration,
+            title="predicted and observed, by tenth",
+        )
+        plots.lines(tenths, x="tenth", y="lift", by="model", ax=lift, title="lift, by tenth")
+        return figure
 
     @property
     def verdict(self) -> str:
@@ -170,7 +194,7 @@ def judge(
     comparison = comparison.join(_top(silent, ranked))
     return ChurnReport(
         comparison,
-        pd.concat(curves, ignore_index=True)[["model", "curve", "x", "y", "low", "high"]],
+        pd.concat(curves, ignore_index=True)[["model", "curve", "x", "y", "y_low", "y_high"]],
         pd.concat(tenths, ignore_index=True).pipe(_first, "model"),
         len(silent),
         float(silent.mean()),
@@ -263,7 +287,7 @@ def _curves(
 
 def _band(curve: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     low, high = np.quantile(y[1:], [0.025, 0.975], axis=0)
-    return pd.DataFrame({"curve": curve, "x": x, "y": y[0], "low": low, "high": high})
+    return pd.DataFrame({"curve": curve, "x": x, "y": y[0], "y_low": low, "y_high": high})
 
 
 def _skill(silent: np.ndarray, chance: np.ndarray, rate: float) -> dict[str, float]:

@@ -73,8 +73,8 @@ class RuleCard(BaseEstimator):
         label = np.asarray(y)
         if label.ndim != 1 or len(label) != len(features):
             raise TableError(
-                f"{label.size:,} clusters for {len(features):,} customers: one a row is needed, as in "
-                "fit(rfm, assigned.cluster)"
+                f"{label.size:,} clusters for {len(features):,} customers: one a row is needed, "
+                "as in fit(rfm, assigned.cluster)"
             )
         if min(self.max_depth, self.min_cell) < 1:
             raise TableError(

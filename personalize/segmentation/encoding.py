@@ -13,10 +13,32 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from personalize.features import window_spend
 from personalize.segmentation.kmeans import one_thread, signed_log
-from personalize.tables import TableError, require_fitted
+from personalize.tables import TableError, Tables, Unavailable, require_fitted
 
 _KNOWN = 0.05
+
+
+def known_facts(tables: Tables, rfm: pd.DataFrame, *, as_of: Any) -> pd.DataFrame:
+    """Everything known of each customer: the columns of `rfm`, recent spend, and those of the
+    people.
+
+    Parameters
+    ----------
+    tables : Tables; a table of customers joins where there is one
+    rfm : the table of `features.rfm`
+    as_of : last known day
+
+    Returns
+    -------
+    DataFrame, one row a customer of `rfm` : its columns, those of `features.window_spend`, and the
+        attributes
+    """
+    found = rfm.merge(window_spend(tables, as_of=as_of), on="customer_id")
+    if "customers" in tables:
+        found = found.merge(tables.customers.to_pandas(), on="customer_id", how="left")
+    return found
 
 
 class CustomerSpace(TransformerMixin, BaseEstimator):
@@ -68,8 +90,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        TableError : when `keep` is no share, customer_id is missing or repeated, or no attribute is
-            left.
+        TableError : when `keep` is no share, or customer_id is missing or repeated.
+        Unavailable : when no attribute is left.
         """
         self._check(table)
         ordered = table.sort_values("customer_id")
@@ -84,7 +106,7 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
                 kind = self.numbers_ if _is_number(values) else self.words_
                 kind.append(name)
         if not self.numbers_ and not self.words_:
-            raise TableError(
+            raise Unavailable(
                 f"no attribute is left to tell customers apart: {self.left_out_}. "
                 "Give other columns"
             )

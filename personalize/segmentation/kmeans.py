@@ -105,8 +105,8 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         different = count_different(z, self.n_segments)
         if self.n_segments not in range(1, different + 1):
             raise TableError(
-                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of whom "
-                f"{different:,} differ: choose 1 to {different}, or take a longer period"
+                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of "
+                f"whom {different:,} differ: choose 1 to {different}, or take a longer period"
             )
         with one_thread():
             centers = best_centers(z, self.n_segments, seed=self.seed)

@@ -58,8 +58,8 @@ def test_curves_and_average_precision_are_scikit_learns(later) -> None:
     curve = found.curves.query("model == 'noisy' and curve == 'ROC'")
     x, y, _ = roc_curve(later.silent, chance)
     assert curve.y.tolist() == pytest.approx(np.interp(curve.x, x, y).tolist(), abs=0.01)
-    assert (curve.low <= curve.y + 1e-9).mean() > 0.9 and (
-        curve.y <= curve.high + 1e-9
+    assert (curve.y_low <= curve.y + 1e-9).mean() > 0.9 and (
+        curve.y <= curve.y_high + 1e-9
     ).mean() > 0.9
     assert (
         found.curves.query("curve == 'precision and recall'").y.iloc[-1]
