@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = ["WEEK", "Records", "check", "periods", "summary", "unit_days", "weeks_between"]
 
@@ -67,6 +67,7 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0,
     'log_gaps': 0.693}
     """
+    require_tables(tables, "pz.clv.summary")
     length = unit_days(unit)
     found = tables.until(as_of).query("clv_summary")
     if found.empty:
@@ -122,6 +123,7 @@ def periods(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual
     setting", Marketing Science 29(6).
     """
+    require_tables(tables, "pz.clv.periods")
     length = unit_days(unit)
     days = tables.until(as_of).query("clv_days")
     if days.empty:
@@ -230,11 +232,7 @@ class Records:
         """The records of these tables, or the records themselves."""
         if isinstance(tables, Records):
             return tables
-        if not isinstance(tables, Tables):
-            raise TableError(
-                f"a {type(tables).__name__} holds no orders. Next step: pz.load(...), then give "
-                "its tables"
-            )
+        require_tables(tables, "pz.clv.Records")
         return cls(tables)
 
     def day(self, as_of: Any) -> pd.Timestamp:

@@ -11,7 +11,7 @@ from personalize.clv.bg_nbd import BetaGeo, PurchaseModel
 from personalize.clv.customers import Records, unit_days
 from personalize.clv.gamma_gamma import GammaGamma
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = [
     "alive_history",
@@ -119,6 +119,7 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     ----------
     Fader, Hardie and Lee (2005), figure 3.
     """
+    require_tables(tables, "pz.clv.tracking")
     days = tables.query("clv_tracking", as_of=pd.Timestamp(as_of).normalize())
     start, length = tables.start, unit_days(unit)
     day = (pd.to_datetime(days.day) - start).dt.days.to_numpy()

@@ -9,7 +9,7 @@ import pandas as pd
 from personalize.clv.bg_nbd import NBD, ModifiedBetaGeo
 from personalize.clv.customers import Records
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.tables import Tables
+from personalize.tables import Tables, require_tables
 
 __all__ = ["Dropout", "dropout", "regularity", "shape", "spend_independence"]
 
@@ -126,6 +126,7 @@ def regularity(tables: Tables, *, as_of: Any) -> float:
     Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times",
     Journal of Marketing Research 27(1).
     """
+    require_tables(tables, "pz.clv.regularity")
     gaps = tables.until(as_of).query("clv_gaps")
     share = gaps.gap_before / (gaps.gap_before + gaps.gap)
     if len(share) < 30:
