@@ -1,5 +1,6 @@
 """The README says what the notebooks say: its table holds the question and the stored answer of each."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -38,10 +39,20 @@ def test_the_readme_names_every_built_in_source_and_both_commands():
     assert "make report" in readme and "make test" in readme
 
 
-def test_the_readme_lists_every_parameter_with_its_range():
+def test_the_readme_is_one_page():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 900
+
+
+def test_the_page_of_parameters_lists_every_parameter_with_its_range():
     from personalize.report import listing, parameter_table
 
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert listing.markdown(parameter_table()) in readme, (
-        "put `python -m personalize.report.listing` into README.md"
-    )
+    page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+    table = listing.markdown(parameter_table())
+    assert table in page, "put `python -m personalize.report.listing` into docs/parameters.md"
+
+
+def test_links_between_pages_lead_somewhere():
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
