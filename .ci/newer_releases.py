@@ -1,8 +1,8 @@
-"""Set-up never resolves: newer releases of locked packages may lie about, and the locked versions still win.
+"""Set-up never resolves: newer releases of locked packages may lie about, the locked ones still win.
 
-    python .ci/newer_releases.py write FOLDER     # newer releases of three packages, one of them wanted with an extra
-    python .ci/newer_releases.py pips FOLDER      # the Makefile's own install line, by the oldest pip of each Python
-    python .ci/newer_releases.py check PYTHON     # what that environment holds is what the lock says
+python .ci/newer_releases.py write FOLDER : newer releases of three packages, two wanted with an extra
+python .ci/newer_releases.py pips FOLDER : the Makefile's install line, by the oldest pip of each Python
+python .ci/newer_releases.py check PYTHON : what that environment holds is what the lock says
 """
 
 import json
@@ -21,7 +21,7 @@ WANTED = [  # whole in itself: every package that one of them needs is there
     *("jsonschema", "attrs", "jsonschema-specifications", "referencing", "rpds-py"),
     "typing-extensions",
 ]
-OLDEST_PIP = {"3.11": "22.3", "3.12": "23.2.1", "3.13": "24.2"}  # what 3.11.0, 3.12.0 and 3.13.0 bring
+OLDEST_PIP = {"3.11": "22.3", "3.12": "23.2.1", "3.13": "24.2"}  # that of the first release
 
 
 def entries() -> dict[str, str]:
@@ -81,7 +81,8 @@ def pips(folder: Path) -> None:
             line = install_line(python, lock) + f" --find-links '{folder}'"
             subprocess.run(line, shell=True, check=True, cwd=scratch)
             check(python, WANTED)
-        print(f"Python {version} with pip {OLDEST_PIP[version]}: the locked versions win")
+        told = f"Python {version} with pip {OLDEST_PIP[version]}: the locked versions win\n"
+        sys.stdout.write(told)
 
 
 def check(python: Path, names: list[str] | None = None) -> None:

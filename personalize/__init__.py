@@ -12,9 +12,22 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _MODULES = (
-    "association_rules", "clv", "engine", "evaluate", "features", "plots", "recommenders", "report",
-    "segmentation", "show", "simulate", "sources", "statistics", "tables",
-)  # fmt: skip
+    "association_rules",
+    "clv",
+    "engine",
+    "evaluate",
+    "features",
+    "inference",
+    "plots",
+    "recommenders",
+    "report",
+    "segmentation",
+    "show",
+    "simulate",
+    "sources",
+    "statistics",
+    "tables",
+)
 __all__ = ["load", *_MODULES]
 
 

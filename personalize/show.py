@@ -10,7 +10,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
@@ -21,8 +21,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from personalize import plots
-from personalize.tables import TableError
+from personalize import glossary, plots
+from personalize.tables import Absent, TableError, Unavailable
 
 EMPTY = "–"
 Digits = int | Mapping[str, int] | None
@@ -44,81 +44,130 @@ class Shown:
         return self.data["text/plain"]
 
 
+def optional(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `function(*args, **kwargs)` returns, or an `Absent` that says why the data do not allow it.
+
+    Only `tables.Unavailable` counts: a missing table, too short a time, too few of something. Any other error is
+    raised, wrong input too.
+
+    Examples
+    --------
+    >>> import personalize as pz
+    >>> tables = pz.load("cdnow")
+    >>> text(optional(getattr, tables, "reviews"))
+    Not available here: source 'cdnow' has no table 'reviews'. To add it, give columns: ...
+    """
+    try:
+        return function(*args, **kwargs)
+    except Unavailable as refusal:
+        return Absent(str(refusal))
+
+
 def table(
-    frame: pd.DataFrame,
-    caption: str,
+    frame: Any,
+    caption: str = "",
     *,
+    currency: str = "",
     units: Mapping[str, str] | None = None,
     digits: Digits = None,
     max_rows: int = 20,
 ) -> Shown:
     """A table with a caption, numbers aligned and separated by thousands, the unit under each column's name.
 
+    Units and decimals come from the glossary (`personalize.glossary`) by the names of the columns.
+
     Parameters
     ----------
-    frame : the rows to show; a named index becomes the first columns.
-    caption : what the table holds, one line.
-    units : column -> unit written under its name. "%" means the column holds shares: 0.25 is shown as 25.0.
-    digits : decimals, for all columns or by column; default: as many as matter, the same for a whole column.
+    frame : the rows to show; a named index becomes the first columns. Or a result with `.table()`.
+    caption : what the table holds, one line; default: the `caption` of the result, where it has one.
+    currency : unit of the columns that hold money.
+    units : column -> unit written under its name; comes before the glossary. "%" means the column holds shares:
+        0.25 is shown as 25.0.
+    digits : decimals, for all columns or by column; default: those of the glossary, else as many as matter, the same
+        for a whole column.
     max_rows : rows shown; the caption says when there are more.
     """
+    if isinstance(frame, Absent):
+        return text(frame)
+    if not isinstance(frame, pd.DataFrame | pd.Series):
+        frame, caption = frame.table(), caption or getattr(frame, "caption", "")
     flat = _flat(frame)
-    units, unknown = (
-        dict(units or {}),
-        (set(units or {}) | set(digits if isinstance(digits, Mapping) else {})) - set(flat.columns),
-    )
-    if unknown:
-        raise TableError(f"show.table '{caption}': units or digits for columns {sorted(unknown)} that the table lacks; "
-                         f"present: {list(flat.columns)}")  # fmt: skip
+    _refuse_unknown(flat, caption, units, digits)
     head = flat.head(max_rows)
-    cells = {
-        name: _column(head[name], units.get(name, ""), _digits(digits, name))
-        for name in head.columns
-    }
+    cells, shown_units = {}, {}
+    for name in head.columns:
+        known = glossary.meaning(name)
+        unit = (units or {}).get(name, known.unit)
+        unit = (currency or "money") if unit == "money" else unit
+        given = digits.get(name) if isinstance(digits, Mapping) else digits
+        cells[name] = _column(head[name], unit, known.digits if given is None else given)
+        if unit:
+            shown_units[name] = unit
     if len(flat) > max_rows:
         caption = f"{caption} (first {max_rows} of {len(flat):,} rows)"
     numeric = {name for name in head.columns if _is_number(head[name])}
-    return Shown(
-        {
-            "text/html": _table_html(caption, cells, units, numeric),
-            "text/plain": _table_text(caption, cells, units),
-        }
-    )
+    markup = _table_html(caption, cells, shown_units, numeric)
+    return Shown({"text/html": markup, "text/plain": _table_text(caption, cells, shown_units)})
 
 
-def text(markdown: str) -> Shown:
+def _refuse_unknown(
+    flat: pd.DataFrame, caption: str, units: Mapping[str, str] | None, digits: Digits
+) -> None:
+    named = {*(units or {}), *(digits if isinstance(digits, Mapping) else {})}
+    if unknown := sorted(named - set(flat.columns)):
+        raise TableError(
+            f"show.table '{caption}': units or digits for columns {unknown} that the table lacks; "
+            f"present: {list(flat.columns)}"
+        )
+
+
+def text(markdown: Any) -> Shown:
     """A reading: Markdown whose numbers come from the data. Money signs and tags in it are shown, never interpreted.
+
+    Parameters
+    ----------
+    markdown : the words, or a result with `.reading()`
 
     >>> text("Lift of **2.1** for <b>MILK</b>")
     Lift of **2.1** for \\<b>MILK\\</b>
     """
+    if isinstance(markdown, Absent):
+        markdown = repr(markdown)
+    elif not isinstance(markdown, str):
+        markdown = markdown.reading()
     safe = _markdown(markdown)
     return Shown({"text/markdown": safe, "text/plain": safe})
 
 
-def answer(sentence: str) -> Shown:
+def answer(sentence: Any) -> Shown:
     """The notebook's answer in one sentence, shown here and on the card of the index page."""
+    if isinstance(sentence, Absent):
+        sentence = repr(sentence)
     safe = _markdown(" ".join(sentence.split()))
     return Shown({"text/markdown": f"**Answer.** {safe}", "text/plain": f"Answer: {safe}"},
                  {"personalize": {"kind": "answer", "text": safe}})  # fmt: skip
 
 
-def figure(ax: Axes | Figure, alt: str) -> Shown:
-    """A figure as PNG with its description, which must hold the key numbers: readers hear it and the tests compare it.
+def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
+    """A figure as PNG with its description: readers hear it and the tests compare it.
 
     Parameters
     ----------
-    ax : what a function of `plots` returned (or a figure).
-    alt : one or two sentences with the numbers the picture shows.
+    ax : what a function of `plots` returned, or axes or a figure of your own.
+    alt : one or two sentences with the numbers the picture shows; default: made from the table that was drawn, or from
+        the lines, points and bars of axes drawn by hand.
     """
-    alt = " ".join(alt.split())
+    if isinstance(ax, Absent):
+        return text(ax)
+    alt = " ".join((alt or plots.description(ax)).split())
     if not re.search(r"\d", alt):
-        raise TableError(f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, e.g. "
-                         "'Bars of 5 segments: largest 1,204 customers, smallest 88'")  # fmt: skip
+        raise TableError(
+            f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, e.g. "
+            "'Bars of 5 segments: largest 1,204 customers, smallest 88'"
+        )
     picture = base64.b64encode(plots.png(ax)).decode()
-    return Shown(
-        {"image/png": picture, "text/plain": f"[figure] {alt}"}, {"image/png": {"alt": alt}}
-    )
+    metadata = {"image/png": {"alt": alt}}
+    return Shown({"image/png": picture, "text/plain": f"[figure] {alt}"}, metadata)
 
 
 def headline(
@@ -137,6 +186,8 @@ def headline(
     name : what the number is, a few words.
     value, low, high, baseline : numbers in the same unit; `unit` "%" means shares: 0.25 is shown as 25%.
     """
+    if isinstance(value, Absent):
+        return text(value)
     shown = _quantity(value, unit)
     interval = (
         "" if low is None or high is None else f"{_quantity(low, unit)} to {_quantity(high, unit)}"
@@ -171,8 +222,10 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
     frame : the rows; a named index becomes the first columns. With a column `customer_id` the files are readable
         by their owner only.
     name : file name without ending: lower-case letters, digits and underscores.
-    about : column -> what it holds, shown beside the link on the index page.
+    about : column -> what it holds, shown beside the link on the index page; default: the words of the glossary.
     """
+    if isinstance(frame, Absent):
+        return text(frame)
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
         raise TableError(
             f"show.export: '{name}' is no table name; use lower-case letters, digits and underscores"
@@ -187,7 +240,9 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
     if folder:
         _write(flat, Path(folder) / name)
     size = f"{len(flat):,} rows, {len(flat.columns)} columns"
-    columns = {column: about.get(column, "") for column in flat.columns}
+    columns = {}
+    for column in flat.columns:
+        columns[column] = about.get(column) or glossary.meaning(column, table=name).text
     listed = "".join(
         f"<dt>{html.escape(c)}</dt><dd>{html.escape(text)}</dd>" for c, text in columns.items()
     )
@@ -215,24 +270,27 @@ def load_ipython_extension(shell: Any) -> None:
     shell : the running IPython
     """
     shell.display_formatter.formatters["text/html"].for_type(object, _own_html)
+    bundles = shell.display_formatter.mimebundle_formatter
+    bundles.for_type_by_name("sklearn.base", "BaseEstimator", _estimator_bundle)
+
+
+def _estimator_bundle(thing: Any) -> Any:
+    """scikit-learn's drawing of an estimator, but for those of this kit, which show their tables."""
+    ours = type(thing).__module__.startswith("personalize.")
+    return {} if ours else thing._repr_mimebundle_()
 
 
 def _own_html(thing: Any) -> str | None:
-    """What the thing shows of itself, else its table where it is a result of this kit."""
+    """The table of a result of this kit; of anything else, and of what is not fitted yet, its own form."""
     from IPython.utils.dir2 import get_real_method
 
-    if own := get_real_method(thing, "_repr_html_"):
-        return own()
     kind = type(thing)
     if not kind.__module__.startswith("personalize.") or not callable(getattr(kind, "table", None)):
-        return None
+        own = get_real_method(thing, "_repr_html_")
+        return own() if own else None
     try:
         frame = _flat(thing.table())
-    except (
-        TypeError,
-        ValueError,
-        AttributeError,
-    ):  # not fitted yet, or a table of something that must be named
+    except (TypeError, ValueError, AttributeError):  # not fitted yet, or a table that needs a name
         return None
     caption = f"{kind.__name__}: {(kind.__doc__ or '').strip().splitlines()[0] if kind.__doc__ else 'a table'}"
     if _personal(frame):

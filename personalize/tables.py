@@ -7,6 +7,7 @@ everything else speaks the names below.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
@@ -27,6 +28,57 @@ class Unavailable(TableError):
 
     A notebook goes on without it (`personalize.show.optional`); any other `TableError` stops it.
     """
+
+
+class Absent:
+    """What a notebook holds in place of a result that the data do not allow.
+
+    False and empty; whatever is asked of it is absent too, so that the cells after it flow on, and what shows it
+    shows the reason (see `personalize.show.optional`).
+
+    Parameters
+    ----------
+    reason : one sentence, what is missing
+
+    Examples
+    --------
+    >>> nothing = Absent("needs a table of products")
+    >>> bool(nothing), len(nothing), list(nothing[nothing.lift > 1].head(3))
+    (False, 0, [])
+    >>> f"{nothing.share:.1%}"
+    '–'
+    """
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def _absent(self, *_: Any, **__: Any) -> "Absent":
+        return self
+
+    __call__ = __getitem__ = _absent
+    __add__ = __sub__ = __mul__ = __truediv__ = __and__ = __or__ = __neg__ = __invert__ = _absent
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rand__ = __ror__ = _absent
+    __lt__ = __le__ = __gt__ = __ge__ = _absent
+
+    def __getattr__(self, name: str) -> "Absent":
+        if name.startswith("_"):  # no protocol of another library is met by accident
+            raise AttributeError(name)
+        return self
+
+    def __setitem__(self, *_: Any) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return 0
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def __format__(self, spec: str) -> str:
+        return "–"
+
+    def __repr__(self) -> str:
+        return f"Not available here: {self.reason.rstrip('.')}."
 
 
 def require_fitted(model: Any, attribute: str) -> None:
@@ -233,12 +285,14 @@ def problems(engine: Any, relations: Mapping[str, str]) -> list[str]:
 
     Parameters
     ----------
-    engine : an engine with `frame(sql)`, which holds `order_sums` (one row an order, first and last customer)
+    engine : an engine with `frame(sql)`, which holds `order_sums` (one row an order, first and last
+        customer)
     relations : table name -> relation to check
 
     Returns
     -------
-    list of str : one sentence a breach, with counts, examples and the next step; empty when all is well.
+    list of str : one sentence a breach, with counts, examples and the next step; empty when all is
+        well.
     """
     found = [
         f"table '{name}' is empty: no row is left to work with"
@@ -261,8 +315,10 @@ def _duplicate_keys(engine: Any, name: str, relation: str) -> Iterator[str]:
     if count:
         examples = ", ".join("/".join(map(str, row[:-1])) for row in first.itertuples(index=False))
         yield (
-            f"table '{name}': {count:,} value(s) of {key} occur more than once (first: {examples}). "
-            f"One row a {CONTRACTS[name].row} is needed: remove the repeats, or derive the table with 'from: orders'"
+            f"table '{name}': {count:,} value(s) of {key} occur more than once (first: "
+            f"{examples}). "
+            f"One row a {CONTRACTS[name].row} is needed: remove the repeats, or derive the table "
+            "with 'from: orders'"
         )
 
 
@@ -273,8 +329,10 @@ def _shared_orders(engine: Any) -> Iterator[str]:
     if count:
         examples = ", ".join(map(str, first.order_id))
         yield (
-            f"table 'orders': {count:,} order(s) belong to two or more customers (first: {examples}). "
-            "An order has one customer: correct the rows, or make order ids unique (number them per store or day)"
+            f"table 'orders': {count:,} order(s) belong to two or more customers (first: "
+            f"{examples}). "
+            "An order has one customer: correct the rows, or make order ids unique (number them "
+            "per store or day)"
         )
 
 
@@ -331,7 +389,8 @@ class Tables:
     ----------
     name, currency : of the source
     engine : the engine that holds the rows
-    relations : table name -> relation in the engine (`order_totals`, one row an order, beside the contracts')
+    relations : table name -> relation in the engine (`order_totals`, one row an order, beside the
+        contracts')
     card : title, description, terms and simulated (bool) of the data
     log : one row a cleaning step (table, step, reason, rows, consequence)
     """
@@ -351,7 +410,7 @@ class Tables:
             return Table(self.engine, self.relations[table])
         if table in CONTRACTS:
             columns = ", ".join(CONTRACTS[table].columns)
-            raise TableError(
+            raise Unavailable(
                 f"source '{self.name}' has no table '{table}'. To add it, give columns: {columns}"
             )
         raise AttributeError(table)
@@ -414,6 +473,62 @@ class Tables:
         }
         return replace(self, relations={**self.relations, **cut})
 
+    def where(self, condition: str) -> "Tables":
+        """The same tables with the order lines that meet a condition, and the orders they make up.
+
+        Parameters
+        ----------
+        condition : SQL over the columns of `orders`, such as "store_id = '5'" or "channel = 'web'
+            and amount > 0"
+
+        Returns
+        -------
+        Tables : `orders` holds the lines that are kept, `order_totals` is added up from them anew;
+            every other table stays whole.
+
+        Raises
+        ------
+        TableError : when the condition cannot be read, or no order line meets it.
+
+        Examples
+        --------
+        >>> import personalize as pz
+        >>> day = pd.to_datetime(["2024-01-05", "2024-01-05", "2024-01-06"])
+        >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 10, 11], "product_id": [5, 6, 5],
+        ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0], "store_id": [5, 5, 7]})
+        >>> pz.load({"orders": orders}).where("store_id = 5").order_totals.to_pandas(["order_id", "amount"])
+           order_id  amount
+        0        10     5.0
+        """
+        key = sha256(f"{self.relations['orders']} {condition}".encode()).hexdigest()[:8]
+        kept = {"orders": self._kept_lines(condition, f"orders_where_{key}")}
+        returned = "false" if self.card.get("returns") == "keep" else "is_return"
+        for name in ("order_repeats", "order_sums"):
+            kept[name] = self.engine.view(f"{name}_where_{key}", sql_file(name).format(**kept))
+        totals = sql_file("order_totals").format(**kept, is_return=returned)
+        name = f"order_totals_where_{key}"
+        kept["order_totals"] = self.engine.table(name, totals, temporary=True)
+        return replace(self, relations={**self.relations, **kept})
+
+    def _kept_lines(self, condition: str, name: str) -> str:
+        """The relation `name` of the order lines that meet a condition; at least one must."""
+        text = f"select * from {self.relations['orders']} where (\n{condition}\n)"
+        try:
+            left = Table(self.engine, self.engine.view(name, text)).count()
+        except Exception as error:  # of DuckDB or Spark, neither of which is imported here
+            columns = ", ".join(self.orders.columns)
+            raise TableError(
+                f"where({condition!r}) cannot be read ({' '.join(str(error).split())[:200]}). "
+                f"Give one SQL condition over the columns of 'orders': {columns}"
+            ) from None
+        if not left:
+            raise TableError(
+                f"source '{self.name}': no order is left where {condition}. Look at the values "
+                "that "
+                "there are, as in tables.sql('select distinct store_id from {orders}')"
+            )
+        return name
+
     def sql(self, text: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
         """The result of a query whose `{table}` and `{value}` marks are filled in, as a DataFrame."""
         marks = {name: _literal(value) for name, value in values.items()}
@@ -421,8 +536,38 @@ class Tables:
 
     def query(self, name: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
         """The result of the query kept in `personalize/sql/<name>.sql`, as a DataFrame."""
-        text = files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-        return self.sql(text, max_rows=max_rows, **values)
+        return self.sql(sql_file(name), max_rows=max_rows, **values)
+
+
+def sql_file(name: str) -> str:
+    """The text of the query kept in `personalize/sql/<name>.sql`."""
+    return files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
+
+
+def require_tables(tables: Any, call: str) -> None:
+    """Refuse what is no `Tables`, with the call that works.
+
+    Parameters
+    ----------
+    tables : what was given
+    call : the function or method that needs tables, as a user writes it
+
+    Raises
+    ------
+    TableError : for anything else.
+
+    Examples
+    --------
+    >>> require_tables(pd.DataFrame(), "rfm")
+    Traceback (most recent call last):
+    personalize.tables.TableError: rfm needs tables, not a DataFrame: rfm(pz.load({'orders':
+    frame}), as_of=...)
+    """
+    if not isinstance(tables, Tables):
+        kind = type(tables).__name__
+        raise TableError(
+            f"{call} needs tables, not a {kind}: {call}(pz.load({{'orders': frame}}), as_of=...)"
+        )
 
 
 def _literal(value: Any) -> str:

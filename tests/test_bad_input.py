@@ -647,5 +647,7 @@ def test_a_report_on_one_product_comes_out_and_says_what_it_lacks(folder, export
     errors = re.findall(r"^  (\w+): (.+)$", done.stdout, re.MULTILINE)
     assert len(errors) == done.stdout.count(" failed in cell ")
     assert [
-        error for error in errors if error[0] != "TableError" or error[1].startswith("plots.")
+        error
+        for error in errors
+        if error[0] not in ("TableError", "Unavailable") or error[1].startswith("plots.")
     ] == []

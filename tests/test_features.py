@@ -1,12 +1,14 @@
 """Features of customers: known on a day, counted on local calendar days, blind to what comes later."""
 
+import re
+
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.features import rfm, tenure, window_spend
+from personalize.features import outcome, rfm, tenure, window_spend
 from personalize.tables import TableError
 
 DAY0 = pd.Timestamp("2024-03-01")
@@ -162,3 +164,23 @@ def test_complete_journey_has_the_measured_rfm_table() -> None:
     assert (len(found), found.frequency.sum()) == (2469, 155848)
     assert found[["recency_days", "frequency"]].median().tolist() == [5, 43]
     assert found.monetary.median() == pytest.approx(1210.02)
+
+
+def test_what_came_next_holds_the_weeks_after_and_nothing_else() -> None:
+    tables = pz.load("complete_journey")
+    whole, before = (rfm(tables, as_of=day) for day in ("2017-12-31", "2017-11-05"))
+    later = outcome(tables, before.customer_id, as_of="2017-11-05", days=56)
+    gained = whole.set_index("customer_id").sub(before.set_index("customer_id"))
+    gained = gained.loc[later.customer_id]
+    assert later.next_spend.tolist() == pytest.approx(gained.monetary.tolist())
+    assert later.next_orders.tolist() == gained.frequency.tolist()
+    assert later.next_days.between(later.next_orders > 0, later.next_orders).all()
+    with pytest.raises(TableError, match="outside the data"):
+        outcome(tables, before.customer_id, as_of="2017-12-01")
+
+
+@pytest.mark.parametrize("name", ["rfm", "tenure", "window_spend"])
+def test_a_frame_in_place_of_tables_is_refused_with_the_call_that_works(name) -> None:
+    call = re.escape(f"{name}(pz.load({{'orders': frame}}), as_of=...)")
+    with pytest.raises(TableError, match=f"{name} needs tables, not a DataFrame: {call}"):
+        getattr(pz.features, name)(pd.DataFrame(), as_of="2024-01-01")

@@ -57,8 +57,17 @@ def test_a_module_imports_only_what_lies_below_it(path):
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
-def test_a_module_stays_within_four_hundred_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_a_module_stays_within_four_hundred_lines_of_code(path):
+    text = path.read_text(encoding="utf-8")
+    prose = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(
+            node
+        ):
+            prose |= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
+    lines = enumerate(text.splitlines(), 1)
+    code = [n for n, line in lines if line.strip() and not line.lstrip().startswith("#")]
+    assert len(set(code) - prose) <= 400
 
 
 def _edges(path: Path) -> set[str]:

@@ -134,12 +134,12 @@ def test_no_basket_leaves_the_cluster(spark, monkeypatch):
 
 def test_factors_solve_the_equations_of_their_objective(far, duck):
     pairs = duck.until(DAY).query("recommender_pairs")
-    history, points = far.cluster_.part(pd.Index(pairs.customer_id.unique()))
-    products, penalty = far.cluster_.points.astype(float), far.l2 * history.people / len(pairs)
+    history, points = far.part(pd.Index(pairs.customer_id.unique()))
+    products, penalty = far.products_.astype(float), far.l2 * history.people / len(pairs)
     assert len(history.customers) == history.people and len(history.col) == len(pairs)
     for customer, x in zip(history.customers, points, strict=True):
         own = pairs[pairs.customer_id == customer]
-        bought = products[far.cluster_.products.get_indexer(own.product_id)]
+        bought = products[history.products.get_indexer(own.product_id)]
         weight = far.alpha * own.weight.to_numpy()
         left = (
             products.T @ products
@@ -161,8 +161,8 @@ def test_the_same_seed_gives_the_same_factors_in_any_order_of_rows_and_another_g
     again, other = (
         ALS(**{**SETTINGS, "seed": seed}).fit(mixed, as_of=DAY) for seed in (SETTINGS["seed"], 4)
     )
-    assert np.array_equal(again.cluster_.points, far.cluster_.points)
-    assert not np.array_equal(other.cluster_.points, far.cluster_.points)
+    assert np.array_equal(again.products_, far.products_)
+    assert not np.array_equal(other.products_, far.products_)
     pd.testing.assert_frame_equal(again.recommend(k=3), far.recommend(k=3))
 
 
@@ -247,18 +247,3 @@ def test_a_source_in_spark_without_a_purchase_is_told(spark):
     )
     with pytest.raises(TableError, match="no purchase of a known customer"):
         ALS().fit(Tables("none", spark.engine, {**spark.relations, "orders": nobody}), as_of=DAY)
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("implicit") is None, reason="no package implicit to compare with"
-)
-def test_lists_from_a_cluster_are_as_good_as_those_of_implicit(far, duck):
-    truth = pz.evaluate.time_split(duck, cut=DAY).test.query("recommender_truth")
-
-    def score(model):
-        return pz.evaluate.ranking(model.fit(duck, as_of=DAY).recommend(k=10), truth, k=10).ndcg
-
-    own = pz.evaluate.ranking(far.recommend(k=10), truth, k=10).ndcg
-    embedded = pz.evaluate.bootstrap_mean(score(ALS(**SETTINGS)))
-    assert embedded.low < own.mean() < embedded.high
-    assert pz.evaluate.paired_bootstrap(own, score(MostPopular())).verdict == "better"

@@ -161,9 +161,13 @@ def test_every_problem_of_a_table_is_told_at_once():
         plots.bars(TABLE, x="name", y="nothing")
 
 
-def test_an_empty_table_is_refused():
-    with pytest.raises(TableError, match="no rows to draw"):
-        plots.bars(TABLE.head(0), x="value", y="name")
+def test_an_empty_table_draws_that_there_are_no_rows():
+    ax = plots.bars(TABLE.head(0), x="value", y="name", title="Bars")
+    assert plots.description(ax) == "Bars: 0 rows"
+    assert [text.get_text() for text in ax.texts] == ["no rows to draw"]
+
+
+def test_a_grid_without_a_number_is_refused():
     with pytest.raises(TableError, match="no number to draw"):
         plots.heatmap(pd.DataFrame({"a": [np.nan]}))
 
@@ -224,3 +228,8 @@ def test_the_words_of_a_picture_are_in_its_file():
         io.BytesIO(plots.png(plots.bars(TABLE, x="value", y="name", title="牛奶 gain")))
     )
     assert {"a", "b", "c", "牛奶 gain", "3"} <= set(picture.text["Description"].splitlines())
+
+
+@every_chart
+def test_every_chart_describes_itself_with_numbers(name):
+    assert any(sign.isdigit() for sign in plots.description(CHARTS[name]()))

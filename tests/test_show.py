@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize import plots, report, show
-from personalize.tables import TableError
+from personalize import glossary, plots, report, show
+from personalize.tables import Absent, TableError, Unavailable
 
 FRAME = pd.DataFrame(
     {
@@ -210,7 +210,73 @@ def test_a_result_about_customers_names_none(shell):
 def test_a_result_that_is_not_ready_shows_what_it_would_without_the_kit(shell):
     from personalize import clv
 
-    assert _html(shell, clv.BetaGeo()) in (
-        None,
-        getattr(clv.BetaGeo(), "_repr_html_", lambda: None)(),
-    )
+    assert _html(shell, clv.BetaGeo()) is None
+
+
+def _few():
+    raise Unavailable("needs 3 customers, has 2")
+
+
+def test_what_the_data_do_not_allow_flows_on_and_is_told_where_it_is_shown():
+    nothing = show.optional(_few)
+    best = nothing[nothing.share > 0.5].head(3)
+    told = "Not available here: needs 3 customers, has 2."
+    chart = plots.bars(best, x="share", y="name")
+    for shown in (show.table(best), show.figure(chart), show.export(best, "best"), show.text(best)):
+        assert repr(shown) == told
+    assert not best and len(best) == 0 and f"{best.share.iloc[0]:.1%}" == "–"
+
+
+def test_wrong_input_is_never_taken_for_missing_data():
+    with pytest.raises(TableError, match="no table name"):
+        show.optional(show.export, FRAME, "No Name")
+
+
+def test_an_absent_result_meets_no_protocol_by_accident():
+    nothing = Absent("needs more")
+    assert not hasattr(nothing, "__array__") and not hasattr(nothing, "_repr_html_")
+    with pytest.raises(TypeError):
+        float(nothing)
+
+
+def test_units_and_decimals_come_from_the_glossary_and_own_ones_win(monkeypatch):
+    entries = {
+        ("", "share"): glossary.Meaning("%", None, "share of all"),
+        ("", "amount"): glossary.Meaning("money", 0, "money of the line"),
+        ("", "n"): glossary.Meaning("pieces", None, "pieces"),
+        ("", "product"): glossary.Meaning("", None, "the product"),
+    }
+    monkeypatch.setattr(glossary, "_entries", lambda: entries)
+    plain = repr(show.table(FRAME, "Products", currency="GBP", units={"n": "bottles"}))
+    assert "share (%)" in plain and "amount (GBP)" in plain and "n (bottles)" in plain
+    assert "1,234 " in plain or "1,235" in plain
+    _, facts = _bundle(show.export(FRAME, "products"))
+    assert facts["personalize"]["columns"]["amount"] == "money of the line"
+    assert glossary.meaning("share_low").unit == "%"
+
+
+def test_a_result_is_shown_as_its_table_and_its_reading():
+    class Result:
+        caption = "Products of the shop"
+
+        def table(self):
+            return FRAME
+
+        def reading(self):
+            return "**2** products"
+
+    assert repr(show.table(Result())).startswith("Products of the shop")
+    assert repr(show.text(Result())) == "**2** products"
+
+
+def test_a_figure_describes_itself_from_the_table_that_was_drawn():
+    table = pd.DataFrame({"name": ["a", "b"], "x": [1.0, 2.5], "x_low": [0.5, 2], "x_high": [2, 3]})
+    said = repr(show.figure(plots.bars(table, x="x", y="name", title="Bars")))
+    assert said == "[figure] Bars: a 1 (0.5 to 2), b 2.50 (2 to 3)"
+
+
+def test_axes_drawn_by_hand_are_described_by_their_lines_and_words():
+    fig, ax = plots.figure()
+    ax.plot([1, 2, 3], [4.0, 9.5, 7.0], label="orders")
+    ax.set_title("Weeks")
+    assert repr(show.figure(fig)) == "[figure] Weeks: line orders from 4 to 9.5"

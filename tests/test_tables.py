@@ -65,6 +65,43 @@ def test_a_day_outside_the_data_or_no_day_is_refused(shop, day):
         shop.until(day)
 
 
+def test_where_keeps_the_lines_that_meet_a_condition_and_adds_their_orders_up_anew(shop):
+    kept = shop.where("product_id = 'y'")
+    totals = kept.order_totals.to_pandas(["order_id", "lines", "products", "amount", "is_return"])
+    assert kept.orders.count() == 2
+    assert totals.order_id.tolist() == [1, 4] and totals.lines.tolist() == [1, 1]
+    assert totals.products.tolist() == [1, 0] and totals.is_return.tolist() == [False, True]
+    assert totals.amount.round(2).tolist() == [2.20, -2.20]
+    assert (kept.start, kept.end) == (pd.Timestamp("2024-01-01"), pd.Timestamp("2024-01-05"))
+    assert shop.order_totals.count() == 4
+
+
+def test_where_and_until_go_together_in_any_order(shop):
+    one = shop.where("product_id = 'x'").until("2024-01-02")
+    other = shop.until("2024-01-02").where("product_id = 'x'")
+    for tables in (one, other):
+        assert tables.order_totals.to_pandas(["order_id"]).order_id.tolist() == [1, 2]
+    apart = shop.where("product_id = 'x'").where("quantity > 0 -- and nothing else")
+    assert apart.order_totals.count() == 3
+
+
+def test_where_that_keeps_everything_changes_nothing(shop):
+    every = shop.where("true")
+    pd.testing.assert_frame_equal(every.order_totals.to_pandas(), shop.order_totals.to_pandas())
+
+
+def test_where_says_in_words_that_no_order_is_left_or_that_it_cannot_be_read(shop):
+    with pytest.raises(TableError, match="'frames': no order is left where product_id = 'z'"):
+        shop.where("product_id = 'z'")
+    with pytest.raises(TableError, match=r"where\('stor = 5'\) cannot be read.*product_id, time"):
+        shop.where("stor = 5")
+
+
+def test_an_empty_frame_is_not_called_an_export(shop):
+    with pytest.raises(TableError, match="'orders': the DataFrame has columns but not one row"):
+        pz.load({"orders": ORDERS.head(0)})
+
+
 def test_a_missing_table_says_what_it_would_need(shop):
     assert "products" not in shop
     with pytest.raises(

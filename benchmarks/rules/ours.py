@@ -1,15 +1,17 @@
 import baskets
 import clock
 
-from personalize.association_rules.mining import mine
-from personalize.association_rules.rules import passes, textbook, with_names
+from personalize.association_rules.eclat import mine
+from personalize.association_rules.significance import passes, textbook
+from personalize.association_rules.transactions import encode
 
-found = mine(baskets.table("types"), min_count=156)
+data = encode(baskets.table("types"))
+found = mine(data, min_count=156)
 
 
 def work():
-    rules = textbook(found)
-    return with_names(found, rules[passes(rules, 0.3, 0)], list(rules.columns[3:]))
+    rules = textbook(found, data.n)
+    return rules[passes(rules, 0.3, 0)]
 
 
 clock.report(work, lambda rules: len(rules))

@@ -1,6 +1,7 @@
 """Products bought together: exact itemsets and rules, and which of them are more than big baskets.
 
-    baskets = pz.association_rules.baskets(tables, level="subcategory")
+    lines = pz.association_rules.baskets(tables, level="subcategory")  # a DataFrame: order_id, product_id
+    baskets = pz.association_rules.encode(lines)  # its arrays, made once where several questions follow
     found = pz.association_rules.rules(baskets, min_count=156, theta=1.2)
     found[found.accepted]
 
@@ -10,38 +11,88 @@ size, so in any shop nearly all pairs have lift > 1: `shuffled` baskets, which h
 The first call on a new machine compiles the inner loops (some seconds, once); `warm` does it ahead of time.
 """
 
-from personalize.association_rules.bundles import bundles
-from personalize.association_rules.control import (
-    by_length,
-    curve,
-    recommended_theta,
-    survivors,
-    theta_curve,
-    warm,
+from importlib import import_module
+from typing import Any
+
+from personalize.association_rules.cross_selling import (
+    bundles,
+    cross_sell,
+    named,
+    pair_names,
+    substitutes,
 )
-from personalize.association_rules.direction import direction, visits
-from personalize.association_rules.encoding import (
+from personalize.association_rules.eclat import frequent_itemsets, itemsets
+from personalize.association_rules.glossary import about, spoken
+from personalize.association_rules.multilevel import cross_level, group_lifts, parents
+from personalize.association_rules.rule_generation import pairs, rules, warm
+from personalize.association_rules.sequence import direction
+from personalize.association_rules.significance import passes
+from personalize.association_rules.size_null import BasketSizeNull
+from personalize.association_rules.transactions import (
+    Baskets,
     basket_sizes,
     baskets,
+    encode,
+    shuffled,
     spend,
     support_count,
     usable_level,
+    visits,
 )
-from personalize.association_rules.glossary import about, pair_names, spoken
-from personalize.association_rules.itemsets import itemsets
-from personalize.association_rules.later import holdout, kept, known_until, lists_compared
-from personalize.association_rules.levels import cross_level, group_lifts, parents
-from personalize.association_rules.measures import measures
-from personalize.association_rules.mining import by_size, frequent_itemsets
-from personalize.association_rules.next_product import NextProduct, next_product_trial, trial_scores
-from personalize.association_rules.null import BasketSizeNull, shuffled
-from personalize.association_rules.rules import pairs, passes, rules
-from personalize.association_rules.use import cross_sell, named, substitutes
+from personalize.association_rules.validation import (
+    Control,
+    curve,
+    kept,
+    known_until,
+    lists_compared,
+    recommended_theta,
+)
+from personalize.deprecation import renamed
 
 __all__ = [
-    "BasketSizeNull", "NextProduct", "about", "basket_sizes", "baskets", "bundles", "by_length", "by_size",
-    "cross_level", "cross_sell", "curve", "direction", "frequent_itemsets", "group_lifts", "holdout", "itemsets",
-    "kept", "known_until", "lists_compared", "measures", "named", "next_product_trial", "pair_names", "pairs",
-    "parents", "passes", "recommended_theta", "rules", "shuffled", "spend", "spoken", "substitutes", "support_count",
-    "survivors", "theta_curve", "trial_scores", "usable_level", "visits", "warm",
-]  # fmt: skip
+    "BasketSizeNull",
+    "Baskets",
+    "Control",
+    "NextProduct",
+    "about",
+    "basket_sizes",
+    "baskets",
+    "bundles",
+    "cross_level",
+    "cross_sell",
+    "curve",
+    "direction",
+    "encode",
+    "frequent_itemsets",
+    "group_lifts",
+    "itemsets",
+    "kept",
+    "known_until",
+    "lists_compared",
+    "named",
+    "next_product_trial",
+    "pair_names",
+    "pairs",
+    "parents",
+    "passes",
+    "recommended_theta",
+    "rules",
+    "shuffled",
+    "spend",
+    "spoken",
+    "substitutes",
+    "support_count",
+    "trial_scores",
+    "usable_level",
+    "visits",
+    "warm",
+]
+
+_old_name = renamed(__name__, {"survivors": "Control"})
+
+
+def __getattr__(name: str) -> Any:
+    """The recommender brings scikit-learn with it: loaded when it is asked for."""
+    if name in ("NextProduct", "next_product_trial", "trial_scores"):
+        return getattr(import_module("personalize.association_rules.next_product"), name)
+    return _old_name(name)

@@ -5,16 +5,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
-from personalize.association_rules.encoding import Baskets, encode
-from personalize.association_rules.judging import GROUPS, over_groups
-from personalize.association_rules.null import null_of
-from personalize.tables import TableError
+from personalize.association_rules.significance import jackknife_reach
+from personalize.association_rules.transactions import Baskets, encode
+from personalize.tables import TableError, require_fitted
 
 WAYS = ("pair rules", "confidence", "lift", "popularity")
 
 
-class NextProduct:
+class NextProduct(BaseEstimator):
     """What to add to a basket: pair rules, the best confidence times the mean size-adjusted lift.
 
     Parameters
@@ -45,17 +45,22 @@ class NextProduct:
         self.min_count = min_count
         self.most = most
 
-    def fit(self, baskets: pd.DataFrame) -> "NextProduct":
-        """Learn the pairs of these baskets (order_id, product_id)."""
-        data = encode(baskets)
+    def fit(self, X: pd.DataFrame | Baskets, y: Any = None) -> "NextProduct":
+        """Learn the pairs of these baskets (order_id, product_id).
+
+        Raises
+        ------
+        TableError : where no product is in `min_count` baskets, and for what is no table of baskets.
+        """
+        data = encode(X)
         first = np.argsort(-data.item_counts, kind="stable")[: self.most]
         codes = np.sort(first[data.item_counts[first] >= self.min_count])
         if len(codes) == 0:
             raise TableError(
                 f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count"
             )
-        n = together(data, codes).astype(np.float32)
-        expected = null_of(data).expected_pairs(codes).astype(np.float32)
+        n = data.pair_counts(codes).astype(np.float32)
+        expected = data.null.expected_pairs(codes).astype(np.float32)
         np.fill_diagonal(n, 0)
         often = n >= self.min_count
         self.labels_, self.n_ = data.labels[codes], data.item_counts[codes]
@@ -67,50 +72,67 @@ class NextProduct:
     def score(self, basket: Iterable[Any]) -> np.ndarray:
         """A score for every product of `labels_`; -inf for those in the basket."""
         held = self._held(basket)
-        popular = self.n_ / self.n_.max() * 1e-9
-        if len(held) == 0:
-            return popular
-        total = self.confidence_[held].max(axis=0) * self.lift_[held].mean(axis=0) + popular
-        total[held] = -np.inf
-        return total
+        scores = self._scores(held)[0]
+        scores[held] = -np.inf
+        return scores
 
     def _held(self, basket: Iterable[Any]) -> np.ndarray:
-        return np.flatnonzero(np.isin(self.labels_, np.array(list(basket), dtype=object)))
+        """The places of the basket's products that the model knows."""
+        require_fitted(self, "labels_")
+        return np.flatnonzero(pd.Series(self.labels_, dtype=object).isin(list(basket)))
+
+    def _scores(self, held: np.ndarray) -> np.ndarray:
+        """Every product scored in each of the four ways, given the places of those held: (ways, products)."""
+        popular = (self.n_ / self.n_.max() * 1e-9).astype(np.float32)
+        scores = np.zeros((len(WAYS), len(popular)), np.float32)
+        if len(held):
+            confidence = self.confidence_[held].max(axis=0)
+            scores[0] = self.lift_[held].sum(axis=0) * (confidence / np.float32(len(held)))
+            scores[1] = confidence
+            scores[2] = self.plain_lift_[held].max(axis=0)
+        return scores + popular
 
     def recommend(self, basket: Iterable[Any], *, k: int = 10) -> pd.DataFrame:
         """The k best products to add: rank, product_id, score, because (the product of the strongest rule), confidence.
 
         An empty or unknown basket gets the most popular products, with no reason.
         """
-        total, held = self.score(basket), self._held(basket)
-        best = np.argsort(-total, kind="stable")[: min(k, np.isfinite(total).sum())]
-        confidence = self.confidence_[held][:, best] if len(held) else np.zeros((1, len(best)))
-        reason = [self.labels_[held[row]] if len(held) and top > 0 else None
-                  for row, top in zip(confidence.argmax(axis=0), confidence.max(axis=0), strict=True)]  # fmt: skip
-        return pd.DataFrame(
-            {"rank": np.arange(1, len(best) + 1), "product_id": self.labels_[best], "score": total[best],
-             "because": reason, "confidence": confidence.max(axis=0)}
-        )  # fmt: skip
+        basket = list(basket)
+        scores, held = self.score(basket), self._held(basket)
+        best = np.argsort(-scores, kind="stable")[: min(k, np.isfinite(scores).sum())]
+        table = pd.DataFrame(
+            {"rank": np.arange(1, len(best) + 1), "product_id": self.labels_[best]}
+        )
+        confidence, reasons = np.zeros((1, len(best))), np.array([None], object)
+        if len(held):
+            confidence, reasons = self.confidence_[held][:, best], self.labels_[held].astype(object)
+        strongest = confidence.max(axis=0)
+        because = np.where(strongest > 0, reasons[confidence.argmax(axis=0)], None)
+        return table.assign(score=scores[best], because=because, confidence=strongest)
 
     def table(self, *, k: int = 5) -> pd.DataFrame:
         """The k best to add to each product alone: product_id, rank, partner, score, confidence, adjusted_lift.
 
         Only partners met often enough for a rule are named, so a product may have fewer than k, or none.
         """
+        require_fitted(self, "labels_")
         score = self.confidence_ * self.lift_
-        k = min(k, len(self.labels_))
         best = np.argsort(-score, axis=1, kind="stable")[:, :k]
         row, rank = np.nonzero(np.take_along_axis(score, best, axis=1) > 0)
         column = best[row, rank]
-        return pd.DataFrame(
-            {"product_id": self.labels_[row], "rank": rank + 1, "partner": self.labels_[column],
-             "score": score[row, column], "confidence": self.confidence_[row, column],
-             "adjusted_lift": self.lift_[row, column]}
-        )  # fmt: skip
+        columns = {
+            "product_id": self.labels_[row],
+            "rank": rank + 1,
+            "partner": self.labels_[column],
+            "score": score[row, column],
+            "confidence": self.confidence_[row, column],
+            "adjusted_lift": self.lift_[row, column],
+        }
+        return pd.DataFrame(columns)
 
 
 def next_product_trial(
-    model: NextProduct, later: pd.DataFrame, *, seed: int, baskets: int = 6000
+    model: NextProduct, later: pd.DataFrame | Baskets, *, seed: int, baskets: int = 6000
 ) -> pd.DataFrame:
     """Is the hidden product found? One product of each later basket is hidden and ranked among all others.
 
@@ -132,29 +154,28 @@ def next_product_trial(
     ----------
     Krichene, Rendle (2022), On sampled metrics for item recommendation, CACM 65(7): all products are candidates.
     """
-    from personalize.association_rules import tallies
-
+    require_fitted(model, "labels_")
     data, rng = encode(later), np.random.default_rng(seed)
     usable = np.flatnonzero(data.sizes > 1)
     drawn = np.sort(rng.choice(usable, min(baskets, len(usable)), replace=False))
-    hidden = (data.starts[drawn] + rng.random(len(drawn)) * data.sizes[drawn]).astype(np.int64)
-    known = {label: code for code, label in enumerate(model.labels_.tolist())}
-    codes = np.array([known.get(label, -1) for label in data.labels.tolist()], np.int64)
-    ranks = tallies.hidden_ranks(
-        (data.starts, codes[data.items]),
-        (drawn, hidden),
-        (model.confidence_, model.lift_, model.plain_lift_),
-        model.n_,
-    )
-    found = np.where(ranks > 0, ranks, np.inf)
-    group = (np.arange(data.n) if data.customers is None else data.customers) % GROUPS
-    return pd.DataFrame(
-        {
-            "way": np.repeat(WAYS, len(drawn)),
-            "rank": found.T.ravel(),
-            "group": np.tile(group[drawn], len(WAYS)),
-        }
-    )
+    hidden = (rng.random(len(drawn)) * data.sizes[drawn]).astype(int)
+    items = pd.Index(model.labels_, dtype=object).get_indexer(data.labels)[data.items]
+    ranks = np.full((len(WAYS), len(drawn)), np.inf)
+    for trial, basket in enumerate(drawn):
+        known = items[data.starts[basket] : data.starts[basket + 1]]
+        truth, held = known[hidden[trial]], np.delete(known, hidden[trial])
+        if truth < 0:
+            continue
+        held = held[held >= 0]
+        scores = model._scores(held)
+        scores[:, held] = -1
+        ranks[:, trial] = 1 + (scores > scores[:, [truth]]).sum(axis=1)
+    columns = {
+        "way": np.repeat(WAYS, len(drawn)),
+        "rank": ranks.ravel(),
+        "group": np.tile(data.group[drawn], len(WAYS)),
+    }
+    return pd.DataFrame(columns)
 
 
 def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
@@ -180,27 +201,20 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
     """
     rows = []
     for way, part in trial.groupby("way", sort=False):
-        rank, group = part["rank"].to_numpy(), pd.factorize(part["group"])[0]
-        row = {"way": way, "baskets": len(part), "first": float((rank == 1).mean())}
-        for name, gain in (("hit", rank <= k), ("mrr", 1 / rank)):
-            sums, sizes = np.bincount(group, weights=gain), np.bincount(group)
-            reach = (
-                over_groups((sums.sum() - sums) / np.maximum(len(part) - sizes, 1))
-                if len(sizes) > 1
-                else np.nan
-            )
-            low, high = np.clip([gain.mean() - reach, gain.mean() + reach], 0, 1)
-            row |= {name: float(gain.mean()), f"{name}_low": low, f"{name}_high": high}
+        row = {"way": way, "baskets": len(part), "first": float((part["rank"] == 1).mean())}
+        for name, gain in (("hit", part["rank"] <= k), ("mrr", 1 / part["rank"])):
+            mean, reach = float(gain.mean()), _reach(gain.astype(float), part["group"])
+            row[name] = mean
+            row[f"{name}_low"], row[f"{name}_high"] = np.clip([mean - reach, mean + reach], 0, 1)
         rows.append(row)
     names = ["way", "baskets", "first", "hit", "hit_low", "hit_high", "mrr", "mrr_low", "mrr_high"]
     return pd.DataFrame(rows, columns=names)
 
 
-def together(data: Baskets, codes: np.ndarray) -> np.ndarray:
-    """How many baskets hold each pair of the products `codes`."""
-    from personalize.association_rules import tallies
-
-    rank = np.full(len(data.labels), -1)
-    rank[codes] = np.arange(len(codes))
-    counts = tallies.pair_counts(data.starts, data.items, rank, len(codes))
-    return counts + counts.T - np.diag(np.diag(counts))
+def _reach(gain: pd.Series, group: pd.Series) -> float:
+    """How far the 95% interval of a mean reaches, each group left out in turn; nan for one group."""
+    of_group = gain.groupby(group, sort=False).agg(["sum", "size"])
+    if len(of_group) < 2:
+        return np.nan
+    left_out = (gain.sum() - of_group["sum"]) / np.maximum(len(gain) - of_group["size"], 1)
+    return float(jackknife_reach(left_out.to_numpy()))

@@ -1,16 +1,22 @@
-"""One row a customer: the few numbers from which every model of lifetime value learns."""
+"""One row a customer: the few numbers from which every model of lifetime value learns, looked up
+once.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from personalize.tables import TableError, Tables
 
-__all__ = ["DAYS", "check", "outcome", "periods", "summary"]
+__all__ = ["WEEK", "Records", "check", "periods", "summary", "unit_days", "weeks_between"]
 
-DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
+WEEK = pd.Timedelta(days=7)
+_SLOTS = 6  # windows that one query counts
+_USUAL = (4, 8, 13)  # weeks that some forecast will ask for, counted while a query is at it
+_DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 
 
 def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
@@ -20,7 +26,8 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     ----------
     tables : Tables
     as_of : date; the last known day
-    unit : of recency and T: "D" day, "W" week, "M" month (365.25 / 12 days) or "Y" year (365.25 days)
+    unit : of recency and T: "D" day, "W" week, "M" month (365.25 / 12 days) or "Y" year (365.25
+        days)
 
     Returns
     -------
@@ -31,7 +38,8 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
         - T : from the first purchase day to `as_of`, in units
         - monetary_value : mean money of a repeat purchase day; 0 for a one-time buyer
         - first_value : money of the first purchase day
-        - log_gaps : sum of the logarithms of the gaps between purchase days, in units; 0 for a one-time buyer
+        - log_gaps : sum of the logarithms of the gaps between purchase days, in units; 0 for a
+            one-time buyer
 
     Raises
     ------
@@ -39,45 +47,47 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
 
     Notes
     -----
-    Days are local calendar days, and several orders on one day are one purchase. Refunds: an order that holds
-    only returns is never a purchase; its money is taken off the purchase day that it follows, and left out where
-    there is none. `monetary_value` leaves the first purchase out, as Fader, Hardie and Lee do; a customer whose
-    refunds exceed the purchases gets 0, never less.
+    Days are local calendar days, and several orders on one day are one purchase. Refunds: an order
+    that holds only returns is never a purchase; its money is taken off the purchase day that it
+    follows, and left out where there is none. `monetary_value` leaves the first purchase out, as
+    Fader, Hardie and Lee do; a customer whose refunds exceed the purchases gets 0, never less.
 
     References
     ----------
-    Fader, Hardie and Lee (2005), "Counting your customers the easy way: an alternative to the Pareto/NBD model",
-    Marketing Science 24(2), section 3.
+    Fader, Hardie and Lee (2005), "Counting your customers the easy way: an alternative to the
+    Pareto/NBD model", Marketing Science 24(2), section 3.
 
     Examples
     --------
     >>> import personalize as pz
-    >>> days = pd.to_datetime(["2024-01-01 12:00", "2024-01-08 09:00", "2024-01-08 17:00", "2024-01-22 12:00"])
-    >>> orders = pd.DataFrame({"customer_id": 1, "order_id": [1, 2, 3, 4], "product_id": 5, "time": days,
-    ...                        "quantity": 1, "amount": [5.0, 2.0, 4.0, 10.0]})
+    >>> days = pd.to_datetime(["2024-01-01", "2024-01-08", "2024-01-08", "2024-01-22"])
+    >>> orders = pd.DataFrame({"customer_id": 1, "order_id": [1, 2, 3, 4], "time": days})
+    >>> orders = orders.assign(product_id=5, quantity=1, amount=[5.0, 2.0, 4.0, 10.0])
     >>> summary(pz.load({"orders": orders}), as_of="2024-01-22").iloc[0, 1:].round(3).to_dict()
-    {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0, 'log_gaps': 0.693}
+    {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0,
+    'log_gaps': 0.693}
     """
     length = unit_days(unit)
     found = tables.until(as_of).query("clv_summary")
     if found.empty:
         raise TableError(
-            f"source '{tables.name}': no customer has a purchase up to {as_of}. Orders without a customer_id and pure "
+            f"source '{tables.name}': no customer has a purchase up to {as_of}. Orders without a "
+            "customer_id and pure "
             "returns do not count: choose another as_of, or give customer ids"
         )
     first, last = pd.to_datetime(found.first_day), pd.to_datetime(found.last_day)
     frequency = found.days.astype("int64") - 1
+    later = found.later_amount.astype(float) / frequency.clip(lower=1)
+    log_gaps = found.log_gaps.astype(float).fillna(0.0)
     return pd.DataFrame(
         {
             "customer_id": found.customer_id,
             "frequency": frequency,
             "recency": (last - first).dt.days / length,
             "T": (pd.Timestamp(as_of).normalize() - first).dt.days / length,
-            "monetary_value": (found.later_amount / frequency.clip(lower=1))
-            .astype(float)
-            .clip(lower=0.0),
+            "monetary_value": later.clip(lower=0.0),
             "first_value": found.first_amount.astype(float).clip(lower=0.0),
-            "log_gaps": found.log_gaps.astype(float).fillna(0.0) - frequency * np.log(length),
+            "log_gaps": log_gaps - frequency * np.log(length),
         }
     )
 
@@ -105,107 +115,75 @@ def periods(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
 
     Notes
     -----
-    Periods are counted from each customer's own first purchase day: period k holds the days k * n to (k + 1) * n - 1
-    after it. Purchases in a last period that is not over yet are left out.
+    Periods are counted from each customer's own first purchase day: period k holds the days k * n
+    to (k + 1) * n - 1 after it. Purchases in a last period that is not over yet are left out.
 
     References
     ----------
-    Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual setting",
-    Marketing Science 29(6).
+    Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual
+    setting", Marketing Science 29(6).
     """
     length = unit_days(unit)
     days = tables.until(as_of).query("clv_days")
     if days.empty:
         raise TableError(f"source '{tables.name}': no customer has a purchase up to {as_of}")
-    day = pd.to_datetime(days.day)
-    first = day.groupby(days.customer_id).transform("min")
+    day, customer = pd.to_datetime(days.day), days.customer_id
+    first = day.groupby(customer).transform("min")
     age = (pd.Timestamp(as_of).normalize() - first).dt.days + 1
-    frame = pd.DataFrame(
-        {
-            "customer_id": days.customer_id,
-            "period": (day - first).dt.days // length,
-            "T": age // length - 1,
-        }
-    ).drop_duplicates()
-    frame["T"] = frame["T"].clip(lower=0)
-    frame["period"] = frame.period.where(frame.period <= frame["T"], 0.0)
-    by = frame[["customer_id", "period", "T"]].drop_duplicates().groupby("customer_id", sort=True)
-    table = by.agg(
-        frequency=("period", "count"), recency=("period", "max"), T=("T", "first")
-    ).reset_index()
+    passed = (age // length - 1).clip(lower=0)
+    period = (day - first).dt.days // length
+    over = period.where(period <= passed, 0)
+    frame = pd.DataFrame({"customer_id": customer, "period": over, "T": passed})
+    by = frame.drop_duplicates().groupby("customer_id")
+    table = by.agg(frequency=("period", "size"), recency=("period", "max"), T=("T", "first"))
     table["frequency"] -= 1
-    return table.astype({"frequency": "int64", "recency": "int64", "T": "int64"})
-
-
-def outcome(
-    tables: Tables, *, after: Any, until: Any, customers: Sequence[Any] | pd.Series
-) -> pd.DataFrame:
-    """What each customer did in the days after `after`, up to and including `until`: the truth to score against.
-
-    Parameters
-    ----------
-    tables : Tables
-    after, until : dates; `after` may lie before the data
-    customers : customer ids, one a row of the result; those without an order get zeros
-
-    Returns
-    -------
-    DataFrame, in the order of `customers`
-        - customer_id
-        - orders : purchase days
-        - spend : money, returns deducted
-
-    Raises
-    ------
-    TableError : when `until` lies outside the data or is not after `after`.
-    """
-    if pd.Timestamp(until) <= pd.Timestamp(after):
-        raise TableError(f"until = {until} is not after {after}: give a later day")
-    whole = pd.Timestamp(after) < tables.start
-    known = tables.until(until) if whole else tables.between(after, until)
-    found = known.query("clv_outcome").set_index("customer_id")
-    found = found.reindex(pd.Index(customers, name="customer_id")).fillna(
-        {"orders": 0, "spend": 0.0}
-    )
-    return found.astype({"orders": "int64", "spend": "float64"}).reset_index()
+    return table.astype("int64").reset_index()
 
 
 def unit_days(unit: str) -> float:
     """Days of one unit of time."""
-    if unit not in DAYS:
-        raise TableError(f"unit = {unit!r} is not known: use one of {', '.join(map(repr, DAYS))}")
-    return DAYS[unit]
+    if unit not in _DAYS:
+        raise TableError(f"unit = {unit!r} is not known: use one of {', '.join(map(repr, _DAYS))}")
+    return _DAYS[unit]
 
 
-def check(table: pd.DataFrame, *, money: bool = False, least: int = 3) -> pd.DataFrame:
+def check(
+    table: pd.DataFrame, *, money: bool = False, also: Sequence[str] = (), least: int = 3
+) -> pd.DataFrame:
     """The table itself when it can be learned from; every problem in one message otherwise.
 
     Parameters
     ----------
     table : customer_id, frequency and, for purchases, recency and T, or, for money, monetary_value
     money : check for a model of spend
+    also : further columns that must be there
     least : fewest customers with a repeat purchase that a model may learn from
 
     Raises
     ------
     TableError : lists each problem with its count and the first customers concerned.
     """
-    needed = ["customer_id", "frequency", *(["monetary_value"] if money else ["recency", "T"])]
-    if missing := [name for name in needed if name not in table]:
+    needed = pd.Index(["customer_id", "frequency", *also])
+    needed = needed.append(pd.Index(["monetary_value"] if money else ["recency", "T"]))
+    there = table.columns if isinstance(table, pd.DataFrame) else []
+    missing = needed.difference(there, sort=False)
+    if len(missing):
         raise TableError(
-            f"the customer summary lacks {missing}; present: {list(table.columns)}. "
+            f"the customer summary lacks {list(missing)}; present: {list(there)}. "
             "Next step: pz.clv.summary(tables, as_of=...)"
         )
     problems = []
-    for words, bad in (_wrong_money if money else _wrong_times)(table).items():
+    broken = _wrong_money(table) if money else _wrong_times(table)
+    for words, bad in broken.items():
         if bad.any():
             first = ", ".join(map(str, table.customer_id[bad].head(3)))
             problems.append(f"{bad.sum():,} customer(s) have a {words} (first: {first})")
-    counts = table.frequency.to_numpy() > 0
-    repeat = int((counts & (table.monetary_value.to_numpy() > 0)).sum() if money else counts.sum())
-    if not problems and repeat < least:
+    counts, asked = table.frequency > 0, "a repeat purchase"
+    if money:
+        counts, asked = counts & (table.monetary_value > 0), "a repeat purchase and money"
+    if not problems and counts.sum() < least:
         problems.append(
-            f"{len(table):,} customer(s), {repeat:,} with a repeat purchase{' and money' if money else ''}: "
+            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: "
             f"at least {least} are needed to learn from; take more customers or a longer period"
         )
     if problems:
@@ -213,25 +191,136 @@ def check(table: pd.DataFrame, *, money: bool = False, least: int = 3) -> pd.Dat
     return table
 
 
-def _wrong_times(table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _wrong_times(table: pd.DataFrame) -> dict[str, pd.Series]:
     """What must not be in a table of purchases, and the customers where it is."""
-    x, recency, age = (table[name].to_numpy(float) for name in ("frequency", "recency", "T"))
-    with np.errstate(invalid="ignore"):
-        broken = ~np.isfinite(x) | (x < 0) | (x % 1 != 0)
+    x, recency, age = table.frequency, table.recency, table["T"]
     return {
         "T that is missing or negative": ~np.isfinite(age) | (age < 0),
-        "frequency that is no whole number of 0 or more": broken,
+        "frequency that is no whole number of 0 or more": ~np.isfinite(x) | (x < 0) | (x % 1 != 0),
         "recency that is missing or negative": ~(recency >= 0),
         "recency above T (last purchase after as_of)": recency > age,
         "recency above 0 without a repeat purchase": (x == 0) & (recency != 0),
-        "repeat purchases but recency 0 (all on one day; count days, not orders)": (x > 0)
+        "repeat purchase but recency 0 (all on one day; count days, not orders)": (x > 0)
         & (recency == 0),
     }
 
 
-def _wrong_money(table: pd.DataFrame) -> dict[str, np.ndarray]:
+def _wrong_money(table: pd.DataFrame) -> dict[str, pd.Series]:
     """The same for a table of money."""
     return {
-        "monetary_value that is missing or negative": ~(table.monetary_value.to_numpy(float) >= 0),
-        "frequency that is negative": table.frequency.to_numpy(float) < 0,
+        "monetary_value that is missing or negative": ~(table.monetary_value >= 0),
+        "frequency that is negative": table.frequency < 0,
     }
+
+
+class Records:
+    """The customer tables and fitted models behind the forecasts of one backtest; each is computed
+    once and kept.
+
+    Parameters
+    ----------
+    tables : Tables
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._kept: dict[tuple, Any] = {}
+        self._counted: dict[tuple, list[pd.DataFrame]] = {}
+
+    @classmethod
+    def of(cls, tables: "Tables | Records") -> "Records":
+        """The records of these tables, or the records themselves."""
+        if isinstance(tables, Records):
+            return tables
+        if not isinstance(tables, Tables):
+            raise TableError(
+                f"a {type(tables).__name__} holds no orders. Next step: pz.load(...), then give "
+                "its tables"
+            )
+        return cls(tables)
+
+    def day(self, as_of: Any) -> pd.Timestamp:
+        """The day asked for; the last day of the data where that is None or empty."""
+        return pd.Timestamp(as_of or self.tables.end).normalize()
+
+    def summary(self, as_of: Any) -> pd.DataFrame:
+        """`pz.clv.summary` in weeks."""
+        day = self.day(as_of)
+        return self._once(("summary", day), lambda: summary(self.tables, as_of=day))
+
+    def fitted(self, model: Any, as_of: Any) -> Any:
+        """A copy of the model of purchases or spend, fitted on the summary."""
+        day = self.day(as_of)
+        return self._once((_settings(model), day), lambda: clone(model).fit(self.summary(day)))
+
+    def purchases(self, model: Any, as_of: pd.Timestamp, horizon: int) -> pd.Series:
+        """Expected purchases of each customer in the `horizon` weeks after `as_of`, by the model
+        fitted then.
+        """
+        key = ("purchases", _settings(model), as_of, horizon)
+        return self._once(key, lambda: self.fitted(model, as_of).expected_purchases(horizon))
+
+    def forecast(self, model: Any, as_of: pd.Timestamp, horizon: int) -> Any:
+        """A copy of the forecast, fitted on the day `as_of`."""
+        key = ("forecast", _settings(model), as_of, horizon)
+        return self._once(key, lambda: clone(model).fit(self, as_of=as_of, horizon=horizon))
+
+    def windows(
+        self, as_of: pd.Timestamp, weeks: Sequence[int], *, until: pd.Timestamp | None = None
+    ) -> pd.DataFrame:
+        """Spend and purchase days of each known customer in the last weeks, and in the days after
+        up to `until`.
+
+        Returns
+        -------
+        DataFrame : customer_id; spend_<n>w and orders_<n>w of these weeks at least; and spend_later
+            and orders_later, of no meaning without `until`
+        """
+        weeks = list(weeks)
+        if len(weeks) > _SLOTS or any(int(n) != n or n < 1 for n in weeks):
+            raise TableError(f"weeks = {weeks}: give up to {_SLOTS} whole numbers of 1 or more")
+        asked = {f"spend_{n}w" for n in weeks}
+        for (day, end), tables in self._counted.items():
+            for table in tables:
+                if day == as_of and until in (None, end) and asked <= set(table):
+                    return table
+        table = self._windows(as_of, weeks, until or as_of)
+        self._counted.setdefault((as_of, until), []).append(table)
+        return table
+
+    def _windows(
+        self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp
+    ) -> pd.DataFrame:
+        counted = list(dict.fromkeys([*weeks, *_USUAL]))[:_SLOTS]
+        slots = (counted + [1] * _SLOTS)[:_SLOTS]
+        after: dict[str, pd.Timestamp] = {}
+        names: dict[str, str] = {}
+        for i, n in enumerate(slots, start=1):
+            after[f"after_{i}"] = as_of - n * WEEK
+            if i <= len(counted):
+                names |= {f"spend_{i}": f"spend_{n}w", f"orders_{i}": f"orders_{n}w"}
+        if not self.tables.start <= as_of <= self.tables.end:
+            self.tables.until(as_of)  # refuses a day outside the data
+        found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
+        if found.empty:
+            raise TableError(
+                f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}"
+            )
+        kept = found[["customer_id", *names, "spend_later", "orders_later"]]
+        numbers = kept.columns.drop("customer_id")
+        return kept.astype(dict.fromkeys(numbers, "float64")).rename(columns=names)
+
+    def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]
+
+
+def _settings(model: Any) -> str:
+    """What a model is before it is fitted: equal for equal models."""
+    return f"{type(model).__name__} {model.get_params()}"
+
+
+def weeks_between(start: pd.Timestamp, last: pd.Timestamp) -> int:
+    """Whole weeks from the day `start` to the day `last`, both included."""
+    return ((last - start).days + 1) // 7

@@ -1,11 +1,13 @@
-"""What is money later worth today? One contract for discounting, from a rate with its period to a present value."""
+"""What is money later worth today? From a rate with its period to a present value."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
+from personalize.clv.bg_nbd import PurchaseModel
 from personalize.clv.customers import unit_days
 from personalize.clv.quadrature import discounted_integral
 from personalize.tables import TableError
@@ -33,7 +35,8 @@ def period_rate(rate: float, *, rate_period: str = "Y", unit: str = "W") -> floa
 
     Notes
     -----
-    (1 + rate)^(days of the unit / days of the period) - 1. A year has 365.25 days, a month a twelfth of that.
+    (1 + rate)^(days of the unit / days of the period) - 1. A year has 365.25 days, a month a
+    twelfth of that.
 
     Examples
     --------
@@ -66,7 +69,8 @@ def discount_table(
     *,
     unit: str = "W",
 ) -> pd.DataFrame:
-    """What one unit of money spread evenly over a horizon is worth today: rows are yearly rates, columns horizons.
+    """What one unit of money spread evenly over a horizon is worth today: rows are yearly rates,
+    columns horizons.
 
     Examples
     --------
@@ -74,15 +78,18 @@ def discount_table(
     [[1.0, 1.0], [0.976, 0.953]]
     """
     names = {"D": "days", "W": "weeks", "M": "months", "Y": "years"}
-    values = [[discount_factor(h, rate=rate, unit=unit) for h in horizons] for rate in rates]
-    index = pd.Index([f"{rate:.0%}" for rate in rates], name="rate a year")
-    return pd.DataFrame(values, index=index, columns=[f"{h} {names[unit]}" for h in horizons])
+    table = pd.DataFrame(index=pd.Index([f"{rate:.0%}" for rate in rates], name="rate a year"))
+    for horizon in horizons:
+        worth = [discount_factor(horizon, rate=rate, unit=unit) for rate in rates]
+        table[f"{horizon} {names[unit]}"] = worth
+    return table
 
 
 def present_value(
     payments: Any, *, rate: float, rate_period: str = "Y", unit: str = "W"
-) -> np.ndarray:
-    """The discounted sum of payments at the ends of the next units of time: CLV = sum_t P_t / (1 + r)^t.
+) -> ndarray:
+    """The discounted sum of payments at the ends of the next units of time: CLV = sum_t P_t / (1 +
+    r)^t.
 
     Parameters
     ----------
@@ -97,14 +104,12 @@ def present_value(
     payments = np.asarray(payments, float)
     if payments.shape[-1] == 0 or not np.isfinite(payments).all():
         raise TableError("payments: give at least one, and none missing or infinite")
-    weight = (1 + period_rate(rate, rate_period=rate_period, unit=unit)) ** -_steps(
-        payments.shape[-1]
-    )
-    return payments @ weight
+    step = period_rate(rate, rate_period=rate_period, unit=unit)
+    return payments @ (1 + step) ** -_steps(payments.shape[-1])
 
 
 def discounted_purchases(
-    model: Any,
+    model: PurchaseModel,
     horizon: int | None,
     *,
     rate: float = 0.10,
@@ -117,7 +122,8 @@ def discounted_purchases(
     Parameters
     ----------
     model : a fitted model of purchases
-    horizon : whole units of time to look ahead; None for ever (continuous discounting, rate above 0)
+    horizon : whole units of time to look ahead; None for ever (continuous discounting, rate above
+        0)
     rate, rate_period, unit : as `period_rate`; `unit` is that of the summary the model learned from
     summary : customers to predict for; those of the fit when None
 
@@ -131,31 +137,32 @@ def discounted_purchases(
 
     Notes
     -----
-    With E(t) the expected purchases in the next t units, sum_{t=1..horizon} (E(t) - E(t-1)) / (1 + r)^t; for ever,
-    the integral of exp(-delta t) dE(t) with delta = log(1 + r). At rate 0 the sum is E(horizon).
+    With E(t) the expected purchases in the next t units, sum_{t=1..horizon} (E(t) - E(t-1)) / (1 +
+    r)^t; for ever, the integral of exp(-delta t) dE(t) with delta = log(1 + r). At rate 0 the sum
+    is E(horizon).
 
     References
     ----------
-    Fader, Hardie and Lee (2005), "RFM and CLV: using iso-value curves", Journal of Marketing Research 42(4).
+    Fader, Hardie and Lee (2005), "RFM and CLV: using iso-value curves", Journal of Marketing
+    Research 42(4).
     """
     step = period_rate(rate, rate_period=rate_period, unit=unit)
     if horizon is None:
         if not step > 0:
             raise TableError(f"rate = {rate}: without a horizon the discount rate must be above 0")
-        total = discounted_integral(
-            lambda t: model.expected_purchases(t, summary), float(np.log1p(step))
-        )
-    else:
-        weights = (1 + step) ** -_steps(horizon)
-        # Abel's summation: every E(t) is asked for once and weighed by the drop of the discount factor.
-        drops = np.append(weights[:-1] - weights[1:], weights[-1])
-        total = sum(
-            drop * model.expected_purchases(t, summary) for t, drop in enumerate(drops, start=1)
-        )
+        force = float(np.log1p(step))
+        found = discounted_integral(lambda t: model.expected_purchases(t, summary), force)
+        return found.rename("discounted_purchases")
+    weights = (1 + step) ** -_steps(horizon)
+    # Abel's summation: every E(t) is asked for once and weighed by the drop of the discount factor.
+    drops = np.append(weights[:-1] - weights[1:], weights[-1])
+    total: Any = 0.0
+    for t, drop in enumerate(drops, start=1):
+        total = total + drop * model.expected_purchases(t, summary)
     return total.rename("discounted_purchases")
 
 
-def _steps(horizon: int) -> np.ndarray:
+def _steps(horizon: int) -> ndarray:
     if horizon != int(horizon) or horizon < 1:
         raise TableError(f"horizon = {horizon}: give a whole number of units of time, 1 or more")
     return np.arange(1.0, int(horizon) + 1)

@@ -7,22 +7,27 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 from scipy.optimize import minimize
 from scipy.special import ndtri
+from sklearn.base import BaseEstimator
 from threadpoolctl import ThreadpoolController
 
-from personalize.tables import TableError
+from personalize.tables import TableError, require_fitted
 
 __all__ = ["Likelihood", "at_counts", "group_rows"]
 
-_FLAT = 1e-4  # curvature of the log-likelihood (log parameters) below which a direction is not identified
+Terms = tuple[ndarray, ndarray]  # log-likelihood of each row, and its gradient: a row a row
+
+_FLAT = 1e-4  # curvature (in log parameters) below which a direction is not identified
 _TOO_BAD = 1e10  # objective where the likelihood is not finite, so that the line search turns back
 
 
-class Likelihood:
+class Likelihood(BaseEstimator):
     """A model with positive parameters, fitted by maximum likelihood on grouped customers.
 
-    Subclasses give `names`, `columns`, `_start(data)` and `_terms(theta, data)` (log-likelihood and gradient a row).
+    Subclasses give `names`, `columns`, `_start(data)` and `_terms(theta, data)` (log-likelihood and
+    gradient a row).
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -47,17 +52,16 @@ class Likelihood:
                 f"{cls.__name__}.at takes {', '.join(cls.names)}, each above 0; got {params}"
             )
         model = cls()
-        model.params_ = pd.Series(
-            {name: float(params[name]) for name in cls.names}, name="estimate"
-        )
+        model.params_ = pd.Series(params, index=list(cls.names), dtype=float, name="estimate")
         return model
 
-    def fit(self, summary: pd.DataFrame) -> Self:
+    def fit(self, summary: pd.DataFrame, y: None = None) -> Self:
         """Find the parameters that make the customers' purchases most likely.
 
         Parameters
         ----------
         summary : one row a customer, as the summary function of this model gives it
+        y : not used
 
         Returns
         -------
@@ -67,7 +71,8 @@ class Likelihood:
             - standard_errors_ : Series, from the Hessian; NaN where the likelihood is flat
             - covariance_ : DataFrame, of the estimates
             - converged_ : the optimiser's own verdict
-            - at_bound_ : names of parameters that ran to a limit, which says that the data do not identify them
+            - at_bound_ : names of parameters that ran to a limit, which says that the data do not
+                identify them
             - n_customers_, n_groups_ : rows, and different rows among them
 
         Raises
@@ -76,126 +81,92 @@ class Likelihood:
 
         Notes
         -----
-        Customers with equal numbers share one term. L-BFGS-B on log parameters with the analytic gradient, then
-        Newton steps. Deterministic.
+        Customers with equal numbers share one term. L-BFGS-B on log parameters with the analytic
+        gradient, then Newton steps. Deterministic.
         """
         self._summary = self._checked(summary)
-        self._data, self._counts, self._inverse = group_rows(
-            self._summary[list(self.columns)].to_numpy(float)
-        )
+        rows = self._summary[list(self.columns)].to_numpy(float)
+        self._data, self._counts, self._inverse = group_rows(rows)
         with _linear_algebra().limit(limits=1):  # four numbers are no work for many threads
             log_theta, hessian = self._maximise(self.start)
-            if (
-                self.start and np.linalg.eigvalsh(hessian)[0] < 1e-6
-            ):  # a far start can end on a plateau
-                log_theta, hessian = self._maximise(None)
+            if self.start and np.linalg.eigvalsh(hessian)[0] < 1e-6:
+                log_theta, hessian = self._maximise(None)  # a far start can end on a plateau
         self._set(log_theta, hessian)
         return self
 
-    def bootstrap(self, *, n_boot: int = 200, seed: int = 0) -> pd.DataFrame:
-        """Parameters refitted on customers drawn with replacement: one row a draw.
-
-        Parameters
-        ----------
-        n_boot : number of draws
-        seed : of the draws
-        """
-        rng = np.random.default_rng(seed)
-        total = int(self._counts.sum())
-        draws = rng.multinomial(total, self._counts / total, size=n_boot)
-        start = np.log(self.params_.to_numpy())
-        with _linear_algebra().limit(limits=1):
-            fits = [np.exp(self._search(self._data, n.astype(float), start)[0]) for n in draws]
-        return pd.DataFrame(fits, columns=list(self.names))
-
     def drawn(self, rng: np.random.Generator) -> Self:
-        """The model at parameters drawn from the normal law of their logarithms; itself where that is flat."""
-        theta = self.params_.to_numpy()
-        if not hasattr(self, "covariance_") or not np.isfinite(self.covariance_.to_numpy()).all():
+        """The model at parameters drawn from the normal law of their logarithms; itself where that
+        is flat.
+        """
+        if not hasattr(self, "covariance_") or self.covariance_.isna().any(axis=None):
             return self
-        spread = rng.multivariate_normal(
-            np.zeros(len(theta)), self.covariance_.to_numpy() / np.outer(theta, theta)
-        )
-        model = copy(self)
-        model.params_ = pd.Series(
-            np.exp(np.log(theta) + spread), index=list(self.names), name="estimate"
-        )
-        return model
-
-    def sandwich_errors(self) -> pd.Series:
-        """Standard errors that hold when the model is only an approximation (Huber and White)."""
         theta = self.params_.to_numpy()
-        _, gradient = self._terms(theta, self._data)
-        inverse = self.covariance_.to_numpy()
-        meat = (gradient * self._counts[:, None]).T @ gradient
-        return pd.Series(
-            np.sqrt(np.diag(inverse @ meat @ inverse)), index=list(self.names), name="std_error"
-        )
+        covariance = self.covariance_.to_numpy() / np.outer(theta, theta)
+        model = copy(self)
+        spread = rng.multivariate_normal(np.zeros(len(theta)), covariance)
+        model.params_ = np.exp(np.log(self.params_) + spread)
+        return model
 
     def table(self, *, level: float = 0.95) -> pd.DataFrame:
         """Estimates with standard errors and intervals: parameter, estimate, std_error, low, high.
 
         Notes
         -----
-        The interval is symmetric on the log scale, so it stays above 0: estimate * exp(+-z * std_error / estimate).
+        The interval is symmetric on the log scale, so it stays above 0: estimate * exp(+-z *
+        std_error / estimate).
         """
+        require_fitted(self, "standard_errors_")
         z = ndtri((1 + level) / 2)
         with np.errstate(over="ignore"):
             spread = np.exp(z * self.standard_errors_ / self.params_)
-        return pd.DataFrame(
-            {
-                "parameter": list(self.names),
-                "estimate": self.params_.to_numpy(),
-                "std_error": self.standard_errors_.to_numpy(),
-                "low": (self.params_ / spread).to_numpy(),
-                "high": (self.params_ * spread).to_numpy(),
-            }
-        )
+        found = pd.DataFrame({"estimate": self.params_, "std_error": self.standard_errors_})
+        found = found.assign(low=self.params_ / spread, high=self.params_ * spread)
+        return found.rename_axis("parameter").reset_index()
 
-    # What a subclass must say -------------------------------------------------------------------------------------
+    # What a subclass must say
     def _checked(self, summary: pd.DataFrame) -> pd.DataFrame:
         raise NotImplementedError
 
-    def _start(self, data: np.ndarray) -> Mapping[str, float]:
+    def _start(self, data: ndarray) -> Mapping[str, float]:
         raise NotImplementedError
 
-    def _terms(self, theta: np.ndarray, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _terms(self, theta: ndarray, data: ndarray) -> Terms:
         raise NotImplementedError
 
-    # The fit ------------------------------------------------------------------------------------------------------
-    def _maximise(self, start: Mapping[str, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    # The fit
+    def _maximise(self, start: Mapping[str, float] | None) -> tuple[ndarray, ndarray]:
         rough, self.converged_ = self._search(
             self._data, self._counts, self._first_guess(self._data, start)
         )
         return self._newton(rough, self._data, self._counts)
 
-    def _first_guess(self, data: np.ndarray, given: Mapping[str, float] | None) -> np.ndarray:
-        start = dict(self._start(data)) | dict(given or {})
-        if set(start) != set(self.names) or any(not value > 0 for value in start.values()):
-            raise TableError(
-                f"start takes {', '.join(self.names)}, each above 0; got {dict(given or {})}"
-            )
-        return np.log([start[name] for name in self.names])
+    def _first_guess(self, data: ndarray, given: Mapping[str, float] | None) -> ndarray:
+        start = pd.Series(dict(self._start(data)) | dict(given or {}))
+        if set(start.index) != set(self.names) or not (start > 0).all():
+            raise TableError(f"start takes {', '.join(self.names)}, each above 0; got {given}")
+        return np.log(start[list(self.names)].to_numpy())
 
-    def _bounds(self) -> np.ndarray:
-        low = [
-            np.log(self.floors[name]) if name in self.floors else -self.reach for name in self.names
-        ]
+    def _bounds(self) -> ndarray:
+        floors = pd.Series(self.floors, index=list(self.names), dtype=float)
+        low = np.log(floors).fillna(-self.reach)
         return np.column_stack([low, np.full(len(low), self.reach)])
 
-    def _search(
-        self, data: np.ndarray, counts: np.ndarray, start: np.ndarray
-    ) -> tuple[np.ndarray, bool]:
+    def _search(self, data: ndarray, counts: ndarray, start: ndarray) -> tuple[ndarray, bool]:
         bounds = self._bounds()
         found = minimize(
-            self._objective, np.clip(start, *bounds.T), args=(data, counts), jac=True, method="L-BFGS-B", bounds=bounds,
+            self._objective,
+            np.clip(start, *bounds.T),
+            args=(data, counts),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=bounds,
             options={"maxiter": self.max_iter, "ftol": 1e-13, "gtol": 1e-8},
-        )  # fmt: skip
+        )
         return found.x, bool(found.success)
 
     def _objective(
-        self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray
-    ) -> tuple[float, np.ndarray]:
+        self, log_theta: ndarray, data: ndarray, counts: ndarray
+    ) -> tuple[float, ndarray]:
         """Minus the mean log-likelihood, and its gradient in the log parameters."""
         theta = np.exp(log_theta)
         values, gradient = self._terms(theta, data)
@@ -205,17 +176,21 @@ class Likelihood:
             return _TOO_BAD, np.zeros_like(slope)
         return value, slope
 
-    def _hessian(self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    def _hessian(self, log_theta: ndarray, data: ndarray, counts: ndarray) -> ndarray:
         """Second derivatives of the objective: central differences of the analytic gradient."""
-        step = 1e-4 * np.eye(len(log_theta))
-        slopes = [(self._objective(log_theta + h, data, counts)[1] - self._objective(log_theta - h, data, counts)[1])
-                  / 2e-4 for h in step]  # fmt: skip
-        return (np.array(slopes) + np.array(slopes).T) / 2
+        slopes = np.empty((len(log_theta), len(log_theta)))
+        for row, step in enumerate(1e-4 * np.eye(len(log_theta))):
+            _, above = self._objective(log_theta + step, data, counts)
+            _, below = self._objective(log_theta - step, data, counts)
+            slopes[row] = (above - below) / 2e-4
+        return (slopes + slopes.T) / 2
 
     def _newton(
-        self, log_theta: np.ndarray, data: np.ndarray, counts: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The last digits: Newton steps while they improve. Returns the point and the Hessian there."""
+        self, log_theta: ndarray, data: ndarray, counts: ndarray
+    ) -> tuple[ndarray, ndarray]:
+        """The last digits: Newton steps while they improve. Returns the point and the Hessian
+        there.
+        """
         bounds = self._bounds()
         for _ in range(5):
             value, slope = self._objective(log_theta, data, counts)
@@ -230,30 +205,24 @@ class Likelihood:
                 break
         return log_theta, hessian
 
-    def _set(self, log_theta: np.ndarray, hessian: np.ndarray) -> None:
+    def _set(self, log_theta: ndarray, hessian: ndarray) -> None:
         names, total = list(self.names), int(self._counts.sum())
         self.params_ = pd.Series(np.exp(log_theta), index=names, name="estimate")
-        self.log_likelihood_ = float(
-            self._counts @ self._terms(self.params_.to_numpy(), self._data)[0]
-        )
+        values, _ = self._terms(self.params_.to_numpy(), self._data)
+        self.log_likelihood_ = float(self._counts @ values)
         self.n_customers_, self.n_groups_ = total, len(self._counts)
         self.aic_ = 2 * len(names) - 2 * self.log_likelihood_
         self.bic_ = len(names) * np.log(total) - 2 * self.log_likelihood_
-        low, high = self._bounds().T
-        self.at_bound_ = [
-            n
-            for n, x, a, b in zip(names, log_theta, low, high, strict=True)
-            if min(x - a, b - x) < 1e-6
-        ]
-        self.covariance_ = pd.DataFrame(
-            self._covariance(log_theta, hessian * total), index=names, columns=names
-        )
-        self.standard_errors_ = pd.Series(
-            np.sqrt(np.diag(self.covariance_)), index=names, name="std_error"
-        )
+        room = np.abs(self._bounds() - log_theta[:, None]).min(axis=1)
+        self.at_bound_ = self.params_.index[room < 1e-6].tolist()
+        covariance = self._covariance(log_theta, hessian * total)
+        self.covariance_ = pd.DataFrame(covariance, index=names, columns=names)
+        self.standard_errors_ = pd.Series(np.sqrt(np.diag(covariance)), names, name="std_error")
 
-    def _covariance(self, log_theta: np.ndarray, hessian: np.ndarray) -> np.ndarray:
-        """Inverse Hessian, in the parameters themselves; NaN when the likelihood is flat in some direction."""
+    def _covariance(self, log_theta: ndarray, hessian: ndarray) -> ndarray:
+        """Inverse Hessian, in the parameters themselves; NaN when the likelihood is flat in some
+        direction.
+        """
         theta = np.exp(log_theta)
         if self.at_bound_ or np.linalg.eigvalsh(hessian)[0] < _FLAT:
             return np.full_like(hessian, np.nan)
@@ -266,7 +235,7 @@ def _linear_algebra() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="blas")
 
 
-def at_counts(function: Callable[[np.ndarray], Any], counts: np.ndarray) -> np.ndarray:
+def at_counts(function: Callable[[ndarray], Any], counts: ndarray) -> ndarray:
     """f(counts) for whole numbers, computed once a different number where that is cheaper.
 
     Examples
@@ -280,12 +249,13 @@ def at_counts(function: Callable[[np.ndarray], Any], counts: np.ndarray) -> np.n
     return np.asarray(function(np.arange(float(top))))[..., counts.astype(np.intp)]
 
 
-def group_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def group_rows(values: ndarray) -> tuple[ndarray, ndarray, ndarray]:
     """The different rows of a table, how often each occurs, and where each row of the table went.
 
     Returns
     -------
-    (rows, counts, inverse) : rows in ascending order of their columns, counts as float, rows[inverse] is the table
+    (rows, counts, inverse) : rows in ascending order of their columns, counts as float,
+    rows[inverse] is the table
 
     Examples
     --------
@@ -303,12 +273,3 @@ def group_rows(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     first = np.empty(len(levels), dtype=np.intp)
     first[inverse[::-1]] = np.arange(len(values))[::-1]
     return values[first], np.bincount(inverse, minlength=len(levels)).astype(float), inverse
-
-
-def fitted(model: Any) -> None:
-    """Refuse to predict from a model without parameters."""
-    if not hasattr(model, "params_"):
-        name = type(model).__name__
-        raise TableError(
-            f"{name} has no parameters yet: call {name}().fit(summary) first, or {name}.at(...)"
-        )

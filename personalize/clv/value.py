@@ -1,19 +1,23 @@
-"""What each customer is worth over the horizon: the table a marketer loads, and the tiers to act on."""
+"""What each customer is worth: money later in money of today, the table a marketer loads, and the
+tiers to act on.
+"""
 
 from collections.abc import Sequence
+from string import ascii_uppercase
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
 
+from personalize.clv.backtesting import top_mask
+from personalize.clv.bg_nbd import ModifiedBetaGeo
+from personalize.clv.customers import Records
 from personalize.clv.discount import discount_factor, discounted_purchases
-from personalize.clv.forecasts import BuyTillYouDie
-from personalize.clv.intervals import Bands
-from personalize.clv.purchases import ModifiedBetaGeo
-from personalize.clv.records import Records
-from personalize.clv.scoreboard import top_mask
+from personalize.clv.forecasts import BuyTillYouDie, Forecast
+from personalize.clv.prediction_intervals import Bands
 from personalize.evaluate import Comparison, Interval, paired_bootstrap
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_fitted
 
 __all__ = ["concentration", "tier_table", "tiers", "top_gain", "value_table"]
 
@@ -21,13 +25,14 @@ __all__ = ["concentration", "tier_table", "tiers", "top_gain", "value_table"]
 def value_table(
     tables: Tables | Records,
     *,
-    model: Any,
+    model: Forecast,
     bands: Bands,
     rate: float = 0.10,
     rate_period: str = "Y",
     margin: float = 1.0,
 ) -> pd.DataFrame:
-    """Lifetime value of every customer over the model's horizon, from the day it was fitted on, with an interval.
+    """Lifetime value of every customer over the model's horizon, from the day it was fitted on,
+    with an interval.
 
     Parameters
     ----------
@@ -49,21 +54,20 @@ def value_table(
 
     Raises
     ------
-    TableError : for a margin of 0 or less or above 1, a rate of -1 or less, or a model that is not fitted.
+    TableError : for a margin of 0 or less or above 1, a rate of -1 or less, or a model that is not
+        fitted.
 
     Notes
     -----
-    CLV = sum_t P_t / (1 + r)^t over weeks t. A probability model gives each week's expected purchases; a rate or a
-    regression gives the total, which is spread evenly.
+    CLV = sum_t P_t / (1 + r)^t over weeks t. A probability model gives each week's expected
+    purchases; a rate or a regression gives the total, which is spread evenly.
     """
     if not 0 < margin <= 1:
         raise TableError(
-            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all of it)"
+            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 "
+            "(all of it)"
         )
-    if not hasattr(model, "as_of_"):
-        raise TableError(
-            "the forecast is not fitted. Next step: model.fit(tables, as_of=..., horizon=...)"
-        )
+    require_fitted(model, "as_of_")
     table, day = model.predict(), model.as_of_
     weight = _discounts(model, table, rate, rate_period) * margin
     interval = bands.around(table.expected_spend)
@@ -81,16 +85,17 @@ def value_table(
     )
 
 
-def _discounts(model: Any, table: pd.DataFrame, rate: float, rate_period: str) -> np.ndarray:
+def _discounts(model: Forecast, table: pd.DataFrame, rate: float, rate_period: str) -> ndarray:
     """Discounted over undiscounted spend of each customer."""
     even = discount_factor(model.horizon_, rate=rate, rate_period=rate_period, unit="W")
-    if not isinstance(model, BuyTillYouDie):
-        return np.full(len(table), even)
-    orders = discounted_purchases(
-        model.purchases_, model.horizon_, rate=rate, rate_period=rate_period, unit="W"
-    )
-    expected = table.expected_orders.to_numpy()
-    return np.divide(orders.to_numpy(), expected, out=np.full(len(table), even), where=expected > 0)
+    weights = np.full(len(table), even)
+    if isinstance(model, BuyTillYouDie):
+        orders = discounted_purchases(
+            model.purchases_, model.horizon_, rate=rate, rate_period=rate_period, unit="W"
+        ).to_numpy()
+        expected = table.expected_orders.to_numpy()
+        np.divide(orders, expected, out=weights, where=expected > 0)
+    return weights
 
 
 def _alive(records: Records, day: pd.Timestamp) -> pd.Series:
@@ -117,7 +122,7 @@ def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Seri
     >>> tiers(pd.Series([50.0, 30.0, 15.0, 5.0])).tolist()
     ['A', 'B', 'C', 'C']
     """
-    if list(shares) != sorted(set(shares)) or not all(0 < s < 1 for s in shares):
+    if not (np.diff([0.0, *shares, 1.0]) > 0).all():
         raise TableError(
             f"shares = {list(shares)}: give ascending shares between 0 and 1, such as (0.5, 0.8)"
         )
@@ -126,13 +131,14 @@ def tiers(values: pd.Series, *, shares: Sequence[float] = (0.5, 0.8)) -> pd.Seri
     ordered = values.sort_values(ascending=False, kind="stable")
     above = (ordered.cumsum() - ordered) / ordered.sum()
     above = above.groupby(ordered).transform("min")
-    letters = np.array([chr(ord("A") + i) for i in range(len(shares) + 1)])
     place = np.searchsorted(np.asarray(shares) - 1e-12, above.to_numpy(), side="right")
-    return pd.Series(letters[place], index=ordered.index, name="tier").reindex(values.index)
+    letters = np.array(list(ascii_uppercase))[place]
+    return pd.Series(letters, index=ordered.index, name="tier").reindex(values.index)
 
 
 def concentration(values: Any, *, share: float = 0.5, n_boot: int = 500, seed: int = 0) -> Interval:
-    """The smallest share of customers who bring `share` of all value, with its bootstrap interval over customers.
+    """The smallest share of customers who bring `share` of all value, with its bootstrap interval
+    over customers.
 
     Parameters
     ----------
@@ -152,35 +158,39 @@ def concentration(values: Any, *, share: float = 0.5, n_boot: int = 500, seed: i
     money = np.sort(np.asarray(values, float))[::-1]
     if not (money >= 0).all() or not money.sum() > 0 or not 0 < share < 1:
         raise TableError(
-            "concentration needs values of 0 or more with a sum above 0, and a share between 0 and 1"
+            "concentration needs values of 0 or more with a sum above 0, and a share between 0 "
+            "and 1"
         )
     n = len(money)
-    draws = np.vstack(
-        [np.ones(n), np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)]
-    )
+    draws = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=n_boot)
+    draws = np.vstack([np.ones(n), draws])  # the first as they are
     reached = np.cumsum(draws * money, axis=1)
-    last = (reached < share * reached[:, -1:] * (1 - 1e-12)).sum(axis=1)
-    before = np.take_along_axis(np.cumsum(draws, axis=1), np.maximum(last - 1, 0)[:, None], axis=1)[
-        :, 0
-    ] * (last > 0)
-    found = (before + 1) / n
+    short = reached < share * reached[:, -1:] * (1 - 1e-12)
+    found = ((draws * short).sum(axis=1) + 1) / n
     low, high = np.quantile(found[1:], [0.025, 0.975])
     return Interval(float(found[0]), float(low), float(high), n)
 
 
 def tier_table(table: pd.DataFrame, tier: pd.Series, *, least: int = 1) -> pd.DataFrame:
-    """One row a tier: tier, customers, share_of_customers, share_of_value, mean_clv, mean_orders, mean_p_alive.
+    """One row a tier: tier, customers, share_of_customers, share_of_value, mean_clv, mean_orders,
+    mean_p_alive.
 
-    Tiers with fewer than `least` customers are left out of the table (their shares stay in the total).
+    Tiers with fewer than `least` customers are left out of the table (their shares stay in the
+    total).
     """
     by = table.assign(tier=tier.to_numpy()).groupby("tier")
-    found = by.agg(
-        customers=("clv", "size"), value=("clv", "sum"), mean_clv=("clv", "mean"),
-        mean_orders=("expected_orders", "mean"), mean_p_alive=("p_alive", "mean"),
-    ).reset_index()  # fmt: skip
-    found.insert(2, "share_of_customers", found.customers / len(table))
-    found.insert(3, "share_of_value", found.value / found.value.sum())
-    return found[found.customers >= least].drop(columns="value").reset_index(drop=True)
+    value = by.clv.sum()
+    found = pd.DataFrame(
+        {
+            "customers": by.size(),
+            "share_of_customers": by.size() / len(table),
+            "share_of_value": value / value.sum(),
+            "mean_clv": by.clv.mean(),
+            "mean_orders": by.expected_orders.mean(),
+            "mean_p_alive": by.p_alive.mean(),
+        }
+    ).reset_index()
+    return found[found.customers >= least].reset_index(drop=True)
 
 
 def top_gain(
@@ -205,5 +215,5 @@ def top_gain(
     Comparison : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is money
     """
     money = np.asarray(actual, float)
-    ours, theirs = (money * top_mask(values, share=share) for values in (forecast, baseline))
-    return paired_bootstrap(ours, theirs, n_boot=n_boot, seed=seed)
+    ours, theirs = top_mask(forecast, share=share), top_mask(baseline, share=share)
+    return paired_bootstrap(money * ours, money * theirs, n_boot=n_boot, seed=seed)

@@ -1,6 +1,8 @@
-"""Where the rows live: one small interface, DuckDB in the box, Apache Spark where a machine is too small.
+"""Where the rows live: one small interface, DuckDB in the box, Apache Spark where a machine is too
+small.
 
-Every aggregate of the kit is SQL in the dialect that both share; the few things they say differently are methods.
+Every aggregate of the kit is SQL in the dialect that both share; the few things they say
+differently are methods.
 """
 
 from personalize.engine.embedded import DuckDB

@@ -78,7 +78,8 @@ class DuckDB:
         ):
             return error
         return TableError(
-            f"no room left to work in: memory is used up and the spill folder ({self._spill}) takes no more "
+            f"no room left to work in: memory is used up and the spill folder ({self._spill}) "
+            "takes no more "
             f"({text[:160]}). Free some disk, or write in the source file: "
             "engine: {name: duckdb, memory: 4GB, spill: /a/larger/disk}"
         )
@@ -92,7 +93,8 @@ class DuckDB:
                 rows += len(chunks[-1])
                 if rows > max_rows:
                     raise TableError(
-                        f"the query gives more than {max_rows:,} rows, too many for memory by default: "
+                        f"the query gives more than {max_rows:,} rows, too many for memory by "
+                        "default: "
                         "aggregate in SQL, or raise max_rows on purpose"
                     )
                 chunks.append(result.fetch_df_chunk(500))
@@ -136,7 +138,9 @@ class DuckDB:
         return f"read_parquet([{', '.join(map(quoted, paths))}], union_by_name = true)"
 
     def csv(self, paths: Sequence[str], columns: Sequence[str], **options: object) -> str:
-        """Text that reads CSV files of these columns, each as text; nothing is guessed, a ragged line is an error."""
+        """Text that reads CSV files of these columns, each as text; nothing is guessed, a ragged
+        line is an error.
+        """
         given = "".join(f", {name} = {_option(value)}" for name, value in options.items())
         typed = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns)
         files = ", ".join(map(quoted, paths))

@@ -23,7 +23,9 @@ class Engine(Protocol):
         """Name a query; returns the relation."""
 
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
-        """Store the rows of a query under a name, for this connection only where temporary; returns the relation."""
+        """Store the rows of a query under a name, for this connection only where temporary; returns
+        the relation.
+        """
 
     def register(self, name: str, data: pd.DataFrame | pa.Table) -> str:
         """Make a DataFrame or an Arrow table readable under a name; returns the relation."""

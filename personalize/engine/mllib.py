@@ -1,6 +1,8 @@
-"""Spark's own models over the rows of a query: frequent itemsets and factors, learned where the rows are.
+"""Spark's own models over the rows of a query: frequent itemsets and factors, learned where the
+rows are.
 
-They are asked in SQL and answer as relations, so that only what a further query takes of them leaves the cluster.
+They are asked in SQL and answer as relations, so that only what a further query takes of them
+leaves the cluster.
 """
 
 import os
@@ -13,7 +15,8 @@ from personalize.engine.spark import Spark, _unordered
 __all__ = ["factors", "itemsets"]
 
 _CONNECT = "SPARK_CONNECT_MODE_ENABLED"
-_LARGEST = "spark.connect.session.connectML.mlCache.memoryControl.maxModelSize"  # points stay with the workers, though
+# points stay with the workers, though
+_LARGEST = "spark.connect.session.connectML.mlCache.memoryControl.maxModelSize"
 _IDS = "select {side}_id as id, substr(md5(cast({side}_id as string)), 1, 3) as part from {rows} group by {side}_id"
 _NUMBERED = """
 with ids as ({ids}), parts as (select part, count(*) as n from ids group by part),
@@ -46,7 +49,8 @@ def itemsets(engine: Spark, baskets: str, *, min_count: int, n: int) -> str:
 
     Notes
     -----
-    MLlib takes a share and keeps sets in ceil(share n) baskets; the share (min_count - 1/2) / n is exact for any n.
+    MLlib takes a share and keeps sets in ceil(share n) baskets; the share (min_count - 1/2) / n is
+    exact for any n.
 
     References
     ----------
@@ -69,31 +73,35 @@ def _share(min_count: int, n: int) -> float:
 
 
 def factors(engine: Spark, rows: str, *, size: int, l2: float, **settings: Any) -> tuple[str, str]:
-    """The relations of the points that alternating least squares finds for customers and for products.
+    """The relations of the points that alternating least squares finds for customers and for
+    products.
 
     Parameters
     ----------
     engine : of Spark
     rows : query with customer_id, product_id and weight (above 0), each pair once
     size : dimensions of the points
-    l2 : penalty of a customer with as many pairs as the average customer has; in proportion for others
+    l2 : penalty of a customer with as many pairs as the average customer has; in proportion for
+        others
     settings : alpha, maxIter and seed of MLlib's ALS
 
     Returns
     -------
-    (str, str) : relations (customer_id, features) and (product_id, features), kept by the cluster for this session.
+    (str, str) : relations (customer_id, features) and (product_id, features), kept by the cluster
+        for this session.
 
     Notes
     -----
-    Minimises the sum over all customers u and products i of c (p - x_u y_i)^2, with c = 1 + alpha weight and p = 1
-    where the pair has a weight, else c = 1 and p = 0, plus l2 / m (n_u |x_u|^2 + n_i |y_i|^2), n being numbers of pairs
-    and m their mean over customers. The pairs are sorted and the number of blocks depends on them alone, so that a
-    seed always gives the same.
+    Minimises the sum over all customers u and products i of c (p - x_u y_i)^2, with c = 1 + alpha
+    weight and p = 1 where the pair has a weight, else c = 1 and p = 0, plus l2 / m (n_u |x_u|^2 +
+    n_i |y_i|^2), n being numbers of pairs and m their mean over customers. The pairs are sorted and
+    the number of blocks depends on them alone, so that a seed always gives the same.
 
     References
     ----------
-    Hu, Koren, Volinsky (2008), "Collaborative filtering for implicit feedback datasets", ICDM; Zhou et al. (2008),
-    "Large-scale parallel collaborative filtering for the Netflix prize", AAIM (the penalty).
+    Hu, Koren, Volinsky (2008), "Collaborative filtering for implicit feedback datasets", ICDM; Zhou
+    et al. (2008), "Large-scale parallel collaborative filtering for the Netflix prize", AAIM (the
+    penalty).
     """
     with _spoken(engine):
         from pyspark.ml.recommendation import ALS
@@ -132,7 +140,9 @@ def _kept(engine: Spark, text: str) -> str:
 
 @contextmanager
 def _spoken(engine: Spark) -> Iterator[None]:
-    """Tell pyspark.ml which session is meant: it asks the environment, and the thread, not the data."""
+    """Tell pyspark.ml which session is meant: it asks the environment, and the thread, not the
+    data.
+    """
     with engine._clearly():
         kind = type(engine._session)
         if "connect" not in kind.__module__:

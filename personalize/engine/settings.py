@@ -22,9 +22,10 @@ class Settings:
 
     Attributes
     ----------
-    name : "duckdb"; "sc://host:port" for Spark Connect; "local[N]" or "spark://host:port" for a Spark in this process;
-        "${NAME}" for an address, with its token, in the environment
-    memory : most memory before spilling, such as "1GB" (DuckDB), or of Spark's driver in this process
+    name : "duckdb"; "sc://host:port" for Spark Connect; "local[N]" or "spark://host:port" for a
+        Spark in this process; "${NAME}" for an address, with its token, in the environment
+    memory : most memory before spilling, such as "1GB" (DuckDB), or of Spark's driver in this
+        process
     threads : of DuckDB; None for all cores
     spill : folder DuckDB spills to; empty for one beside its file
     folder : where Spark keeps the converted tables: a folder or address that all its workers share
@@ -43,10 +44,12 @@ class Settings:
 
     @classmethod
     def read(cls, given: Any) -> tuple["Settings", list[str]]:
-        """The settings that a source file gives as text or as a mapping, and what is wrong with them, in words.
+        """The settings that a source file gives as text or as a mapping, and what is wrong with
+        them, in words.
 
         >>> Settings.read("local[2]")[0].embedded, Settings.read({"name": "flink", "cores": 3})[1]
-        (False, ["unknown key 'engine.cores'. Known here: name, memory, threads, spill, folder", "'engine' must be ...
+        (False, ["unknown key 'engine.cores'. Known here: name, memory, threads, spill, folder",
+        "'engine' must be ...
         """
         given = {"name": given} if isinstance(given, str) else given
         if not isinstance(given, Mapping):
@@ -57,7 +60,8 @@ class Settings:
             if key not in _KEYS
         ]
         problems += [
-            f"'engine.{key}' must be {'a whole number' if _KEYS[key] is int else 'text'}, not {value!r}"
+            f"'engine.{key}' must be {'a whole number' if _KEYS[key] is int else 'text'}, not "
+            f"{value!r}"
             for key, value in given.items()
             if key in _KEYS and (not isinstance(value, _KEYS[key]) or isinstance(value, bool))
         ]
@@ -72,7 +76,8 @@ class Settings:
         problems = []
         if not self.embedded and not _SPARK.fullmatch(self.name):
             problems.append(
-                f"'engine' must be duckdb, sc://HOST:PORT (Spark Connect), local[N] or ${{NAME}}, not {self.name!r}"
+                f"'engine' must be duckdb, sc://HOST:PORT (Spark Connect), local[N] or ${{NAME}}, "
+                f"not {self.name!r}"
             )
         if self.memory and not _MEMORY.fullmatch(self.memory):
             problems.append(f"'engine.memory' must be like 2GB, not {self.memory!r}")
@@ -91,7 +96,8 @@ class Settings:
         variable = self.name[2:-1]
         if not _SPARK.fullmatch(os.environ.get(variable, "")):
             raise TableError(
-                f"engine ${{{variable}}}: set this environment variable to sc://HOST:PORT or local[N]"
+                f"engine ${{{variable}}}: set this environment variable to sc://HOST:PORT or "
+                "local[N]"
             )
         return os.environ[variable]
 

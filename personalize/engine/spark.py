@@ -1,7 +1,9 @@
-"""Apache Spark behind the same interface: a server elsewhere by Spark Connect, or a Spark in this process.
+"""Apache Spark behind the same interface: a server elsewhere by Spark Connect, or a Spark in this
+process.
 
-The rows stay in Spark; what comes out are the answers to queries, as Arrow, which DuckDB turns into the same DataFrames
-that it makes of its own. Converted tables are Parquet in a folder that all workers share.
+The rows stay in Spark; what comes out are the answers to queries, as Arrow, which DuckDB turns into
+the same DataFrames that it makes of its own. Converted tables are Parquet in a folder that all
+workers share.
 """
 
 import logging
@@ -57,8 +59,8 @@ class Spark:
 
     Parameters
     ----------
-    address : "sc://host:port" for a Spark Connect server (the light `pyspark-client` is enough); "local[N]" or
-        "spark://host:port" for a driver in this process (`pyspark` and Java 17)
+    address : "sc://host:port" for a Spark Connect server (the light `pyspark-client` is enough);
+        "local[N]" or "spark://host:port" for a driver in this process (`pyspark` and Java 17)
     memory : of the driver in this process, such as "2GB"; a server has its own
 
     Raises
@@ -81,7 +83,9 @@ class Spark:
 
     @contextmanager
     def _clearly(self) -> Iterator[None]:
-        """Spark's errors as ours, and none of its complaints about a pandas that is used for nothing."""
+        """Spark's errors as ours, and none of its complaints about a pandas that is used for
+        nothing.
+        """
         with warnings.catch_warnings():
             warnings.filterwarnings(
                 "ignore", "PySpark does not yet fully support pandas", FutureWarning
@@ -106,7 +110,8 @@ class Spark:
         if "StatusCode.UNAVAILABLE" in str(error):
             self._lost = True
             return TableError(
-                f"Spark at {self._where} is lost: the server ended, or the network is cut. What was not finished "
+                f"Spark at {self._where} is lost: the server ended, or the network is cut. What "
+                "was not finished "
                 "counts as nothing: start the server and run again"
             )
         text = " ".join(str(error).split("JVM stacktrace")[0].split("SQLSTATE")[0].split())[:400]
@@ -150,7 +155,9 @@ class Spark:
             local.close()
 
     def _answer(self, sql: str, most: int) -> tuple[pa.Table, str]:
-        """The first rows, and how they are still to be sorted: here, since Spark works everything out twice to sort."""
+        """The first rows, and how they are still to be sorted: here, since Spark works everything
+        out twice to sort.
+        """
         text, order = _unordered(sql)
         with self._clearly():
             found = self._sql(text).limit(most)
@@ -181,14 +188,22 @@ class Spark:
         return name
 
     def stored(self, name: str, place: str) -> str:
-        """Name a table by the place that it was stored in; its files are listed now, not by each query."""
+        """Name a table by the place that it was stored in; its files are listed now, not by each
+        query.
+        """
         with self._clearly():
             self._session.read.parquet(place).createOrReplaceTempView(name)
         self._views.pop(name, None)
         return name
 
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
-        """Store the rows of a query as Parquet; a table of that name gives way once they are written."""
+        """Store the rows of a query as Parquet; a table of that name gives way once they are
+        written.
+
+        A session that only reads keeps a temporary table as a named query.
+        """
+        if temporary and not self._database:
+            return self.view(name, sql)
         if not self._database:
             raise TableError(
                 "this session of Spark only reads: tables are made while a source is converted"
@@ -267,14 +282,18 @@ class Spark:
         return f"convert_timezone({quoted(source)}, {quoted(target)}, {time})"
 
     def close(self) -> None:
-        """End the session; a Spark in this process ends with the process, since starting it takes long."""
+        """End the session; a Spark in this process ends with the process, since starting it takes
+        long.
+        """
         if self._where.startswith("sc://") and not self._lost:
             with suppress(TableError), self._clearly():
                 self._session.stop()
 
 
 def _far(address: str) -> Any:
-    """A session of a Spark Connect server; asked for first, since its own client tries for ten minutes."""
+    """A session of a Spark Connect server; asked for first, since its own client tries for ten
+    minutes.
+    """
     try:
         from pyspark.sql.connect.session import SparkSession
     except ImportError:
@@ -287,7 +306,8 @@ def _far(address: str) -> Any:
         socket.create_connection((host, port), timeout=10).close()
     except OSError as error:
         raise TableError(
-            f"no Spark Connect server answers at sc://{host}:{port} ({error.strerror or error}): start it "
+            f"no Spark Connect server answers at sc://{host}:{port} ({error.strerror or error}): "
+            "start it "
             "(start-connect-server.sh of Spark), or correct 'engine' in the source file"
         ) from None
     session = SparkSession.builder.remote(address).create()
@@ -300,15 +320,18 @@ def _far(address: str) -> Any:
 def _near(address: str, memory: str) -> Any:
     """A session of a driver in this process, with nothing on the screen."""
     try:
-        import pyspark.core.context  # noqa: F401, which the light client lacks: without it pyspark would end Python
+        # the light client lacks it: without this import pyspark would end Python
+        import pyspark.core.context  # noqa: F401
         from pyspark.sql import SparkSession
     except ImportError:
         raise TableError(
-            f"engine {address}: install Spark with pip install 'pyspark[connect]' (pip uninstall pyspark-client before)"
+            f"engine {address}: install Spark with pip install 'pyspark[connect]' (pip uninstall "
+            "pyspark-client before)"
         ) from None
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise TableError(
-            f"engine {address}: Spark needs Java 17 (on Debian: apt-get install openjdk-17-jre-headless)"
+            f"engine {address}: Spark needs Java 17 (on Debian: apt-get install "
+            "openjdk-17-jre-headless)"
         )
     size = re.sub(r"\s|i?[bB]$", "", memory).lower()
     cores = re.search(r"\[(\d+)\]", address)

@@ -19,7 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import Formatter, MaxNLocator, PercentFormatter
 
-from personalize.tables import TableError
+from personalize import glossary
+from personalize.plots.descriptions import describe
+from personalize.tables import Absent, TableError
 
 INK, SOFT, GRID, PALE, PAPER = "#1c2430", "#5b6470", "#e3e6ea", "#b8bfc8", "#ffffff"
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#5b6470")
@@ -84,14 +86,30 @@ class Labels(TypedDict, total=False):
 
 
 def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `draw` run under the house style, leaving matplotlib's own settings as they were."""
+    """Return `draw` run under the house style, leaving matplotlib's own settings as they were.
+
+    What is absent is handed on, and a table without rows gives axes that say so.
+    """
 
     @wraps(draw)
     def inside(*args: Any, **kwargs: Any) -> Any:
+        table = args[0] if args else None
+        if isinstance(table, Absent):
+            return table
         with matplotlib.rc_context(STYLE):
+            if isinstance(table, pd.DataFrame) and table.empty:
+                return _no_rows(kwargs)
             return draw(*args, **kwargs)
 
     return inside
+
+
+def _no_rows(labels: Mapping[str, Any]) -> Axes:
+    ax = labels.get("ax") or figure(height=1.4)[1]
+    ax.set_title(labels.get("title", ""))
+    ax.set_axis_off()
+    ax.text(0, 0.5, "no rows to draw", color=SOFT, transform=ax.transAxes)
+    return describe(ax, "0 rows")
 
 
 @styled
@@ -164,11 +182,30 @@ def axes(
         )
     ax = labels.get("ax") or figure(height=height)[1]
     ax.set_title(labels.get("title", ""))
-    ax.set_xlabel(labels.get("xlabel", x.replace("_", " ")))
-    ax.set_ylabel(labels.get("ylabel", y.replace("_", " ")))
+    ax.set_xlabel(labels.get("xlabel", words(x)))
+    ax.set_ylabel(labels.get("ylabel", words(y)))
     for name in percent if "%" in labels.get("fmt", "") else "":
         getattr(ax, f"{name}axis").set_major_formatter(PercentFormatter(1))
     return ax
+
+
+def words(column: str, longest: int = 48) -> str:
+    """A column's name as an axis label: the glossary's words where they are short, else its own.
+
+    >>> words("net_amount")
+    'net amount'
+    """
+    known = glossary.meaning(column).text
+    return known if 0 < len(known) <= longest else column.replace("_", " ")
+
+
+def ends(
+    table: pd.DataFrame, value: str, low: str | None, high: str | None
+) -> tuple[str | None, str | None]:
+    """The columns that hold the interval of a value: those named, else `<value>_low` and `<value>_high`."""
+    if low is None and high is None and {f"{value}_low", f"{value}_high"} <= set(table.columns):
+        return f"{value}_low", f"{value}_high"
+    return low, high
 
 
 def require(
@@ -178,7 +215,7 @@ def require(
     numbers: Sequence[str | None],
     others: Sequence[str | None] = (),
 ) -> None:
-    """Raise TableError unless the columns are there, the numbers are numbers, and there is a row to draw."""
+    """Raise TableError unless the columns are there and the numbers are numbers."""
     wanted = [name for name in (*numbers, *others) if name is not None]
     problems = [
         f"no column '{name}'; present: {list(table.columns)}"
@@ -188,8 +225,6 @@ def require(
     for name in (name for name in numbers if name in table.columns):
         if not pd.api.types.is_numeric_dtype(table[name]):
             problems.append(f"column '{name}' must hold numbers, not {table[name].dtype}")
-    if table.empty:
-        problems.append("the table has no rows to draw")
     if problems:
         raise TableError.of(f"plots.{what} cannot draw this table:", problems)
 

@@ -1,20 +1,18 @@
-"""Matrix factorisation: by Spark where the source lies in Spark, else by the package `implicit`, if it is installed."""
+"""Matrix factorisation where the rows are: by Spark's MLlib, for a source that lies in Spark."""
 
-import importlib
 from copy import copy
+from dataclasses import replace
+from importlib.resources import files
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from threadpoolctl import threadpool_limits
 
 from personalize.engine import DuckDB
-from personalize.recommenders.base import Recommender, Repeat, Wanted, at_least
-from personalize.recommenders.behaviour import check
-from personalize.recommenders.cluster import Cluster
-from personalize.recommenders.history import History
-from personalize.tables import TableError, Tables
+from personalize.recommenders.base import Range, Recommender, Repeat, Wanted, at_least, on_bought
+from personalize.recommenders.history import History, descriptions, nothing_bought
+from personalize.tables import TableError, Tables, require_fitted
 
 __all__ = ["ALS"]
 
@@ -25,28 +23,34 @@ class ALS(Recommender):
     Parameters
     ----------
     factors : dimensions of the space, 1 or more
-    l2 : penalty, 0 or more
+    l2 : penalty, 0 or more; it grows with the number of products of a customer
     alpha : weight of a purchase beside a product not bought, above 0
     iterations : rounds, 1 or more
     seed : of the starting points
 
     Raises
     ------
-    TableError : in `fit`, when the package `implicit` is not installed and the source is not in Spark.
+    TableError : in `fit`, when the source is not in Spark.
 
     Notes
     -----
-    Learns from log(1 + orders); score = inner product of customer and product. A comparison, no recommendation: on
-    Complete Journey it stays 0.17 NDCG@10 below the customer's own frequencies.
-
-    From a source in Spark, `fit` learns on the cluster by MLlib, and `recommend` brings points and purchases of the
-    customers asked for, no others. A purchase weighs 1 + alpha log(1 + orders) there (`implicit`: alpha
-    log(1 + orders)), and the penalty grows with the number of products of a customer; lists are as good, not equal.
+    A purchase weighs 1 + alpha log(1 + orders); score = inner product of customer and product. A
+    comparison, no recommendation: on Complete Journey such a model stays 0.17 NDCG@10 below the
+    customer's own frequencies. `fit` learns on the cluster, and `recommend` brings points and
+    purchases of the customers asked for, no others; so the fitted model holds the connection to the
+    cluster and, unlike every other, cannot be pickled.
 
     References
     ----------
     Hu, Koren, Volinsky (2008), "Collaborative filtering for implicit feedback datasets", ICDM.
     """
+
+    ranges = {
+        "factors": Range(1),
+        "l2": Range(0),
+        "alpha": Range(above=0),
+        "iterations": Range(1),
+    }
 
     def __init__(
         self,
@@ -63,28 +67,67 @@ class ALS(Recommender):
         self.iterations = iterations
         self.seed = seed
 
-    def _check(self) -> None:
-        check(
-            self,
-            factors=self.factors >= 1,
-            l2=self.l2 >= 0,
-            alpha=self.alpha > 0,
-            iterations=self.iterations >= 1,
-        )
+    def fit(self, tables: Tables, *, as_of: Any = None) -> Self:
+        """Learn on the cluster from everything known at the end of the day `as_of`."""
+        from personalize.engine import mllib
 
-    def fit(self, tables: Tables, *, as_of: Any) -> Self:
-        """Learn as every recommender does; from a source in Spark, on the cluster."""
-        if isinstance(tables.engine, DuckDB):
-            return super().fit(tables, as_of=as_of)
         self._check()
-        self._learned = None
-        self.cluster_ = Cluster.learn(
-            tables, as_of=as_of, size=self.factors, l2=self.l2, alpha=float(self.alpha), maxIter=self.iterations,
+        if not isinstance(tables, Tables) or isinstance(tables.engine, DuckDB):
+            raise TableError(
+                "ALS learns on a cluster, from the tables of a source in Spark (engine: sc://...): "
+                "give such tables, or use EASE, which learns here and does better on purchases"
+            )
+        day = pd.Timestamp(tables.end if as_of is None else as_of).normalize()
+        self._known, self._engine, self._day = tables.until(day), tables.engine, day
+        sold = self._known.query("recommender_buyers")
+        if sold.empty:
+            raise nothing_bought(day)
+        pairs = files("personalize").joinpath("sql", "recommender_pairs.sql")
+        self._customers, products = mllib.factors(
+            self._engine,
+            pairs.read_text(encoding="utf-8").format_map(self._known.relations),
+            size=self.factors,
+            l2=self.l2,
+            alpha=float(self.alpha),
+            maxIter=self.iterations,
             seed=self.seed,
-        )  # fmt: skip
-        self.history_, self.customers_ = self.cluster_.part(pd.Index([]))
-        self.products_ = self.cluster_.points
+        )
+        described = descriptions(self._known, sold.product_id, max_rows=50_000_000)
+        ids = described.table.index
+        buyers = sold.set_index("product_id").buyers.reindex(ids, fill_value=0).to_numpy()
+        points = self._engine.frame(f"select product_id as id, features from {products}")
+        self.products_ = self._aligned(points, ids)
+        found = f"select count(*) as n, min(customer_id) as first from {self._customers}"
+        people = self._engine.frame(found)
+        self._someone = people["first"][0]
+        self._everywhere = {
+            "products": ids,
+            "buyers": buyers,
+            "people": people.n[0],
+            "described": described,
+        }
+        self.history_, self.customers_ = self.part(pd.Index([]))
         return self
+
+    def part(self, ids: pd.Index) -> tuple[History, np.ndarray]:
+        """The purchases of the customers asked for, beside what all customers buy, and their
+        points.
+
+        One customer is there unasked, so that there is always a purchase.
+        """
+        require_fitted(self, "products_")
+        orders = self._known.relations["orders"]
+        asked = pd.DataFrame({"customer_id": [*ids, self._someone]})
+        asked = self._engine.register("asked_for", asked)
+        where = f"customer_id in (select customer_id from {asked})"
+        of_asked = self._engine.view("orders_of_the_asked", f"select * from {orders} where {where}")
+        relations = {"orders": of_asked, "order_totals": self._known.relations["order_totals"]}
+        history = History.of(replace(self._known, relations=relations), self._day)
+        products = self._everywhere["products"]
+        col = products.get_indexer(history.products[history.col]).astype(np.int32)
+        points = f"select customer_id as id, features from {self._customers} where {where}"
+        found = self._aligned(self._engine.frame(points), history.customers)
+        return replace(history, col=col, **self._everywhere), found
 
     def recommend(
         self,
@@ -95,44 +138,36 @@ class ALS(Recommender):
         candidates: Any = None,
     ) -> pd.DataFrame:
         """The best products for each customer, as of every recommender."""
-        if not (self._ready(k, repeat) and self.cluster_):
-            return super().recommend(customers, k, repeat=repeat, candidates=candidates)
-        ids = self.cluster_.everyone() if customers is None else pd.Index(customers).unique()
+        require_fitted(self, "history_")
+        ids = pd.Index(customers if customers is not None else self._everyone()).unique()
         self.history_.number(ids)  # refuses ids of another type
         near = copy(self)
-        near.cluster_, (near.history_, near.customers_) = None, self.cluster_.part(ids)
-        return near.recommend(ids, k, repeat=repeat, candidates=candidates)
+        near.history_, near.customers_ = self.part(ids)
+        return Recommender.recommend(near, ids, k, repeat=repeat, candidates=candidates)
+
+    def _everyone(self) -> pd.Series:
+        """The ids of all customers with a point; a TableError where they are too many for
+        memory."""
+        query = f"select customer_id from {self._customers} order by customer_id"
+        return self._engine.frame(query).customer_id
+
+    def _aligned(self, found: pd.DataFrame, ids: pd.Index) -> np.ndarray:
+        """The points in the order of the ids, 0 where there is none."""
+        points = np.zeros((len(ids), self.factors), np.float32)
+        points[ids.get_indexer(found.id)] = np.stack(found.features)
+        return points
 
     def _learn(self, history: History) -> None:
-        self.cluster_ = None
-        try:
-            library: Any = importlib.import_module("implicit.als")
-        except ImportError:
-            raise TableError(
-                "ALS is computed by the package implicit, which is not installed: pip install implicit, or use EASE, "
-                "which needs nothing and does better on purchases"
-            ) from None
-        weights = sparse.csr_matrix(history.matrix(np.log1p(history.orders)), dtype=np.float32)
-        with threadpool_limits(1, "blas"):
-            model = library.AlternatingLeastSquares(
-                self.factors, regularization=self.l2, alpha=self.alpha, iterations=self.iterations,
-                num_threads=1, random_state=self.seed,
-            )  # fmt: skip
-            model.fit(weights, show_progress=False)
-        self.customers_, self.products_ = (
-            np.asarray(model.user_factors),
-            np.asarray(model.item_factors),
-        )
+        raise TableError("ALS learns on a cluster: call .fit(tables) with tables in Spark")
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         scores = np.where(want.row[:, None] >= 0, self.customers_[want.row] @ self.products_.T, 0)
-        bought = self.history_.matrix()[want.row]
-        place = np.repeat(np.arange(len(want.row)), np.diff(bought.indptr))
+        bought = on_bought(self.history_, want.row, scores)
         if want.repeat == "due":
-            return sparse.csr_array(
-                (scores[place, bought.indices], bought.indices, bought.indptr), bought.shape
-            )
+            return bought
         if want.repeat == "new":
+            place = np.repeat(np.arange(len(want.row)), np.diff(bought.indptr))
             scores[place, bought.indices] = 0
         scores[:, ~want.allowed] = 0
-        return sparse.csr_array(np.where(at_least(scores, want.k), scores, 0))
+        scores[~at_least(scores, want.k)] = 0
+        return sparse.csr_array(scores)

@@ -1,20 +1,29 @@
 """Two recommenders in one list: a blend whose weight is chosen on an earlier period."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from personalize.evaluate import bootstrap_mean, paired_bootstrap
-from personalize.recommenders.base import Recommender, Repeat, Wanted
-from personalize.recommenders.behaviour import check
+from personalize.recommenders.base import Range, Recommender, Repeat, Wanted, fitted
+from personalize.recommenders.evaluation import Trial
 from personalize.recommenders.history import History, csr
-from personalize.recommenders.trial import Trial
 from personalize.tables import TableError
 
 __all__ = ["AlphaCurve", "Hybrid", "alpha_curve"]
+
+_POINTS = [
+    "alpha",
+    "ndcg",
+    "ndcg_low",
+    "ndcg_high",
+    "difference",
+    "difference_low",
+    "difference_high",
+]
 
 
 class Hybrid(Recommender):
@@ -22,21 +31,25 @@ class Hybrid(Recommender):
 
     Parameters
     ----------
-    first, second : recommenders; they are fitted to the same history
+    first, second : recommenders; copies of them, `first_` and `second_`, learn from the same
+        history
     alpha : weight of `first`, 0 to 1; 1 is `first` alone and 0 is `second` alone
-    shortlist : each model brings in its best products, this many a customer; what it does not list counts 0
+    shortlist : each model brings in its best products, this many a customer; what it does not list
+        counts 0
 
     Notes
     -----
-    score = alpha * a / max(a) + (1 - alpha) * b / max(b), with the customer's highest score in the denominator,
-    so that the two speak on the same scale. Choose alpha with `alpha_curve` on a period before the one that
-    is scored.
+    score = alpha * a / max(a) + (1 - alpha) * b / max(b), with the customer's highest score in the
+    denominator, so that the two speak on the same scale. Choose alpha with `alpha_curve` on a
+    period before the one that is scored.
 
     References
     ----------
-    Burke (2002), "Hybrid recommender systems: survey and experiments", User Modeling and User-Adapted
-    Interaction 12 (the weighted hybrid).
+    Burke (2002), "Hybrid recommender systems: survey and experiments", User Modeling and
+    User-Adapted Interaction 12 (the weighted hybrid).
     """
+
+    ranges = {"alpha": Range(0, 1), "shortlist": Range(1)}
 
     def __init__(
         self, first: Recommender, second: Recommender, alpha: float = 0.85, shortlist: int = 100
@@ -46,12 +59,9 @@ class Hybrid(Recommender):
         self.alpha = alpha
         self.shortlist = shortlist
 
-    def _check(self) -> None:
-        check(self, alpha=0 <= self.alpha <= 1, shortlist=self.shortlist >= 1)
-
     def _learn(self, history: History) -> None:
-        for model in (self.first, self.second):
-            model.fit_history(history)
+        self.first_ = fitted(self.first, history)
+        self.second_ = fitted(self.second, history)
 
     def _score(self, want: Wanted) -> sparse.csr_array:
         first, second = self.parts(want)
@@ -59,25 +69,22 @@ class Hybrid(Recommender):
 
     def parts(self, want: Wanted) -> tuple[sparse.csr_array, sparse.csr_array]:
         """The scores of each model for its shortlist, as a share of the customer's highest."""
-        depth = Wanted(
-            want.row, want.customers, want.allowed, want.repeat, max(want.k, self.shortlist)
-        )
+        deep = replace(want, k=max(want.k, self.shortlist))
+        return self._shares(self.first_, deep), self._shares(self.second_, deep)
+
+    def _shares(self, model: Recommender, want: Wanted) -> sparse.csr_array:
+        place, col, score, _ = model.best(want)
+        start = np.searchsorted(place, np.arange(len(want.row) + 1))
         shape = len(want.row), len(self.history_.products)
-        return tuple(_shares(model.best(depth), shape) for model in (self.first, self.second))
+        return csr(score / score[start[place]], col, start, shape)
 
-    def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:
+    def _explain(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
         """The reason of the model with the greater weight, or of the other where it has none."""
-        first, second = (
-            (self.first, self.second) if self.alpha >= 0.5 else (self.second, self.first)
-        )
-        pairs = zip(first._explain(row, col), second._explain(row, col), strict=True)
-        return [one or other for one, other in pairs]
-
-
-def _shares(best: tuple, shape: tuple[int, int]) -> sparse.csr_array:
-    place, col, score, _ = best
-    start = np.searchsorted(place, np.arange(shape[0] + 1))
-    return csr(score / score[start[place]], col, start, shape)
+        first = np.array([*self.first_._explain(row, col)], dtype=object)
+        second = np.array([*self.second_._explain(row, col)], dtype=object)
+        if self.alpha < 0.5:
+            first, second = second, first
+        return np.where(first == "", second, first)
 
 
 @dataclass(frozen=True)
@@ -86,8 +93,9 @@ class AlphaCurve:
 
     Attributes
     ----------
-    points : alpha, ndcg, low, high, and the paired difference to alpha 1 with its bounds
-    best : the weight with the highest mean; of equals the largest. 1 where there was nothing to choose
+    points : alpha, ndcg with its bounds, and the paired difference to alpha 1 with its bounds
+    best : the weight with the highest mean; of equals the largest. 1 where there was nothing to
+        choose
     note : why there was nothing to choose, "" otherwise
     """
 
@@ -99,13 +107,26 @@ class AlphaCurve:
         """One row a weight."""
         return self.points
 
+    def reading(self) -> str:
+        """Which weight the days chose, and what it gained there, in one or two sentences."""
+        if self.note:
+            return f"The weight is 1, there is nothing to blend: {self.note}"
+        chosen = f"The choose days set the weight of the first model to **{self.best:g}**."
+        if self.best == 1:
+            return f"{chosen} It is 1: the second model adds nothing here."
+        return (
+            f"{chosen} The rest is the second model; the gain is "
+            f"{self.points.difference.max():.4f} "
+            "in NDCG where the weight was chosen, and the judge days say what is left of it."
+        )
+
 
 class _Replay(Hybrid):
     """A hybrid that scores each block of customers once, however often alpha changes."""
 
     def _learn(self, history: History) -> None:
         super()._learn(history)
-        self._seen = {}
+        self._seen: dict[bytes, tuple] = {}
 
     def parts(self, want: Wanted) -> tuple[sparse.csr_array, sparse.csr_array]:
         key = want.row.tobytes()
@@ -126,40 +147,32 @@ def alpha_curve(
 
     Parameters
     ----------
-    first, second : recommenders, fitted here
+    first, second : recommenders; copies of them learn from the trial
     trial : its days must end before the days that judge the final model
     repeat : as for `Trial.compare`
     alphas : weights to try, each 0 to 1; 1 is added where it is missing
 
     Returns
     -------
-    AlphaCurve : points (alpha, ndcg, low, high; difference, difference_low, difference_high against `first`
-        alone, paired) and best
+    AlphaCurve : points (alpha, ndcg, ndcg_low, ndcg_high; difference, difference_low,
+        difference_high against `first` alone, paired) and best
     """
+    nothing = pd.DataFrame(columns=_POINTS, dtype=float)
     try:
-        blend, scores = _Replay(first, second).fit_history(trial.history), {}
+        blend = _Replay(first, second).fit_history(trial.history)
     except TableError as error:
-        return AlphaCurve(_no_points(), 1.0, str(error))
+        return AlphaCurve(nothing, 1.0, str(error))
     if trial.wanted(repeat).empty:
-        return AlphaCurve(
-            _no_points(), 1.0, f"nothing was to be found after {trial.history.as_of:%Y-%m-%d}"
-        )
+        note = f"nothing was to be found after {trial.history.as_of:%Y-%m-%d}"
+        return AlphaCurve(nothing, 1.0, note)
+    alone = trial.ndcg(blend.set_params(alpha=1), repeat)
+    rows = []
     for alpha in sorted({*alphas, 1}):
-        scores[alpha] = trial.ndcg(blend.set_params(alpha=alpha), repeat)
-    points = pd.DataFrame(
-        [_point(alpha, values, scores[1], trial.seed) for alpha, values in scores.items()]
-    )
-    return AlphaCurve(points, float(points.alpha[len(points) - 1 - points.ndcg[::-1].argmax()]))
-
-
-def _no_points() -> pd.DataFrame:
-    columns = ("alpha", "ndcg", "low", "high", "difference", "difference_low", "difference_high")
-    return pd.DataFrame({name: pd.Series(dtype=float) for name in columns})
-
-
-def _point(alpha: float, values: pd.Series, alone: pd.Series, seed: int) -> dict[str, float]:
-    mean, pair = bootstrap_mean(values, seed=seed), paired_bootstrap(values, alone, seed=seed)
-    return {
-        "alpha": float(alpha), "ndcg": mean.estimate, "low": mean.low, "high": mean.high,
-        "difference": pair.difference, "difference_low": pair.low, "difference_high": pair.high,
-    }  # fmt: skip
+        values = trial.ndcg(blend.set_params(alpha=alpha), repeat)
+        mean = bootstrap_mean(values, seed=trial.seed)
+        pair = paired_bootstrap(values, alone, seed=trial.seed)
+        bounds = mean.estimate, mean.low, mean.high, pair.difference, pair.low, pair.high
+        rows.append((float(alpha), *bounds))
+    points = pd.DataFrame(rows, columns=_POINTS)
+    best = points.alpha[points.ndcg == points.ndcg.max()].max()
+    return AlphaCurve(points, float(best))

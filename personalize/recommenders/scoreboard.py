@@ -1,4 +1,5 @@
-"""Which recommender earns its place: what every model reached on the same days, against the same baselines."""
+"""Which recommender earns its place: what every model reached on the same days, beside
+baselines."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,16 +9,14 @@ import numpy as np
 import pandas as pd
 
 from personalize.evaluate import Interval, bootstrap_mean, paired_bootstrap
-from personalize.recommenders.base import Recommender
-from personalize.tables import TableError
+from personalize.tables import TableError, Tables, Unavailable
 
 __all__ = ["Scoreboard", "summary"]
 
+_SCORE = ["ndcg", "ndcg_low", "ndcg_high"]
+_GAIN = ["difference", "difference_low", "difference_high"]
 _METRICS = ["precision", "recall", "average_precision", "hit", "recall_again", "recall_new"]
-_COLUMNS = [
-    "model", "ndcg", "low", "high", "difference", "difference_low", "difference_high", "verdict", *_METRICS,
-    "coverage", "gini", "popularity", "novelty", "diversity", "repeats", "familiar",
-]  # fmt: skip
+_CONTENT = ["coverage", "gini", "popularity", "novelty", "diversity", "repeats", "familiar"]
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,12 @@ class Scoreboard:
     Attributes
     ----------
     summary : the table, see `table`
-    scores : one row a model and customer: model, the columns of `evaluate.ranking`, recall_again and recall_new
-        (of what the customer had bought up to the cut, and of the rest; NaN where there was none to find), and
-        known (products the customer had bought up to the cut)
-    models : name -> model, fitted to the days up to the cut
+    scores : one row a model and customer: model, the columns of `evaluate.ranking`, recall_again
+        and recall_new (of what the customer had bought up to the cut, and of the rest; NaN where
+        there was none to find), and known (products the customer had bought up to the cut)
+    models : name -> model, fitted to the days up to the cut, or list as it was given
     refused : model, why; models that could not learn from these data
-    baseline : name of the better of the naive models, the one to beat
+    baseline : name of the best of the naive lists, the one to beat
     customers : customers scored: with a purchase up to the cut and something to find after it
     unseen : share of what was to be found that was never sold up to the cut: out of reach
     k : length of the lists
@@ -40,7 +39,7 @@ class Scoreboard:
 
     summary: pd.DataFrame
     scores: pd.DataFrame
-    models: Mapping[str, Recommender] = field(repr=False)
+    models: Mapping[str, Any] = field(repr=False)
     refused: pd.DataFrame
     baseline: str
     customers: int
@@ -52,94 +51,104 @@ class Scoreboard:
 
         Returns
         -------
-        DataFrame : model; ndcg, low, high (mean and interval over customers); difference, difference_low,
-            difference_high (paired, against the better baseline); verdict ("use it", "baseline", or
-            "do not: not better than ..."); precision, recall, average_precision, hit, recall_again, recall_new
-            (means over customers); and what the lists contain, see `reach`: coverage, gini, popularity, novelty,
-            diversity, repeats, familiar
+        DataFrame : model; ndcg, ndcg_low, ndcg_high (mean and interval over customers); difference,
+            difference_low, difference_high (paired, against the best baseline); verdict ("use it",
+            "baseline", or "do not: not better than ..."); precision, recall, average_precision,
+            hit, recall_again, recall_new (means over customers); and what the lists contain, see
+            `beyond_accuracy.contents`: coverage, gini, popularity, novelty, diversity, repeats,
+            familiar
         """
         return self.summary
 
     @property
     def choice(self) -> str:
-        """The best model with the verdict "use it"; the better baseline where there is none."""
+        """The best model with the verdict "use it"; the best baseline where there is none."""
         good = self.summary.model[self.summary.verdict == "use it"]
         return good.iloc[0] if len(good) else self.baseline
 
     def row(self, model: str) -> pd.Series:
-        """The row of one model in `table`."""
-        return self.summary.set_index("model").loc[model]
+        """The row of one model in `table`; NaN where the model has none."""
+        table = self.summary.set_index("model")
+        return table.reindex([model]).iloc[0]
 
     def mean(self, model: str, metric: str = "precision", *, seed: int = 0) -> Interval:
         """The mean of one metric over customers with its interval; NaN where nobody was scored."""
         values = self.scores.loc[self.scores.model == model, metric]
-        return (
-            bootstrap_mean(values, seed=seed)
-            if len(values)
-            else Interval(np.nan, np.nan, np.nan, 0)
-        )
+        if values.empty:
+            return Interval(np.nan, np.nan, np.nan, 0)
+        return bootstrap_mean(values, seed=seed)
 
     @property
-    def reading(self) -> str:
+    def conclusion(self) -> str:
         """What the table says, in one sentence."""
         if not self.customers:
-            return "There was nothing to find in the judging days, so no model can be told from another."
+            return "There was nothing to find in the judging days, so no model can be told from "
+            "another."
         if self.customers == 1:
             return "One customer alone could be scored, which says nothing about others."
         best = self.row(self.choice)
-        score = f"NDCG@{self.k} {best.ndcg:.3f} [{best.low:.3f}, {best.high:.3f}]"
+        bounds = f"[{best.ndcg_low:.3f}, {best.ndcg_high:.3f}]"
+        score = f"NDCG@{self.k} {best.ndcg:.3f} {bounds}"
         if self.choice == self.baseline:
             return f"No model is shown to be better than **{self.baseline}** ({score}): use that."
         gain = f"{best.difference:+.3f} [{best.difference_low:+.3f}, {best.difference_high:+.3f}]"
-        return (
-            f"Use **{self.choice}**: {score}, against {self.baseline} {gain} on the same customers."
-        )
-
-    @property
-    def novelty(self) -> str:
-        """How new the chosen model's new products are, in one or two sentences."""
-        said = f"{self.unseen:.1%} of what was to be found was new in the shop: no list made from purchases can reach it."
-        if not self.customers or np.isnan(self.row(self.choice).familiar):
-            return said
-        return (
-            f"{said} {self.row(self.choice).familiar:.0%} of the new products on the chosen list are of a group "
-            "that the customer already buys from: another choice, not a new need."
-        )
+        beside = f"against {self.baseline} {gain} on the same customers"
+        return f"Use **{self.choice}**: {score}, {beside}."
 
     @property
     def left_out(self) -> str:
         """Which models could not learn from these data, and what they need, in one sentence."""
         if self.refused.empty:
             return "Every model could learn from these data."
-        return (
-            "Left out: "
-            + "; ".join(f"**{row.model}** ({row.why})" for row in self.refused.itertuples())
-            + "."
+        reasons = "**" + self.refused.model + "** (" + self.refused.why + ")"
+        return f"Left out: {'; '.join(reasons)}."
+
+    @property
+    def newness(self) -> str:
+        """How new the chosen model's new products are, in one or two sentences."""
+        said = (
+            f"{self.unseen:.1%} of what was to be found was new in the shop: no list made from "
+            "purchases can reach it."
         )
+        familiar = self.row(self.choice).familiar
+        if np.isnan(familiar):
+            return said
+        return (
+            f"{said} {familiar:.0%} of the new products on the chosen list are of a group "
+            "that the customer already buys from: another choice, not a new need."
+        )
+
+    def reading(self) -> str:
+        """The conclusion, and which models were left out."""
+        return f"{self.conclusion} {self.left_out}"
 
     def by_history(
         self, model: str, *, groups: int = 4, min_cell: int = 10, seed: int = 0
     ) -> pd.DataFrame:
-        """How well customers with short and long histories are served.
+        """How well customers with little and with much history are served.
 
         Parameters
         ----------
         model : name of the model
-        groups : groups of about equal size to form by the number of products bought before the cut
+        groups : groups of about equal size, by the number of products known up to the cut
         min_cell : groups of fewer customers are left out
         seed : of the bootstrap
 
         Returns
         -------
-        DataFrame : products_known (from - to), customers, ndcg, low, high, baseline (NDCG of the better baseline),
-            difference, difference_low, difference_high (paired, against it)
+        DataFrame : products_known (from - to), customers, ndcg, ndcg_low, ndcg_high, baseline (NDCG
+            of the best baseline), difference, difference_low, difference_high (paired, against it)
         """
         known = self.scores.drop_duplicates("customer_id").set_index("customer_id").known
         edges = known.quantile(np.linspace(0, 1, groups + 1)[1:-1]).unique()
-        table = self._by(
-            model, known, pd.Series(np.searchsorted(edges, known), known.index), min_cell, seed
-        )
-        return table.rename(columns={"group": "products_known"})
+        group = pd.Series(np.searchsorted(edges, known), known.index)
+        table = self._by(model, group, min_cell, seed)
+        ends = known.groupby(group).agg(["min", "max"]).loc[table.group]
+        spans = []
+        for low, high in ends.itertuples(index=False):
+            spans.append(f"{low:,}" if low == high else f"{low:,} - {high:,}")
+        table.insert(0, "products_known", spans)
+        return table.drop(columns="group")
 
     def by_segment(
         self, model: str, segments: pd.DataFrame, *, min_cell: int = 10, seed: int = 0
@@ -160,71 +169,79 @@ class Scoreboard:
         ------
         TableError : when `segments` has other columns, or a customer twice.
         """
-        other = [column for column in segments.columns if column != "customer_id"]
+        other = segments.columns.drop("customer_id", errors="ignore")
         if len(other) != 1 or len(segments.columns) != 2 or segments.customer_id.duplicated().any():
             raise TableError(
-                f"segments has the columns {list(segments.columns)} and {len(segments):,} rows: give customer_id and "
-                "one more column, one row a customer"
+                f"segments has the columns {list(segments.columns)} and {len(segments):,} rows: "
+                f"give "
+                "customer_id and one more column, one row a customer"
             )
         segment = segments.dropna().set_index("customer_id")[other[0]].astype(str)
-        table = self._by(model, segment, segment, min_cell, seed)
-        return table.rename(columns={"group": "segment"})
+        return self._by(model, segment, min_cell, seed).rename(columns={"group": "segment"})
 
-    def _by(
-        self, model: str, value: pd.Series, group: pd.Series, min_cell: int, seed: int
+    def by_attribute(
+        self, model: str, tables: Tables, column: str, *, min_cell: int = 10, seed: int = 0
     ) -> pd.DataFrame:
-        """One row a group of customers, called by the range of its values."""
+        """`by_segment` for a column of the table customers; Unavailable where the source has
+        none."""
+        if "customers" not in tables or column not in tables.customers.columns:
+            raise Unavailable(
+                f"by segment: this needs the table customers with the column {column}"
+            )
+        segments = tables.customers.to_pandas(["customer_id", column])
+        return self.by_segment(model, segments, min_cell=min_cell, seed=seed)
+
+    def _by(self, model: str, group: pd.Series, min_cell: int, seed: int) -> pd.DataFrame:
+        """One row a group of customers, in the order of the groups."""
         wide = self.scores.pivot(index="customer_id", columns="model", values="ndcg")
         group = group[group.index.isin(wide.index)]
         rows = []
-        for _, part in group.groupby(group):
+        for name, part in group.groupby(group):
             if len(part) >= min_cell:
                 own, naive = wide.loc[part.index, model], wide.loc[part.index, self.baseline]
-                mean, pair = bootstrap_mean(own, seed=seed), paired_bootstrap(own, naive, seed=seed)
-                rows.append((_range(value[part.index]), len(part), mean.estimate, mean.low, mean.high, naive.mean(),
-                             pair.difference, pair.low, pair.high))  # fmt: skip
-        columns = ["group", "customers", "ndcg", "low", "high", "baseline", "difference", "difference_low",
-                   "difference_high"]  # fmt: skip
-        return pd.DataFrame(rows, columns=columns)
-
-
-def _range(values: pd.Series) -> str:
-    low, high = values.min(), values.max()
-    shown = [f"{v:,}" if isinstance(v, (int, np.integer)) else str(v) for v in (low, high)]
-    return shown[0] if low == high else " - ".join(shown)
+                score, gain = _intervals(own, naive, seed)
+                rows.append((name, len(part), *score, naive.mean(), *gain))
+        return pd.DataFrame(rows, columns=["group", "customers", *_SCORE, "baseline", *_GAIN])
 
 
 def summary(
-    scores: pd.DataFrame, reach: Mapping, naive: list[str], baseline: str, seed: int
+    scores: pd.DataFrame, contents: pd.DataFrame, naive: list[str], baseline: str, seed: int
 ) -> pd.DataFrame:
-    """The table of a `Scoreboard` from the scores of each customer and what the lists of each model contain."""
+    """The table of a `Scoreboard`.
+
+    Parameters
+    ----------
+    scores : one row a model and customer
+    contents : what the lists of each model contain, one row a model
+    naive : names of the baselines
+    baseline : the best of them
+    seed : of the bootstrap
+    """
+    columns = ["model", *_SCORE, *_GAIN, "verdict", *_METRICS, *_CONTENT]
     wide = scores.pivot(index="customer_id", columns="model", values="ndcg")
     if wide.empty:
-        return pd.DataFrame({name: pd.Series(dtype=float) for name in _COLUMNS})
+        return pd.DataFrame(columns=columns, dtype=float)
+    rows = []
+    for name in wide.columns:
+        score, gain = _intervals(wide[name], wide[baseline], seed)
+        rows.append((name, *score, *gain, _verdict(name in naive, gain, baseline)))
+    table = pd.DataFrame(rows, columns=columns[: -len(_METRICS) - len(_CONTENT)])
     means = scores.groupby("model")[_METRICS].mean()
-    rows = [
-        {"model": name} | _judged(wide[name], wide[baseline], name in naive, baseline, seed)
-        | means.loc[name].to_dict() | reach[name]
-        for name in wide.columns
-    ]  # fmt: skip
-    return pd.DataFrame(rows)[_COLUMNS].sort_values(
-        ["ndcg", "model"], ascending=[False, True], ignore_index=True
-    )
+    table = table.join(means, on="model").join(contents, on="model")
+    return table[columns].sort_values(["ndcg", "model"], ascending=[False, True], ignore_index=True)
 
 
-def _judged(
-    own: pd.Series, best: pd.Series, naive: bool, baseline: str, seed: int
-) -> dict[str, Any]:
-    mean, pair = bootstrap_mean(own, seed=seed), paired_bootstrap(own, best, seed=seed)
-    worse = "worse" if pair.verdict == "worse" else "not better"
-    verdict = (
-        "baseline"
-        if naive
-        else "use it"
-        if pair.verdict == "better"
-        else f"do not: {worse} than {baseline}"
-    )
-    return {
-        "ndcg": mean.estimate, "low": mean.low, "high": mean.high, "difference": pair.difference,
-        "difference_low": pair.low, "difference_high": pair.high, "verdict": verdict,
-    }  # fmt: skip
+def _intervals(own: pd.Series, naive: pd.Series, seed: int) -> tuple[tuple, tuple]:
+    """The mean with its bounds, and the paired difference with its bounds."""
+    mean, pair = bootstrap_mean(own, seed=seed), paired_bootstrap(own, naive, seed=seed)
+    return (mean.estimate, mean.low, mean.high), (pair.difference, pair.low, pair.high)
+
+
+def _verdict(naive: bool, gain: tuple, baseline: str) -> str:
+    _, low, high = gain
+    if naive:
+        return "baseline"
+    if low > 0:
+        return "use it"
+    worse = "worse" if high < 0 else "not better"
+    return f"do not: {worse} than {baseline}"

@@ -1,29 +1,69 @@
-"""Who will fall silent: a logistic model, a linear SVM or an entropy tree, each with calibrated chances."""
+"""Who will fall silent: a logistic model, a linear SVM, an entropy tree or any classifier, with
+calibrated chances.
+"""
 
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from personalize.features import rfm
-from personalize.segmentation import scoring_sql
-from personalize.segmentation.clusters import one_thread
-from personalize.segmentation.contest import ChurnReport, report
-from personalize.segmentation.panel import Panel, earlier, panel
-from personalize.segmentation.rulecard import information_gain, tree_leaves, wilson
-from personalize.tables import TableError, Tables
+from personalize.features import outcome, rfm
+from personalize.inference import proportion_interval
+from personalize.segmentation import deployment
+from personalize.segmentation.decision_tree import information_gain, leaf_rules
+from personalize.segmentation.kmeans import customers_and_features, one_thread, signed_log
+from personalize.tables import TableError, Tables, Unavailable, require_fitted
 
-Model = Literal["logistic", "svm", "tree"]
-_METRICS = ["recency_days", "frequency", "monetary"]
+Features = Callable[..., pd.DataFrame]
 _FEWEST = 20
 _DEPTH, _LEAF = 4, 0.05
 _NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
+
+
+def churn_panel(
+    tables: Tables,
+    *,
+    as_of: Any,
+    days: int = 56,
+    window_days: int = 120,
+    features: Features | None = None,
+) -> pd.DataFrame:
+    """What was known of customers at the end of a day, and whether each then fell silent.
+
+    Parameters
+    ----------
+    tables : Tables that reach at least `days` days beyond `as_of`
+    as_of : last day known
+    days : length of the later period, in days
+    window_days : only customers who bought in so many days up to `as_of` are in the panel
+    features : None, or a function of your own that is called as features(tables, as_of=day) with
+        tables that end on that day, and gives customer_id and numeric columns
+        (`pz.features.window_spend` is one)
+
+    Returns
+    -------
+    DataFrame, one row a customer
+        - customer_id, recency_days, frequency, monetary, and your own columns : from the days up to
+          `as_of` only
+        - silent : whether no purchase followed in the `days` days after
+
+    Raises
+    ------
+    TableError : when the day or the later period is outside the data, or your columns lack a
+        customer.
+    """
+    table = _known(tables, as_of, window_days, features)
+    later = outcome(tables, table.customer_id, as_of=as_of, days=days)
+    return table.assign(silent=(later.next_orders == 0).to_numpy())
 
 
 class Churn(BaseEstimator):
@@ -31,237 +71,301 @@ class Churn(BaseEstimator):
 
     Parameters
     ----------
-    model : "logistic"; "svm", a linear support vector machine; or "tree", an entropy tree. All read the same facts
+    classifier : "logistic"; "svm", a linear support vector machine; "tree", an entropy tree; or any
+        scikit-learn classifier or pipeline with predict_proba, or with decision_function, which is
+        then calibrated
     days : length of the coming period in days; 56 are eight weeks
-    window_days : features look back over this many days, and only customers who bought in them are scored
-    seed : seed of the folds on which the margins of the machine are calibrated
+    window_days : features look back over this many days, and only customers who bought in them are
+        scored
+    features : None for the three facts of `features.rfm`, or a function whose columns join them
+        (see `churn_panel`)
+    seed : seed of the folds on which margins are calibrated
 
     Attributes
     ----------
+    model_ : the fitted scikit-learn classifier or pipeline
+    features_ : names of the facts, in order
     mean_, scale_, coef_, intercept_ : log-odds on standardised log1p features (logistic and svm)
     covariance_ : covariance of the standardised coefficients, intercept last (logistic)
-    tree_ : the fitted scikit-learn tree (tree)
-    leaves_, gains_ : the tables of its rules and of the information gain of its first question (tree)
+    gains_ : the table of the information gain of one question about each fact
+    leaves_ : the table of the rules (tree)
     n_customers_, n_silent_ : customers learned from, and how many of them fell silent
 
     Notes
     -----
-    *Logistic*: log(p / (1 - p)) = a + b'z, z the standardised log1p features. A ridge penalty of 1/2 ||b||^2 keeps
-    small shops finite; intervals come from the information matrix.
-    *SVM*: the margin m = w'z + c of LinearSVC (C = 1); Platt's p = 1 / (1 + exp(-(A m + B))) is learned on margins
-    of five folds that the machine had not seen, so the chance is a logistic formula in z as well.
-    *Tree*: each split is the one with the largest information gain (ID3's measure), depth 4 at most (what
-    cross-validation picked on the packaged data), at least 5 % of the customers in a leaf, so that its share of
-    silent customers, which is the chance, is well known.
-    *No leakage*: `fit(as_of=d)` takes features of the day d - `days` and outcomes of the `days` up to d, so nothing
-    after d is read; `predict` applies them on d.
+    *Logistic*: log(p / (1 - p)) = a + b'z, z the standardised log1p features. A ridge penalty of
+    1/2 ||b||^2 keeps small shops finite; intervals come from the information matrix.
+    *SVM*: the margin m = w'z + c of LinearSVC (C = 1); Platt's p = 1 / (1 + exp(A m + B)) is
+    learned on margins of five folds that the machine had not seen, so the chance is a logistic
+    formula in z as well.
+    *Tree*: each split is the one with the largest information gain (ID3's measure), depth 4 at most
+    (what cross-validation picked on the packaged data), at least 5 % of the customers in a leaf, so
+    that its share of silent customers, which is the chance, is well known.
+    *Your own*: it reads the facts as they are; put a scaler into a pipeline where it needs one.
+    *No leakage*: `fit(as_of=d)` takes features of the day d - `days` and outcomes of the `days` up
+    to d, so nothing after d is read; `predict` applies them on d. *In the engine*: `sql(relation)`
+    writes the three named models.
 
     References
     ----------
-    Neslin et al. (2006), Defection detection. Platt (1999), Probabilistic outputs for support vector machines.
-    Quinlan (1986), Induction of decision trees.
+    Neslin et al. (2006), Defection detection. Platt (1999), Probabilistic outputs for support
+    vector machines. Quinlan (1986), Induction of decision trees.
+
+    Examples
+    --------
+    A forest that also reads the spend of the last 4, 13 and 26 weeks:
+
+    >>> import personalize as pz
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> forest = RandomForestClassifier(min_samples_leaf=20, random_state=0)
+    >>> shop = pz.load("simulated_shop")
+    >>> Churn(forest, features=pz.features.window_spend).fit(shop).features_[-2:]
+    ['spend_26w', 'orders_26w']
     """
 
     def __init__(
-        self, model: Model = "logistic", *, days: int = 56, window_days: int = 120, seed: int = 0
+        self,
+        classifier: Any = "logistic",
+        *,
+        days: int = 56,
+        window_days: int = 120,
+        features: Features | None = None,
+        seed: int = 0,
     ) -> None:
-        self.model = model
+        self.classifier = classifier
         self.days = days
         self.window_days = window_days
+        self.features = features
         self.seed = seed
 
-    def fit(self, tables: Tables, *, as_of: Any) -> "Churn":
-        """Learn from the features of the day `as_of` - `days` and what happened up to `as_of`.
+    @property
+    def name(self) -> str:
+        """What the classifier is called in tables."""
+        if isinstance(self.classifier, str):
+            return _NAMES.get(self.classifier, self.classifier)
+        last = self.classifier[-1] if isinstance(self.classifier, Pipeline) else self.classifier
+        return type(last).__name__
+
+    def fit(self, tables: Tables, y: Any = None, *, as_of: Any = None) -> "Churn":
+        """Learn from the features of the day `as_of` - `days` and what happened up to `as_of`
+        (None: the last day).
 
         Raises
         ------
-        TableError : when the data are too short, or fewer than 20 customers fell silent or stayed.
+        TableError : when these are no Tables, or the classifier cannot give chances.
+        Unavailable : when the data are too short, or fewer than 20 customers fell silent or stayed.
         """
-        span = {"days": self.days, "window_days": self.window_days}
-        return self.learn(
-            panel(tables, as_of=earlier(tables, as_of=as_of, periods=1, **span), **span)
+        return self.learn(self.panel(tables, self.day_before(tables, as_of)))
+
+    def panel(self, tables: Tables, as_of: Any) -> pd.DataFrame:
+        """What this model learns from, on one day (see `churn_panel`)."""
+        return churn_panel(
+            tables,
+            as_of=as_of,
+            days=self.days,
+            window_days=self.window_days,
+            features=self.features,
         )
 
-    def learn(self, seen: Panel) -> "Churn":
-        """Learn from what was known on a day and what came after it."""
-        if self.model not in _NAMES:
-            raise TableError(f"Churn has no model '{self.model}': choose one of {list(_NAMES)}")
-        silent, n = seen.silent, int(seen.silent.sum())
-        if min(n, len(silent) - n) < _FEWEST:
-            raise TableError(
-                f"churn cannot be learned: of {len(silent):,} customers {n:,} fell silent in the {self.days} days "
-                f"after {seen.as_of:%Y-%m-%d}; {_FEWEST} who did and {_FEWEST} who did not are needed. Change `days`"
+    def day_before(self, tables: Tables, as_of: Any, *, periods: int = 1) -> pd.Timestamp:
+        """The day `periods` x `days` before `as_of`; refused where the data do not reach back far
+        enough.
+        """
+        _check_tables(tables)
+        day = pd.Timestamp(tables.end if as_of is None else as_of).normalize()
+        first = tables.until(day).start
+        start = day - pd.Timedelta(days=self.days * periods)
+        if self.days < 1:
+            raise TableError(f"days = {self.days}: churn needs a period of 1 day or more")
+        if start - pd.Timedelta(days=self.window_days) < first - pd.Timedelta(days=1):
+            raise Unavailable(
+                f"churn over {self.days} days needs {self.days * periods + self.window_days} days of "
+                f"orders up to {day:%Y-%m-%d}; the data have {(day - first).days + 1}. Take a shorter "
+                "`days` or `window_days`, or a later as_of"
             )
-        self.n_customers_, self.n_silent_ = len(silent), n
-        table = seen.table.sort_values("customer_id")
-        silent = silent[np.argsort(seen.table.customer_id.to_numpy(), kind="stable")]
+        return start
+
+    def learn(self, panel: pd.DataFrame) -> "Churn":
+        """Learn from a panel: customer_id, any numeric facts, and silent, which came after them."""
+        table = panel.sort_values("customer_id", kind="stable")
+        silent = table.silent.to_numpy(bool)
+        features = customers_and_features(table.drop(columns="silent"))[1]
+        self.n_customers_, self.n_silent_ = len(silent), int(silent.sum())
+        if min(self.n_silent_, self.n_customers_ - self.n_silent_) < _FEWEST:
+            raise Unavailable(
+                f"churn cannot be learned: of {len(silent):,} customers {self.n_silent_:,} fell silent "
+                f"in the {self.days} days after what was known; {_FEWEST} who did and {_FEWEST} who "
+                "did not are needed. Change `days`"
+            )
+        x = features.to_numpy(float)
         with one_thread():
-            self._grow(table, silent) if self.model == "tree" else self._draw(table, silent)
+            self.model_ = self._unfitted().fit(x, silent)
+        self.features_ = features.columns.tolist()
+        self.gains_ = information_gain(table.drop(columns="silent"), silent)
+        if self.classifier == "tree":
+            self.leaves_ = self._leaves(features, silent)
+        elif isinstance(self.classifier, str):
+            self._keep_line(x)
         return self
 
-    def _draw(self, table: pd.DataFrame, silent: np.ndarray) -> None:
-        """Fit the linear models on standardised logs."""
-        x = self._logs(table)
-        self.mean_, self.scale_ = (
-            x.mean(axis=0),
-            np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0),
-        )
-        z = (x - self.mean_) / self.scale_
-        if self.model == "svm":
-            self.coef_, self.intercept_ = _platt(z, silent, self.seed)
-            return
-        model = LogisticRegression(C=1.0, tol=1e-8, max_iter=1000).fit(z, silent)
-        self.coef_, self.intercept_ = model.coef_[0], float(model.intercept_[0])
-        p = model.predict_proba(z)[:, 1]
-        design = np.column_stack([z, np.ones(len(z))])
-        penalty = np.diag([1.0] * z.shape[1] + [0.0])
-        self.covariance_ = np.linalg.inv((design * (p * (1 - p))[:, None]).T @ design + penalty)
-
-    def _grow(self, table: pd.DataFrame, silent: np.ndarray) -> None:
-        x, least = table[_METRICS].to_numpy(float), max(_FEWEST, int(np.ceil(_LEAF * len(table))))
-        grown = DecisionTreeClassifier(
-            criterion="entropy", max_depth=_DEPTH, min_samples_leaf=least, random_state=0
-        )
-        self.tree_ = grown.fit(x, silent)
-        whole = [pd.api.types.is_integer_dtype(table[name]) for name in _METRICS]
-        leaf, rows = self.tree_.apply(x), []
-        for node, rule in tree_leaves(self.tree_.tree_, _METRICS, whole):
-            hits, n = int(silent[leaf == node].sum()), int((leaf == node).sum())
-            low, high = wilson(hits, n)
-            rows.append(
-                {
-                    "rule": rule,
-                    "customers": n,
-                    "silent": hits / n,
-                    "silent_low": low,
-                    "silent_high": high,
-                }
-            )
-        self.gains_ = information_gain(table, silent)
-        self.leaves_ = pd.DataFrame(rows).sort_values(
-            ["silent", "rule"], ascending=[False, True], ignore_index=True
-        )
-
-    def predict(self, tables: Tables, *, as_of: Any) -> pd.DataFrame:
-        """The chance of silence in the `days` days after `as_of`, for who bought in the window before it.
+    def predict(self, tables: Tables, *, as_of: Any = None) -> pd.DataFrame:
+        """The chance of silence in the `days` days after `as_of` (None: the last day), for who
+        bought in the window.
 
         Returns
         -------
         DataFrame, one row a customer
             - customer_id
-            - churn : the chance, 0 to 1
             - recency_days
-            - at_risk : money that silence would cost: churn x spend in the window, scaled to `days` days
+            - churn : the chance, 0 to 1
+            - at_risk : money that silence would cost: churn x spend in the window, scaled to `days`
+              days
         """
-        self._require_fitted()
-        table = rfm(tables, as_of=as_of, window_days=self.window_days)
-        chance = self.chance(table)
+        require_fitted(self, "model_")
+        _check_tables(tables)
+        day = tables.end if as_of is None else as_of
+        table = _known(tables, day, self.window_days, self.features)
         usual = table.monetary.clip(lower=0) / self.window_days * self.days
-        return table[["customer_id", "recency_days"]].assign(churn=chance, at_risk=chance * usual)
+        found = table[["customer_id", "recency_days"]].assign(churn=self.chance(table))
+        return found.assign(at_risk=found.churn * usual)
 
     def chance(self, table: pd.DataFrame) -> np.ndarray:
         """The chance of silence of each row of a table of features."""
-        if self.model == "tree":
-            return self.tree_.predict_proba(table[_METRICS].to_numpy(float))[:, 1]
-        z = (self._logs(table) - self.mean_) / self.scale_
-        return 1 / (1 + np.exp(-(self.intercept_ + (z * self.coef_).sum(axis=1))))
+        require_fitted(self, "model_")
+        columns = list(getattr(table, "columns", ()))
+        missing = [name for name in self.features_ if name not in columns]
+        if missing:
+            raise TableError(f"the table lacks {missing}, which Churn reads. Present: {columns}")
+        with one_thread():
+            return self.model_.predict_proba(table[self.features_].to_numpy(float))[:, 1]
 
     def sql(self, relation: str) -> str:
-        """A query that gives the chances inside the engine: customer_id, churn.
+        """A query that gives the chances of a named model inside the engine: customer_id, churn.
 
         Parameters
         ----------
         relation : name of a relation, or a query in brackets, with customer_id and the features
         """
-        self._require_fitted()
-        if self.model == "tree":
-            shares = self.tree_.tree_.value[:, 0, 1]
-            text = scoring_sql.tree(self.tree_.tree_, _METRICS, shares)
+        require_fitted(self, "model_")
+        if self.classifier == "tree":
+            grown = self.model_.tree_
+            text = deployment.tree(grown, self.features_, grown.value[:, 0, 1])
+        elif isinstance(self.classifier, str):
+            z = deployment.standardised(self.features_, self.mean_, self.scale_, log=True)
+            text = deployment.logistic(z, self.coef_, self.intercept_)
         else:
-            z = scoring_sql.standardised(_METRICS, self.mean_, self.scale_, log=True)
-            text = scoring_sql.logistic(z, self.coef_, self.intercept_)
+            raise TableError(
+                f"a {self.name} cannot be written as SQL: use one of {list(_NAMES)}, or predict(tables)"
+            )
         return f"select customer_id, {text} as churn from {relation}"
-
-    def evaluate(self, tables: Tables, *, as_of: Any) -> ChurnReport:
-        """Repeat the exercise one period earlier and compare with what happened in the `days` up to `as_of`.
-
-        A fresh model is fitted on what was known `days` before `as_of`; this object is left as it is.
-        """
-        return contest(tables, [self], as_of=as_of)
 
     def table(self) -> pd.DataFrame:
         """What the model says.
 
-        Logistic, one row a feature: feature, odds_ratio, odds_ratio_low, odds_ratio_high (95 %): the factor on the
-        odds of silence when the feature doubles, all else equal. SVM: the same without an interval. Tree, one row a
-        rule: rule, customers, silent, silent_low, silent_high (95 %, Wilson).
+        Logistic, one row a feature: feature, odds_ratio, odds_ratio_low, odds_ratio_high (95 %):
+        the factor on the odds of silence when the feature doubles, all else equal. SVM: the same
+        without an interval. Tree, one row a rule: rule, customers, silent, silent_low, silent_high
+        (95 %, Wilson). Your own: what one question about each fact tells of silence (see
+        `information_gain`).
         """
-        self._require_fitted()
-        if self.model == "tree":
+        require_fitted(self, "model_")
+        if self.classifier == "tree":
             return self.leaves_.copy()
-        slope = np.log(2) / self.scale_
-        found = pd.DataFrame({"feature": _METRICS, "odds_ratio": np.exp(self.coef_ * slope)})
-        if self.model == "svm":
+        if not isinstance(self.classifier, str):
+            return self.gains_.copy()
+        slope = self.coef_ * np.log(2) / self.scale_
+        found = pd.DataFrame({"feature": self.features_, "odds_ratio": np.exp(slope)})
+        if self.classifier == "svm":
             return found
-        half = 1.96 * np.sqrt(np.diag(self.covariance_)[:-1]) * slope
-        low, high = np.exp(self.coef_ * slope - half), np.exp(self.coef_ * slope + half)
+        error = np.sqrt(np.diag(self.covariance_)[:-1]) * np.log(2) / self.scale_
+        low, high = np.exp(slope - 1.96 * error), np.exp(slope + 1.96 * error)
         return found.assign(odds_ratio_low=low, odds_ratio_high=high)
 
-    def _logs(self, table: pd.DataFrame) -> np.ndarray:
-        raw = table[_METRICS].to_numpy(float)
-        return np.sign(raw) * np.log1p(np.abs(raw))
+    @property
+    def caption(self) -> str:
+        """What the table shows."""
+        if self.classifier in ("logistic", "svm"):
+            return "Factor on the odds of silence when a fact doubles"
+        first = self.gains_.iloc[0]
+        return (
+            f"The {self.name}; first question: {first.feature} at most {first.cut:,.0f}? "
+            f"It gains {first.gain:.3f} of {first.entropy:.3f} bits"
+        )
 
-    def _require_fitted(self) -> None:
-        if not hasattr(self, "n_customers_"):
-            raise TableError("Churn is not fitted: call fit(tables, as_of=...) first")
+    def _unfitted(self) -> Any:
+        """The classifier, with what it needs around it to give chances."""
+        if self.classifier == "tree":
+            least = max(_FEWEST, int(np.ceil(_LEAF * self.n_customers_)))
+            return DecisionTreeClassifier(
+                criterion="entropy", max_depth=_DEPTH, min_samples_leaf=least, random_state=0
+            )
+        scaled = [FunctionTransformer(signed_log), StandardScaler()]
+        if self.classifier == "logistic":
+            return make_pipeline(*scaled, LogisticRegression(C=1.0, tol=1e-8, max_iter=1000))
+        if self.classifier == "svm":
+            machine = LinearSVC(C=1.0, dual=False, tol=1e-8, max_iter=10_000)
+            return make_pipeline(*scaled, self._calibrated(machine))
+        if hasattr(self.classifier, "predict_proba"):
+            return clone(self.classifier)
+        if hasattr(self.classifier, "decision_function"):
+            return self._calibrated(clone(self.classifier))
+        raise TableError(
+            f"Churn has no classifier {self.classifier!r}: choose one of {list(_NAMES)}, or give a "
+            "scikit-learn classifier with predict_proba or decision_function"
+        )
+
+    def _calibrated(self, machine: Any) -> CalibratedClassifierCV:
+        folds = StratifiedKFold(5, shuffle=True, random_state=self.seed)
+        return CalibratedClassifierCV(machine, method="sigmoid", cv=folds, ensemble=False)
+
+    def _keep_line(self, x: np.ndarray) -> None:
+        """Scaler, weights and, for the logistic model, their covariance."""
+        scaler, last = self.model_[1], self.model_[2]
+        self.mean_, self.scale_ = scaler.mean_, scaler.scale_
+        if self.classifier == "svm":
+            fitted = last.calibrated_classifiers_[0]
+            machine, curve = fitted.estimator, fitted.calibrators[0]
+            self.coef_ = -curve.a_ * machine.coef_[0]
+            self.intercept_ = float(-curve.a_ * machine.intercept_[0] - curve.b_)
+            return
+        self.coef_, self.intercept_ = last.coef_[0], float(last.intercept_[0])
+        p = self.model_.predict_proba(x)[:, 1]
+        design = np.column_stack([self.model_[:2].transform(x), np.ones(len(x))])
+        penalty = np.diag([1.0] * len(self.coef_) + [0.0])
+        information = (design * (p * (1 - p))[:, None]).T @ design
+        self.covariance_ = np.linalg.inv(information + penalty)
+
+    def _leaves(self, features: pd.DataFrame, silent: np.ndarray) -> pd.DataFrame:
+        leaf = self.model_.apply(features.to_numpy(float))
+        groups = pd.Series(silent).groupby(leaf)
+        n, hits = groups.size(), groups.sum()
+        low, high = proportion_interval(hits, n)
+        rules = leaf_rules(self.model_.tree_, features)
+        found = pd.DataFrame({"rule": rules, "customers": n, "silent": hits / n})
+        found = found.assign(silent_low=low, silent_high=high)
+        return found.sort_values(["silent", "rule"], ascending=[False, True], ignore_index=True)
 
 
-def contest(
-    tables: Tables,
-    models: Sequence[Churn] | None = None,
-    *,
-    as_of: Any,
-    days: int = 56,
-    seed: int = 0,
-) -> ChurnReport:
-    """Several churn models and recency alone, judged on the same customers in a later period than they saw.
-
-    Parameters
-    ----------
-    tables : Tables
-    models : models of equal `days` and `window_days`, the one to use first; None for the logistic model, the linear
-        SVM and the entropy tree over `days` days
-    as_of : last known day: outcomes of the `days` up to it are foretold from the day before them, by models that
-        learned one period earlier
-    seed : seed of the bootstrap samples of customers
-
-    Returns
-    -------
-    ChurnReport
-
-    Raises
-    ------
-    TableError : when the data are too short, or too few customers fell silent or stayed.
-    """
-    models = models or [
-        Churn(days=days),
-        Churn("svm", days=days, seed=seed),
-        Churn("tree", days=days),
-    ]
-    span = {"days": models[0].days, "window_days": models[0].window_days}
-    start, cut = (earlier(tables, as_of=as_of, periods=periods, **span) for periods in (2, 1))
-    seen, later = (panel(tables, as_of=day, **span) for day in (start, cut))
-    scores = {
-        _NAMES[m.model]: Churn(**m.get_params()).learn(seen).chance(later.table) for m in models
-    }
-    return report(scores, later, rate=float(seen.silent.mean()), seed=seed)
+def _known(tables: Tables, as_of: Any, window_days: int, features: Features | None) -> pd.DataFrame:
+    """What is known of each customer at the end of a day."""
+    table = rfm(tables, as_of=as_of, window_days=window_days)
+    if features is None:
+        return table
+    own = features(tables.until(as_of), as_of=as_of)
+    own = own[["customer_id", *own.columns.difference(table.columns, sort=False)]]
+    joined = table.merge(own, on="customer_id", how="left", validate="one_to_one")
+    gaps = joined.isna().sum()
+    if gaps.any():
+        raise TableError(
+            f"your features lack {gaps.max():,} of {len(table):,} customers in "
+            f"{list(gaps[gaps > 0].index)}: give a number for everybody, or fill the gaps"
+        )
+    return joined
 
 
-def _platt(z: np.ndarray, silent: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
-    """Weights and intercept of the calibrated log-odds of a linear support vector machine."""
-    machine = LinearSVC(C=1.0, dual=False, tol=1e-8, max_iter=10_000)
-    folds = StratifiedKFold(5, shuffle=True, random_state=seed)
-    margin = cross_val_predict(machine, z, silent, cv=folds, method="decision_function")
-    sigmoid = LogisticRegression(C=1e6, tol=1e-8).fit(margin[:, None], silent)
-    slope, machine = sigmoid.coef_[0, 0], machine.fit(z, silent)
-    return slope * machine.coef_[0], float(slope * machine.intercept_[0] + sigmoid.intercept_[0])
+def _check_tables(tables: Any) -> None:
+    if not isinstance(tables, Tables):
+        raise TableError(
+            f"Churn learns from tables, not from a {type(tables).__name__}: "
+            "Churn().fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
+        )

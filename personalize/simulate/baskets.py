@@ -1,4 +1,6 @@
-"""What goes into an order: products by taste and habit, planted pairs, price cuts, quantities and money."""
+"""What goes into an order: products by taste and habit, planted pairs, price cuts, quantities and
+money.
+"""
 
 from typing import NamedTuple
 
@@ -6,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from personalize.simulate.catalogue import ATTACH, BLOCK, FIRST_PRODUCT, Catalogue
-from personalize.simulate.people import FIRST_CUSTOMER, SEGMENTS, TASTES, per_segment
-from personalize.simulate.process import Calendar, ids, order_values, pick, words
+from personalize.simulate.customers import FIRST_CUSTOMER, SEGMENTS, TASTES, per_segment
+from personalize.simulate.distributions import Calendar, ids, order_values, pick, words
 
 FIRST_ORDER = 30_000_001
 FAVOURITES = 8  # products in a customer's own repertoire, the first the most bought
@@ -21,7 +23,9 @@ STORES = 4
 
 
 class Lines(NamedTuple):
-    """Order lines as codes: position of the order, product, pieces, money paid, reductions by shop and coupon."""
+    """Order lines as codes: position of the order, product, pieces, money paid, reductions by shop
+    and coupon.
+    """
 
     order: np.ndarray
     product: np.ndarray
@@ -32,7 +36,8 @@ class Lines(NamedTuple):
 
 
 def repertoires(people: pd.DataFrame, catalogue: Catalogue, rng: np.random.Generator) -> np.ndarray:
-    """Favourite products (codes), a row a customer: part of the customer's own choice, part the circle's.
+    """Favourite products (codes), a row a customer: part of the customer's own choice, part the
+    circle's.
 
     A circle has favourites for each price tier, so that friends of one tier share them.
     """
@@ -54,7 +59,9 @@ def _row(people: pd.DataFrame) -> np.ndarray:
 def identified(
     orders: pd.DataFrame, people: pd.DataFrame, *, calendar: Calendar, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Orders (who, when) with what a basket needs: tastes (row), value, wished lines, store (0 = online), week."""
+    """Orders (who, when) with what a basket needs: tastes (row), value, wished lines, store (0 =
+    online), week.
+    """
     buyer = people.iloc[orders.who.to_numpy()]
     segment = buyer.segment.to_numpy()
     p = per_segment("spend_shape", segment)
@@ -90,13 +97,15 @@ def walk_ins(number: int, calendar: Calendar, rng: np.random.Generator) -> pd.Da
 def fill(
     orders: pd.DataFrame, catalogue: Catalogue, *, favourites: np.ndarray, rng: np.random.Generator
 ) -> Lines:
-    """Lines for the orders (columns as `identified` gives them, and category where an offer names one).
+    """Lines for the orders (columns as `identified` gives them, and category where an offer names
+    one).
 
     Notes
     -----
-    The lines of an order share its value in proportion to pieces x list price x (1 - price cut): the list price is
-    that of a product's standard size, an order buys the sizes that make up its value. A price cut of depth d
-    multiplies the expected lines of a product in its week by (1 - d) ** -elasticity.
+    The lines of an order share its value in proportion to pieces x list price x (1 - price cut):
+    the list price is that of a product's standard size, an order buys the sizes that make up its
+    value. A price cut of depth d multiplies the expected lines of a product in its week by (1 - d)
+    ** -elasticity.
     """
     order = np.repeat(np.arange(len(orders)), orders.lines)
     product = _choose(orders, catalogue, order, favourites=favourites, rng=rng)
@@ -117,7 +126,9 @@ def _choose(
     favourites: np.ndarray,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """A product for each line: from the repertoire, else by taste; the first of an offer's order by category."""
+    """A product for each line: from the repertoire, else by taste; the first of an offer's order by
+    category.
+    """
     product = pick(catalogue.liking, orders.row.to_numpy()[order], rng)
     who = orders.who.to_numpy()[order]
     rank = 1 / np.arange(1, FAVOURITES + 1)
@@ -152,7 +163,9 @@ def _respond(
 def _attach(
     order: np.ndarray, product: np.ndarray, catalogue: Catalogue, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The second product of each planted pair, in ATTACH of the orders that hold the first; then no repeats."""
+    """The second product of each planted pair, in ATTACH of the orders that hold the first; then no
+    repeats.
+    """
     order, product = _distinct(order, product, catalogue)
     joins = (catalogue.partner[product] >= 0) & (rng.random(len(order)) < ATTACH)
     return _distinct(
@@ -192,7 +205,9 @@ def _price(
     orders: pd.DataFrame,
     rng: np.random.Generator,
 ) -> Lines:
-    """Pieces so that list prices come near the value of the order, then the value shared exactly (to the cent)."""
+    """Pieces so that list prices come near the value of the order, then the value shared exactly
+    (to the cent).
+    """
     price = catalogue.table.price.to_numpy()[product]
     depth = catalogue.depth[orders.week.to_numpy()[order], product]
     value = orders.value.to_numpy()
@@ -210,7 +225,9 @@ def _price(
 def returns(
     orders: pd.DataFrame, lines: Lines, *, calendar: Calendar, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Lines]:
-    """Orders of returned lines (negative pieces and money), 1 to 21 days later, by the same customer."""
+    """Orders of returned lines (negative pieces and money), 1 to 21 days later, by the same
+    customer.
+    """
     days = rng.integers(1, 22, len(orders))
     back = (orders.who.to_numpy() >= 0) & (rng.random(len(orders)) < RETURNED)
     when = calendar.at(calendar.day_of(orders.when.to_numpy()) + days, rng.random(len(orders)))
@@ -245,7 +262,7 @@ def stacked(parts: list[tuple[pd.DataFrame, Lines]]) -> tuple[pd.DataFrame, Line
     return orders.iloc[by_time].reset_index(drop=True), Lines(*(column[chosen] for column in moved))
 
 
-def table(orders: pd.DataFrame, lines: Lines) -> pd.DataFrame:
+def order_table(orders: pd.DataFrame, lines: Lines) -> pd.DataFrame:
     """The orders table: one row a line."""
     store = orders.store.to_numpy()[lines.order]
     return pd.DataFrame(
@@ -262,3 +279,9 @@ def table(orders: pd.DataFrame, lines: Lines) -> pd.DataFrame:
             "store_id": words([f"S{number:02}" for number in range(1, STORES + 1)], store - 1),
         }
     )
+
+
+def order_truth(orders: pd.DataFrame) -> pd.DataFrame:
+    """Where each order comes from, and the value that was drawn for it."""
+    number = np.arange(len(orders)) + FIRST_ORDER
+    return pd.DataFrame({"order_id": number, "origin": orders.origin, "value": orders.value})

@@ -1,12 +1,14 @@
-"""The shop's range: products with names in English and Chinese, tastes for them, planted pairs and price cuts."""
+"""The shop's range: products with names in English and Chinese, tastes for them, planted pairs and
+price cuts.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from personalize.simulate.people import TASTES
-from personalize.simulate.process import running, words
+from personalize.simulate.customers import TASTES
+from personalize.simulate.distributions import running, words
 
 FIRST_PRODUCT = 20_001
 CATEGORIES = ("Tea", "Coffee", "Snacks", "Kitchen", "Home", "Stationery", "Toys", "Beauty")
@@ -93,7 +95,8 @@ SIZES = (
 )
 CHINESE_NAMES = 0.25  # share of products named in Chinese
 LATE = 0.04  # share of products launched in the later part of the period
-ATTACH = 0.45  # probability that the second product of a planted pair joins an order that holds the first
+# probability that the second product of a planted pair joins an order that holds the first
+ATTACH = 0.45
 BLOCK = 0.90  # probability that of two substitutes in one order one is put back
 PROMOTED = 0.05  # share of product-weeks with a price cut
 DEPTHS = (0.10, 0.20, 0.30)
@@ -219,7 +222,9 @@ def _predecessors(kind: np.ndarray, launch: np.ndarray) -> np.ndarray:
 def _pairs(
     popularity: np.ndarray, kind: np.ndarray, launch: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Second products of planted pairs (different categories, middling popularity) and substitutes (best sellers)."""
+    """Second products of planted pairs (different categories, middling popularity) and substitutes
+    (best sellers).
+    """
     partner, rival = np.full((2, len(kind)), -1)
     ranked = np.argsort(-popularity)
     best = ranked[launch[ranked] == 0]

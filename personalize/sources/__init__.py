@@ -1,7 +1,8 @@
 """From a shop's own files to clean tables: read the source file, convert once, open.
 
-The raw files are read, cast, cleaned and checked once, into an engine file that is keyed by their content;
-every notebook opens that file. A change in the files, the source file or the rules of cleaning makes a new one.
+The raw files are read, cast, cleaned and checked once, into an engine file that is keyed by their
+content; every notebook opens that file. A change in the files, the source file or the rules of
+cleaning makes a new one.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,8 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
 
     Parameters
     ----------
-    source : name of a built-in source, path of a source file, or a mapping of DataFrames with canonical columns
+    source : name of a built-in source, path of a source file, or a mapping of DataFrames with
+        canonical columns
 
     Returns
     -------
@@ -82,7 +84,8 @@ def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:
             problems.append(f"table '{name}': column(s) missing: {missing}. Present: {columns}")
         if unknown := unknown_columns(name, columns):
             problems.append(
-                f"table '{name}': unknown column(s) {unknown}. Known: {list(CONTRACTS[name].columns)}"
+                f"table '{name}': unknown column(s) {unknown}. Known: "
+                f"{list(CONTRACTS[name].columns)}"
             )
     if "orders" not in frames:
         problems.append("table 'orders' is missing: it is the one table that is always needed")

@@ -1,8 +1,9 @@
-"""From cast rows to clean tables: every row that goes, changes or is odd is counted with its reason."""
+"""From cast rows to clean tables: every row that goes, changes or is odd is counted with its
+reason.
+"""
 
 import re
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,10 @@ import pandas as pd
 from personalize.engine import Engine, quoted, ticked
 from personalize.sources.spec import SourceSpec
 from personalize.sources.staging import TYPES, columns, kind, stage, unify_ids, unstage
-from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems
+from personalize.tables import CONTRACTS, MAY_BE_ANONYMOUS, TableError, problems, sql_file
+
+# tables bear their own names while a source is converted
+_IN_CONVERSION = {name: name for name in ("orders", "order_repeats", "order_sums")}
 
 _RETURNS = {
     "net": "money is net of them; never a visit or an item of a basket",
@@ -123,7 +127,9 @@ def _staged(
 
 
 def _reading_error(error: duckdb.Error) -> str:
-    """DuckDB's words in ours: damaged archives, wrong encodings and ragged lines are the usual cases."""
+    """DuckDB's words in ours: damaged archives, wrong encodings and ragged lines are the usual
+    cases.
+    """
     text = str(error)
     first = " ".join(text.split("Possible")[0].split()).removeprefix("Invalid Input Error: ")
     if file := re.search(r"file = (.+)", text):
@@ -216,7 +222,9 @@ def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
 
 
 def _outside(owner: list[str], share: float) -> str:
-    """SQL: is the customer, or the order of nobody, outside a sample? By their md5, which is the same everywhere."""
+    """SQL: is the customer, or the order of nobody, outside a sample? By their md5, which is the
+    same everywhere.
+    """
     edge = f"{round(share * 16**8):08x}"
     first, *others = [f"cast({column} as string)" for column in owner]
     if "other_id" in owner:  # a tie needs both ends
@@ -242,16 +250,20 @@ def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:
 
 
 def _add_up(engine: Engine) -> None:
-    """One row an order, and one a product that an order names on several lines: what checks and totals rest on."""
+    """One row an order, and one a product that an order names on several lines: what checks and
+    totals rest on.
+    """
     for name in ("order_repeats", "order_sums"):
-        text = files("personalize").joinpath("sql", f"{name}.sql").read_text(encoding="utf-8")
-        engine.table(name, text, temporary=True)
+        engine.table(name, sql_file(name).format(**_IN_CONVERSION), temporary=True)
 
 
 def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
-    """One row an order; where its lines differ in time or some lack the customer, the order decides."""
+    """One row an order; where its lines differ in time or some lack the customer, the order
+    decides.
+    """
     mixed = engine.frame(
-        "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as names from order_sums"
+        "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as "
+        "names from order_sums"
     )
     log.add(
         "orders",
@@ -267,16 +279,17 @@ def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
         mixed.names[0],
         "take their customer",
     )
-    text = files("personalize").joinpath("sql", "order_totals.sql").read_text(encoding="utf-8")
     returned = "false" if spec.returns == "keep" else "is_return"
-    engine.table("order_totals", text.format(is_return=returned))
+    text = sql_file("order_totals").format(**_IN_CONVERSION, is_return=returned)
+    engine.table("order_totals", text)
     if mixed.times[0] or mixed.names[0]:
         chosen = [
             f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")
         ]
         engine.table(
             "orders",
-            f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = o.order_id",
+            f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = "
+            "o.order_id",
         )
 
 

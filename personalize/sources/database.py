@@ -1,7 +1,9 @@
-"""Rows from a database: streamed into a Parquet file of the cache, chunk by chunk, with no secret in any message.
+"""Rows from a database: streamed into a Parquet file of the cache, chunk by chunk, with no secret
+in any message.
 
-The address, with its password, stands in an environment variable that the source file names. Only this module reads
-it; it is kept nowhere, and whatever a driver says is cleared of it before anybody sees it.
+The address, with its password, stands in an environment variable that the source file names. Only
+this module reads it; it is kept nowhere, and whatever a driver says is cleared of it before anybody
+sees it.
 """
 
 import hashlib
@@ -36,8 +38,8 @@ def fetched(spec: SourceSpec, cache: Path, origin: str, *, fresh: bool) -> Sourc
 
     Raises
     ------
-    TableError : every table whose database cannot be read, in one message without credentials; the answer that was
-        there before stays.
+    TableError : every table whose database cannot be read, in one message without credentials; the
+        answer that was there before stays.
     """
     tables, problems = dict(spec.tables), []
     for name, table in spec.tables.items():
@@ -75,10 +77,12 @@ def _fetch(table: TableSpec, path: Path) -> None:
             _stream(_READERS[scheme](address, table), made)
         except TableError:
             raise
-        except Exception as error:  # drivers, Arrow and the network have errors of their own; the address may be in any
+        # drivers, Arrow and the network have errors of their own; the address may be in any
+        except Exception as error:
             raise TableError(
                 f"table '{table.name}': the database of {variable} could not be read "
-                f"({_without_secrets(str(error), address)}). Nothing was kept; mend it and run again"
+                f"({_without_secrets(str(error), address)}). Nothing was kept; mend it and run "
+                "again"
             ) from None
         made.chmod(0o600)
         os.replace(made, path)
@@ -122,7 +126,8 @@ def _postgres(address: str, table: TableSpec) -> Iterator[pa.RecordBatch]:
         from adbc_driver_postgresql import dbapi
     except ImportError:
         raise TableError(
-            f"table '{table.name}': PostgreSQL needs one more package: pip install 'personalize[postgres]'"
+            f"table '{table.name}': PostgreSQL needs one more package: pip install "
+            "'personalize[postgres]'"
         ) from None
     with dbapi.connect(address) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read, read only")
@@ -134,7 +139,9 @@ def _postgres(address: str, table: TableSpec) -> Iterator[pa.RecordBatch]:
 
 
 def _plain(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same columns in types that every engine knows: zoned times in UTC without a zone, numerics as text."""
+    """The same columns in types that every engine knows: zoned times in UTC without a zone,
+    numerics as text.
+    """
     columns = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         column = column.storage if isinstance(column, pa.ExtensionArray) else column
@@ -148,7 +155,9 @@ _READERS = {"sqlite": _sqlite, "postgresql": _postgres, "postgres": _postgres}
 
 
 def _without_secrets(text: str, address: str) -> str:
-    """What a driver says, on one line, without the address or any part of it that is nobody's business."""
+    """What a driver says, on one line, without the address or any part of it that is nobody's
+    business.
+    """
     parts = urlsplit(address)
     secret = {address, parts.netloc, parts.query, parts.username, parts.password}
     secret |= {value for _, value in parse_qsl(parts.query)}

@@ -18,7 +18,8 @@ _SEEN = {
     "customer_id": "customerid customer custid clientid client userid user memberid member householdid household "
                    "buyerid buyer shopperid accountid visitorid kunde kundennr",
     "order_id": "orderid orderno ordernumber order invoiceno invoiceid invoice invoicenumber basketid basket "
-                "transactionid transaction transactionno receiptid receipt receiptno billno saleid bestellung",
+                "transactionid transaction transactionno receiptid receipt receiptno billno saleid "
+                "bestellung",
     "product_id": "productid product stockcode sku skuid itemid item articleid article articleno artikel upc ean asin "
                   "variantid materialid",
     "time": "time timestamp datetime invoicedate orderdate date purchasedate transactiontimestamp transactiondate "
@@ -118,14 +119,17 @@ def source(
     orders = [g for g in guesses if g.table == "orders"]
     if not orders or any(not g.table for g in guesses):
         raise TableError.of(
-            "it cannot be told what these files hold, or none is an order log with columns for customer, order, "
-            "product, time, quantity and amount (or unit price); rename the columns, or write the source file by hand:",
+            "it cannot be told what these files hold, or none is an order log with columns for "
+            "customer, order, "
+            "product, time, quantity and amount (or unit price); rename the columns, or write the "
+            "source file by hand:",
             [f"{g.file.name}: columns {', '.join([*g.columns.values(), *g.unused])}"
              for g in guesses if not (orders and g.table)],
         )  # fmt: skip
     if twice := [table for table, n in Counter(g.table for g in guesses).items() if n > 1]:
         raise TableError(
-            f"more than one file looks like table {twice}: give one file a table, or a glob in the YAML"
+            f"more than one file looks like table {twice}: give one file a table, or a glob in the "
+            "YAML"
         )
     derived = _derived(orders[0], {g.table for g in guesses})
     said = [sentence for g in guesses for sentence in _words(g)]
@@ -175,7 +179,8 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
     kept = [row for row in read if len(row) == len(names)]
     if read and not kept:
         raise TableError(
-            f"{file.name}: the header has {len(names)} columns, but the rows have {len(read[0])} fields"
+            f"{file.name}: the header has {len(names)} columns, but the rows have {len(read[0])} "
+            "fields"
         )
     return pd.DataFrame(kept, columns=names, dtype="str"), encoding
 
@@ -214,7 +219,9 @@ def _match(headers: list[str], wanted: list[str]) -> dict[str, str]:
 
 
 def _table(headers: list[str]) -> tuple[str, dict[str, str]]:
-    """The table a file holds, told by its columns ("" where it cannot be told), and their kit names."""
+    """The table a file holds, told by its columns ("" where it cannot be told), and their kit
+    names.
+    """
     orders = _match(headers, [*CONTRACTS["orders"].columns, "unit_price"])
     if {"order_id", "time"} <= set(orders) or {"customer_id", "time", "amount"} <= set(orders):
         if "amount" in orders:
@@ -241,17 +248,20 @@ def _time_format(values: pd.Series, guess: Guess) -> str:
     given = values[values.str.strip() != ""].drop_duplicates()
     if given.str.fullmatch(r".*\d(Z|[+-]\d\d:?\d\d)").any():
         guess.notes.append(
-            "time: the times carry their zone and are read as UTC: set timezone {from: UTC, to: yours}"
+            "time: the times carry their zone and are read as UTC: set timezone {from: UTC, to: "
+            "yours}"
         )
         return ""
     fits = [f for f in _FORMATS if _reads(given.head(100), f) and _reads(given, f)]
     if not fits:
         guess.notes.append(
-            f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format yourself"
+            f"time: none of the usual formats fits {given.head(2).tolist()}: set time_format "
+            "yourself"
         )
     elif len(fits) > 1 and {f[1] for f in fits} >= {"m", "d"}:
         guess.notes.append(
-            f"time: day and month cannot be told apart in {given.head(1).tolist()}: check time_format"
+            f"time: day and month cannot be told apart in {given.head(1).tolist()}: check "
+            "time_format"
         )
     return fits[0] if fits else ""
 
@@ -301,7 +311,8 @@ def _words(g: Guess) -> list[str]:
         said.append(f"{g.file.name}: columns without a place: {', '.join(g.unused)}")
     if g.exclude:
         said.append(
-            f"{g.file.name}: product codes that look like fees, proposed for exclusion: {', '.join(g.exclude)}"
+            f"{g.file.name}: product codes that look like fees, proposed for exclusion: "
+            f"{', '.join(g.exclude)}"
         )
     return said + [f"{g.file.name}: {note}" for note in g.notes]
 
@@ -313,12 +324,15 @@ def _quote(text: str) -> str:
 def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]], folder: Path) -> str:
     orders = next(g for g in guesses if g.table == "orders")
     lines = [
-        "# Source file of personalize: maps your columns (right) to the kit's names (left). Correct what is wrong,",
+        "# Source file of personalize: maps your columns (right) to the kit's names (left). "
+        "Correct what is wrong,",
         f"# then: personalize check {name}.yml",
         f"name: {name}                       # reports go to reports/{name}/",
         'currency: ""                     # e.g. GBP',
-        "# timezone: {from: UTC, to: Europe/London}   # only where the file's times are not the shop's own",
-        "returns: net                     # net: money net of returns | drop: leave them out | keep: like any line",
+        "# timezone: {from: UTC, to: Europe/London}   # only where the file's times are not the "
+        "shop's own",
+        "returns: net                     # net: money net of returns | drop: leave them out | "
+        "keep: like any line",
         "# duplicates: drop               # where the same line was exported twice",
     ]
     if orders.exclude:
@@ -339,7 +353,8 @@ def _yaml(name: str, guesses: list[Guess], derived: dict[str, dict[str, str]], f
             *(f"      {ours}: {_quote(theirs)}" for ours, theirs in columns.items()),
         ]
     lines += [
-        "parameters: {}                   # e.g. {as_of: 2011-10-01, 03_association_rules: {min_support: 0.002}}"
+        "parameters: {}                   # e.g. {as_of: 2011-10-01, 03_association_rules: "
+        "{min_support: 0.002}}"
     ]
     return "\n".join(lines) + "\n"
 

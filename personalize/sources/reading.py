@@ -37,7 +37,8 @@ def relation(engine: Engine, table: TableSpec, scratch: Path) -> str:
 
     Raises
     ------
-    TableError : missing, empty or binary file, header only, unreadable encoding, unknown kind of file.
+    TableError : missing, empty or binary file, header only, unreadable encoding, unknown kind of
+        file.
     """
     files = table.files()
     for file in files:
@@ -143,7 +144,8 @@ def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> 
         other, *_ = header(file, table)
         if other != names:
             raise TableError(
-                f"table '{table.name}': {file.name} has columns {other}, {files[0].name} has {names}"
+                f"table '{table.name}': {file.name} has columns {other}, {files[0].name} has "
+                f"{names}"
             )
     encoding = table.encoding.lower()
     if encoding not in _NATIVE:
@@ -179,7 +181,9 @@ def _sheets(table: TableSpec, files: list[Path]) -> pd.DataFrame:
 
 
 def typed(file: Path, *, sheet: str = "", rows: int | None = None) -> pd.DataFrame:
-    """The first rows of an Excel sheet or a Parquet file; TableError where it is neither whole nor of its kind."""
+    """The first rows of an Excel sheet or a Parquet file; TableError where it is neither whole nor
+    of its kind.
+    """
     kind = _kind(file)
     try:
         if kind == "parquet":

@@ -60,7 +60,9 @@ class TableSpec:
     folder: Path = Path()
 
     def files(self) -> list[Path]:
-        """The files of the table, in name order (none for rows in memory); TableError where they are not there."""
+        """The files of the table, in name order (none for rows in memory); TableError where they
+        are not there.
+        """
         if not self.path:
             return []
         folder = self.folder
@@ -130,7 +132,8 @@ def read(source: str | Path) -> SourceSpec:
     path = BUILTIN / f"{source}.yml" if str(source) in names() else Path(source)
     if not path.is_file():
         raise TableError(
-            f"no source '{source}': it is neither a file here nor a built-in source ({', '.join(names())}). "
+            f"no source '{source}': it is neither a file here nor a built-in source "
+            f"({', '.join(names())}). "
             "For your own orders: personalize init orders.csv"
         )
     if path.suffix.lower() not in (".yml", ".yaml", ".json"):
@@ -160,7 +163,8 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
     if not plain_word(document.get("name")):
         problems.append(
-            "'name' must be a short lower-case word (letters, digits, _): it names the report folder"
+            "'name' must be a short lower-case word (letters, digits, _): it names the report "
+            "folder"
         )
     tables = document.get("tables")
     tables = tables if isinstance(tables, dict) else {}
@@ -173,7 +177,8 @@ def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
     problems += wrong
     if isinstance(share := document.get("sample"), float) and not 0 < share < 1:
         problems.append(
-            f"'sample' must be a share of the customers between 0 and 1, such as 0.05, not {share!r}"
+            "'sample' must be a share of the customers between 0 and 1, such as 0.05, not "
+            f"{share!r}"
         )
     if problems:
         raise TableError.of(f"{label} cannot be used:", problems)
@@ -195,7 +200,8 @@ def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str
             problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}{shown}")
         elif key in _CHOICES and value not in _CHOICES[key]:
             problems.append(
-                f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not {value!r}"
+                f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not "
+                f"{value!r}"
             )
     return problems
 
@@ -207,7 +213,8 @@ def _timezone(zone: Any) -> list[str]:
         return []
     if set(zone) != {"from", "to"}:
         return [
-            "'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"
+            "'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the "
+            "shop)"
         ]
     known = available_timezones()
     return [
@@ -228,8 +235,12 @@ def _exclude(exclude: Any, tables: Mapping[str, Any]) -> list[str]:
     }
     problems = [f"'exclude': unknown column {column!r}. Known: {', '.join(sorted(known))}"
                 for column in exclude if column not in known]  # fmt: skip
-    return problems + [f"'exclude.{column}' must be a list of values, not {values!r}"
-                       for column, values in exclude.items() if not isinstance(values, list)]  # fmt: skip
+    return problems + [
+        f"'exclude.{column}' must be a list of values, not {values!r}"
+        # fmt: skip
+        for column, values in exclude.items()
+        if not isinstance(values, list)
+    ]
 
 
 def _table_problems(name: str, table: Any) -> list[str]:
@@ -279,7 +290,8 @@ def _origin_problems(name: str, table: Mapping[str, Any]) -> list[str]:
         problems.append(f"'tables.{name}': 'sql' and 'connection' go together")
     if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
         problems.append(
-            f"'tables.{name}.connection' must name an environment variable, as in connection: ${{SHOP_DB}}; "
+            f"'tables.{name}.connection' must name an environment variable, as in connection: "
+            f"${{SHOP_DB}}; "
             "an address with its password belongs there, never into this file"
         )
     return problems

@@ -1,4 +1,6 @@
-"""Raw rows cast to the kit's names and types; what cannot be cast is told with its place in the file."""
+"""Raw rows cast to the kit's names and types; what cannot be cast is told with its place in the
+file.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -114,7 +116,9 @@ def _cast(engine: Engine, table: TableSpec, kind: str, raw: str, raw_type: str) 
 
 
 def _unless_blank(plain: str) -> str:
-    """The text, NULL where it says that there is none; branches, since a long IN becomes a join that shuffles rows."""
+    """The text, NULL where it says that there is none; branches, since a long IN becomes a join
+    that shuffles rows.
+    """
     longest = max(map(len, _BLANK))
     blank = " ".join(f"when {quoted(word)} then null" for word in _BLANK)
     return f"case when length({plain}) > {longest} then {plain} else case lower({plain}) {blank} else {plain} end end"
@@ -155,10 +159,15 @@ def _uncast(engine: Engine, table: TableSpec, origin: TableSpec, bad: list[str])
         f"select {', '.join(['count(*) as n_rows', *failed])} from stage_{table.name}"
     ).iloc[0]
     if not counts.n_rows:
-        return [f"table '{table.name}': there is a header but not one row of data: export it again"]
+        empty = "there is a header but not one row of data: export it again"
+        if not origin.path:
+            empty = "the DataFrame has columns but not one row: give at least one"
+        return [f"table '{table.name}': {empty}"]
     return [
-        f"table '{table.name}': {counts[column]:,} value(s) of {column} (column {table.columns[column]!r}) "
-        f"{_cannot(kind(table.name, column), origin)}; first: {_places(engine, table, origin, column)}"
+        f"table '{table.name}': {counts[column]:,} value(s) of {column} (column "
+        f"{table.columns[column]!r}) "
+        f"{_cannot(kind(table.name, column), origin)}; first: "
+        f"{_places(engine, table, origin, column)}"
         for column in bad
         if counts[column]
     ]
@@ -166,7 +175,8 @@ def _uncast(engine: Engine, table: TableSpec, origin: TableSpec, bad: list[str])
 
 def _places(engine: Engine, table: TableSpec, origin: TableSpec, column: str) -> str:
     values = engine.frame(
-        f"select distinct bad_{column} as v from stage_{table.name} where bad_{column} is not null order by 1"
+        f"select distinct bad_{column} as v from stage_{table.name} where bad_{column} is not null "
+        "order by 1"
     ).v
     found = reading.lines_with(origin, table.columns[column], set(values)) if origin.path else []
     lines = [f"{value!r} (line {line} of {file})" for file, line, value in found]
@@ -185,7 +195,9 @@ def _cannot(kind: str, table: TableSpec) -> str:
 
 
 def unify_ids(engine: Engine, names: list[str]) -> None:
-    """Give every id one type over all stages: integers where all values are, else text; 17850.0 becomes 17850."""
+    """Give every id one type over all stages: integers where all values are, else text; 17850.0
+    becomes 17850.
+    """
     values: dict[tuple[str, str], str] = {}
     whole: dict[str, bool] = {}
     for name in names:
@@ -213,7 +225,9 @@ def _retype(engine: Engine, name: str, wanted: dict[str, tuple[str, str]]) -> No
 
 
 def _as_text(engine: Engine, name: str) -> dict[str, tuple[str, bool]]:
-    """For each id of a stage: its value, without the '.0' that a spreadsheet adds, and whether all are integers."""
+    """For each id of a stage: its value, without the '.0' that a spreadsheet adds, and whether all
+    are integers.
+    """
     types = {c: t for c, t in engine.types(f"stage_{name}").items() if kind(name, c) == "id"}
     texts = [column for column, of in types.items() if of == "VARCHAR"]
     values = {column: column for column in types} | _without_point_zero(engine, name, texts)

@@ -1,4 +1,6 @@
-"""The converted tables of a source: made once, kept under a key of their content, opened by every notebook."""
+"""The converted tables of a source: made once, kept under a key of their content, opened by every
+notebook.
+"""
 
 import hashlib
 import json
@@ -97,7 +99,9 @@ def _short(text: str) -> str:
 
 
 def _fingerprint(spec: SourceSpec) -> str:
-    """What the tables depend on: raw content, source file and code; not the engine, which gives equal results."""
+    """What the tables depend on: raw content, source file and code; not the engine, which gives
+    equal results.
+    """
     digest = hashlib.sha256(version("duckdb").encode())
     rules = asdict(spec)
     for table in rules["tables"].values():
@@ -163,7 +167,9 @@ def _convert_far(spec: SourceSpec, path: Path, note: Path) -> None:
 
 
 def _forget(engine: Any, note: Path) -> None:
-    """Remove the rows that a note speaks of, then the note; where the server is lost, the next conversion does it."""
+    """Remove the rows that a note speaks of, then the note; where the server is lost, the next
+    conversion does it.
+    """
     with suppress(TableError):
         if folder := json.loads(note.read_text(encoding="utf-8")).get("folder"):
             engine.remove(folder)
@@ -177,7 +183,9 @@ def _write(note: Path, facts: Mapping) -> None:
 
 
 def _older(path: Path) -> list[Path]:
-    """What was converted from the same source for the same engine before, and what a broken run left."""
+    """What was converted from the same source for the same engine before, and what a broken run
+    left.
+    """
     stem, _, ending = path.name.rpartition(".")
     return sorted(path.parent.glob(f"{stem[:-16]}{'[0-9a-f]' * 16}.{ending}*"))
 

@@ -23,12 +23,12 @@ from (
         max(time) as last_time,
         min(customer_id) as first_customer,
         count(customer_id) as named
-    from orders
+    from {orders}
     group by order_id
 ) as o
 left join (
     select order_id, cast(sum(bought - 1) as bigint) as further
-    from order_repeats
+    from {order_repeats}
     where bought > 1
     group by order_id
 ) as r on r.order_id = o.order_id

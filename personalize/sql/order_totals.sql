@@ -9,5 +9,5 @@ select
     quantity,
     amount,
     {is_return} as is_return
-from order_sums
+from {order_sums}
 order by time, order_id
