@@ -225,7 +225,6 @@ class Records:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self._kept: dict[tuple, Any] = {}
-        self._counted: dict[tuple, list[pd.DataFrame]] = {}
 
     @classmethod
     def of(cls, tables: "Tables | Records") -> "Records":
@@ -253,13 +252,6 @@ class Records:
         day = self.day(as_of)
         return self._once((_settings(model), day), lambda: clone(model).fit(self.summary(day)))
 
-    def purchases(self, model: Any, as_of: pd.Timestamp, horizon: int) -> pd.Series:
-        """Expected purchases of each customer in the `horizon` weeks after `as_of`, by the model
-        fitted then.
-        """
-        key = ("purchases", _settings(model), as_of, horizon)
-        return self._once(key, lambda: self.fitted(model, as_of).expected_purchases(horizon))
-
     def forecast(self, model: Any, as_of: pd.Timestamp, horizon: int) -> Any:
         """A copy of the forecast, fitted on the day `as_of`."""
         key = ("forecast", _settings(model), as_of, horizon)
@@ -279,26 +271,21 @@ class Records:
         weeks = list(weeks)
         if len(weeks) > _SLOTS or any(int(n) != n or n < 1 for n in weeks):
             raise TableError(f"weeks = {weeks}: give up to {_SLOTS} whole numbers of 1 or more")
-        asked = {f"spend_{n}w" for n in weeks}
-        for (day, end), tables in self._counted.items():
-            for table in tables:
-                if day == as_of and until in (None, end) and asked <= set(table):
-                    return table
-        table = self._windows(as_of, weeks, until or as_of)
-        self._counted.setdefault((as_of, until), []).append(table)
-        return table
+        key = ("windows", as_of, until)
+        if key not in self._kept or any(f"spend_{n}w" not in self._kept[key] for n in weeks):
+            self._kept[key] = self._windows(as_of, weeks, until or as_of)
+        return self._kept[key]
 
     def _windows(
         self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp
     ) -> pd.DataFrame:
         counted = list(dict.fromkeys([*weeks, *_USUAL]))[:_SLOTS]
-        slots = (counted + [1] * _SLOTS)[:_SLOTS]
         after: dict[str, pd.Timestamp] = {}
         names: dict[str, str] = {}
-        for i, n in enumerate(slots, start=1):
-            after[f"after_{i}"] = as_of - n * WEEK
-            if i <= len(counted):
-                names |= {f"spend_{i}": f"spend_{n}w", f"orders_{i}": f"orders_{n}w"}
+        for i in range(_SLOTS):
+            n = counted[i] if i < len(counted) else counted[0]
+            after[f"after_{i + 1}"] = as_of - n * WEEK
+            names |= {f"spend_{i + 1}": f"spend_{n}w", f"orders_{i + 1}": f"orders_{n}w"}
         if not self.tables.start <= as_of <= self.tables.end:
             self.tables.until(as_of)  # refuses a day outside the data
         found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
@@ -306,9 +293,8 @@ class Records:
             raise TableError(
                 f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}"
             )
-        kept = found[["customer_id", *names, "spend_later", "orders_later"]]
-        numbers = kept.columns.drop("customer_id")
-        return kept.astype(dict.fromkeys(numbers, "float64")).rename(columns=names)
+        found = found.set_index("customer_id").astype("float64").rename(columns=names)
+        return found.loc[:, ~found.columns.duplicated()].reset_index()
 
     def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
         if key not in self._kept:

@@ -120,7 +120,7 @@ class BuyTillYouDie(Forecast):
         self.summary_ = records.summary(self.as_of_)
         self.purchases_ = records.fitted(model, self.as_of_)
         self.spend_ = records.fitted(self.spend or GammaGamma(), self.as_of_)
-        self._orders = records.purchases(model, self.as_of_, self.horizon_)
+        self._orders = self.purchases_.expected_purchases(self.horizon_)
 
     def _expected(self, what: What) -> pd.Series:
         if what == "orders":

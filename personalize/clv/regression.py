@@ -191,8 +191,8 @@ class Regression:
         """What was regressed on what, when, and how much it explains."""
         return (
             f"Next {self.horizon} weeks' spend on earlier spend, {self.n:,} customers, trained on "
-            f"{self.trained_on:%Y-%m-%d}; the windows explain {self.r_squared:.0%} of the "
-            "variance there"
+            f"{self.trained_on:%Y-%m-%d}; the windows explain {self.r_squared:.0%} of the variance "
+            f"there, their weights add up to {self.coefficients.estimate[1:].sum():.2f}"
         )
 
     def table(self) -> pd.DataFrame:
