@@ -139,10 +139,8 @@ class Builder:
         changed = plan.changed(notebook)
         if "source" in changed:
             changed["source"] = plan.shown_source()
-        if self.previous is None:
-            before = plan.store.reports.get(name, {}).get("headlines", [])
-        else:
-            before = self.previous.get(name, [])
+        replaced = plan.store.reports.get(name, {}).get("headlines", [])
+        before = replaced if self.previous is None else self.previous.get(name, [])
         return {
             "state": "failed" if failure else "done",
             "error": str(failure or ""),
