@@ -163,8 +163,8 @@ class _Hindsight(Forecast):
         horizon = min(self.horizon_, weeks_between(records.tables.start, self.as_of_) // 2)
         if horizon < 2:
             raise Unavailable(
-                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a "
-                "forecast right by"
+                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a forecast "
+                "right by"
             )
         then = self.as_of_ - horizon * WEEK
         came = records.windows(then, [], until=then + horizon * WEEK)
