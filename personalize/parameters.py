@@ -146,12 +146,8 @@ class Parameter:
         found = value
         if isinstance(value, str) and self.kind.startswith("list["):
             found = [part.strip() for part in value.split(",") if part.strip()]
-        item = self.kind.removeprefix("list[").removesuffix("]")
         try:
-            if isinstance(found, list):
-                found = [_from_text(part, item) for part in found]
-            else:
-                found = _from_text(found, item)
+            found = _from_text(found, self.kind.removeprefix("list[").removesuffix("]"))
         except ValueError:
             raise ValueError(self._wrong(value)) from None
         return self.check(found, value)
@@ -181,7 +177,9 @@ class Parameter:
 
 
 def _from_text(value: Any, kind: str) -> Any:
-    """What the text says, as int, float or bool; anything else as it is."""
+    """What the text, or each text of a list, says as int, float or bool; anything else as it is."""
+    if isinstance(value, list):
+        return [_from_text(part, kind) for part in value]
     if not isinstance(value, str) or kind == "str":
         return value
     word = value.strip().lower()
