@@ -135,7 +135,7 @@ def choose_n_segments(
     if len(z) > SAMPLE:
         drawn = np.random.default_rng(seed).choice(len(z), SAMPLE, replace=False)
         z = z[np.sort(drawn)]
-    different = len(np.unique(z, axis=0))
+    different = len(pd.DataFrame(z).drop_duplicates())
     possible = sorted({int(k) for k in candidates if 2 <= k <= different})
     if not possible:
         raise TableError(
