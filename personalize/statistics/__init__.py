@@ -24,6 +24,7 @@ from personalize.statistics.customer_base import (
     units,
 )
 from personalize.statistics.data_card import card, facts, verdicts
+from personalize.statistics.decision import decide
 from personalize.statistics.demographics import Attributes, attributes
 from personalize.statistics.descriptives import (
     Description,
@@ -95,6 +96,7 @@ __all__ = [
     "concentration",
     "correlations",
     "customers",
+    "decide",
     "describe",
     "design_effect",
     "facts",

@@ -50,7 +50,9 @@ class Changes:
     @property
     def caption(self) -> str:
         """What the table lists, and what could not be given."""
-        return f"Steps in daily orders (naive expectation: none). {self.note}".rstrip()
+        return "; ".join(
+            filter(None, ["Steps in daily orders (naive expectation: none)", self.note])
+        )
 
     def reading(self) -> str:
         """How many steps there are."""

@@ -147,13 +147,14 @@ class Months:
         )
         return found.astype({"active": "int64", "size": "int64", "orders": "int64"})[COHORTS]
 
-    def retention(self, *, skip_first: bool = False) -> pd.DataFrame:
+    def retention(self, *, skip_first: bool = False, min_cell: int = 0) -> pd.DataFrame:
         """The share of customers active so many months after their first, all cohorts together.
 
         Parameters
         ----------
         skip_first : leave out the first cohort, which mixes new customers with those who were there
             before the data
+        min_cell : months with fewer active customers are left out
 
         Returns
         -------
@@ -167,6 +168,7 @@ class Months:
         found = table.groupby("months_later").agg(
             cohorts=("cohort", "size"), customers=("size", "sum"), active=("active", "sum")
         )
+        found = found[found.active >= min_cell]
         low, high = proportion_interval(found.active, found.customers)
         share = found.active / found.customers
         return found.assign(share=share, share_low=low, share_high=high).reset_index()

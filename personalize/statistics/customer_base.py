@@ -186,8 +186,9 @@ class Behaviour:
 
     @property
     def caption(self) -> str:
-        """Whose means and medians the table holds."""
-        return f"{len(self.people):,} customers and their orders: means and medians"
+        """Whose means and medians the table holds, and what they say."""
+        n = len(self.people)
+        return f"{n:,} customers and their orders: means and medians. {self.reading()}"
 
     def notes(self) -> str:
         """How the variance divides, and what the table could not give or only roughly."""

@@ -25,7 +25,8 @@ class Concentration:
     gini, gini_low, gini_high : 0 when all have the same; near 1 when one has all
     tops : one row a share of the best: top, customers, share (of the total) with share_low and
         share_high, equal (the equal share), times_equal
-    curve : the Lorenz curve: population (share of those who have least) and total (their share)
+    curve : the Lorenz curve: population (share of those who have least) and
+        total_below (their share)
     note : what could not be given, and why; empty when all is well
     """
 
@@ -43,8 +44,10 @@ class Concentration:
         return self.tops[self.tops.customers.ge(min_cell)].reset_index(drop=True)
 
     def drawn(self) -> pd.DataFrame:
-        """The Lorenz curve beside the line of equal shares: population, total, line (names)."""
-        ends = pd.DataFrame({"population": [0.0, 1.0], "total": [0.0, 1.0], "line": "all alike"})
+        """The Lorenz curve beside the line of equal shares: population, total_below, line."""
+        ends = pd.DataFrame(
+            {"population": [0.0, 1.0], "total_below": [0.0, 1.0], "line": "all alike"}
+        )
         some = np.unique(np.linspace(0, max(len(self.curve) - 1, 0), 200).astype(int))
         curve = self.curve.iloc[some[: len(self.curve)]]
         return pd.concat([curve.assign(line="as it is"), ends], ignore_index=True)
@@ -124,7 +127,7 @@ def concentration(
     if n == 0 or not total > 0:
         what = "no value" if n == 0 else "the total is not above 0"
         shares = _tops(tops, np.full((len(tops), 3), np.nan), n)
-        curve = pd.DataFrame({"population": [], "total": []}, dtype=float)
+        curve = pd.DataFrame({"population": [], "total_below": []}, dtype=float)
         return Concentration(
             n, total, *Estimate(np.nan), shares, curve, f"{what}: nothing to share out"
         )
@@ -136,7 +139,7 @@ def concentration(
     gini = gini_interval(value, counts=weight, level=level)
     shares = _tops(tops, np.array([_best(value, weight, p, level) for p in tops]), n)
     population, held = _lorenz(value, weight)
-    curve = pd.DataFrame({"population": population, "total": held})
+    curve = pd.DataFrame({"population": population, "total_below": held})
     return Concentration(n, total, *gini, shares, curve, "; ".join(notes))
 
 

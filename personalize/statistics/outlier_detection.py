@@ -1,6 +1,7 @@
 """Customers far from all others, in one measure or in several at once: shown and never removed."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -26,7 +27,13 @@ JOINT = {
 FAR = 3.5  # robust standard deviations that are far out in one measure
 
 
-def outliers(behaviour: Behaviour, *, limit: float = 3.5, min_cell: int = 10) -> pd.DataFrame:
+def outliers(
+    behaviour: Behaviour,
+    *,
+    limit: float = 3.5,
+    min_cell: int = 10,
+    rules: Sequence[str] = ("MAD", "IQR"),
+) -> pd.DataFrame:
     """Customers far from the median, and what share of the money they bring: shown, never removed.
 
     Parameters
@@ -35,6 +42,7 @@ def outliers(behaviour: Behaviour, *, limit: float = 3.5, min_cell: int = 10) ->
     limit : robust standard deviations from the median beyond which a customer is far out
     min_cell : where fewer customers (but some) are below or above, the row counts nobody and says
         so in its note
+    rules : "MAD", "IQR" or both
 
     Returns
     -------
@@ -55,7 +63,7 @@ def outliers(behaviour: Behaviour, *, limit: float = 3.5, min_cell: int = 10) ->
     Data Analysis.
     """
     rows = []
-    for name, scale, rule in product(SINGLE, ("plain", "log"), ("MAD", "IQR")):
+    for name, scale, rule in product(SINGLE, ("plain", "log"), rules):
         found = _far(behaviour.people, SINGLE[name], scale, rule=rule, limit=limit)
         rows.append({"measure": name, "scale": scale, "rule": rule} | found)
     table = pd.DataFrame(rows)

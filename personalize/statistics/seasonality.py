@@ -343,7 +343,7 @@ class Season:
         """How strong the weekday pattern is, and what could not be told."""
         strength = "not told"
         if not np.isnan(self.weekday_strength):
-            strength = f"{self.weekday_strength:.2f}"
+            strength = f"{self.weekday_strength:.3f}"
         return f"Unusual days; weekday strength {strength}. {self.note}".rstrip()
 
 

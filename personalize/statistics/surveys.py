@@ -11,9 +11,9 @@ COLUMNS = [
     "measure",
     "answers",
     "customers",
-    "value",
-    "value_low",
-    "value_high",
+    "result",
+    "result_low",
+    "result_high",
     "mean",
     "needed",
 ]

@@ -22,12 +22,12 @@ def test_satisfaction_has_wilson_s_interval_and_promoters_that_of_the_bootstrap(
                           "question": ["recommend"] * 90 + ["satisfied"] * 90})  # fmt: skip
     found = statistics.opinions(spenders([1.0] * 90, surveys=frame)).set_index("measure")
     good = int((satisfied >= 4).sum())
-    assert (found.value_low["CSAT"], found.value_high["CSAT"]) == pytest.approx(
+    assert (found.result_low["CSAT"], found.result_high["CSAT"]) == pytest.approx(
         proportion_confint(good, 90, method="wilson")
     )
     points = np.where(recommend >= 9, 1, np.where(recommend <= 6, -1, 0))
     drawn = rng.choice(points, (4000, 90)).mean(axis=1)
-    assert (found.value_low["NPS"], found.value_high["NPS"]) == pytest.approx(
+    assert (found.result_low["NPS"], found.result_high["NPS"]) == pytest.approx(
         tuple(np.quantile(drawn, [0.025, 0.975])), abs=0.03
     )
     spread = stats.t.ppf(0.975, 89) * points.std(ddof=1)
@@ -45,9 +45,9 @@ def test_answers_of_one_customer_count_less_than_answers_of_many() -> None:
     wide, narrow = (
         statistics.opinions(spenders([1.0] * 60, surveys=f)).iloc[0] for f in (few, many)
     )
-    assert wide.value_high - wide.value_low > 1.5 * (narrow.value_high - narrow.value_low)
+    assert wide.result_high - wide.result_low > 1.5 * (narrow.result_high - narrow.result_low)
     k = int((few.groupby("customer_id").score.first() >= 4).sum())
-    assert (wide.value_low, wide.value_high) == pytest.approx(
+    assert (wide.result_low, wide.result_high) == pytest.approx(
         proportion_confint(k, 20, method="wilson"), abs=0.02
     )
 
@@ -57,7 +57,7 @@ def test_everybody_satisfied_has_an_interval_below_one() -> None:
         {"customer_id": range(12), "time": DAY0, "question": "satisfied", "score": 5}
     )
     row = statistics.opinions(spenders([1.0] * 12, surveys=answers)).iloc[0]
-    assert (row.value, row.value_high) == (1, 1) and row.value_low == pytest.approx(
+    assert (row.result, row.result_high) == (1, 1) and row.result_low == pytest.approx(
         proportion_confint(12, 12, method="wilson")[0]
     )
 
@@ -71,11 +71,11 @@ def test_net_promoter_score_and_satisfaction_by_hand() -> None:
     })  # fmt: skip
     tables = shop(SEVEN, surveys=answers)
     found = statistics.opinions(tables, min_cell=1).set_index("measure")
-    assert found.value.to_dict() == {"NPS": 0.25, "CSAT": 0.5}
+    assert found.result.to_dict() == {"NPS": 0.25, "CSAT": 0.5}
     assert found["mean"].to_dict() == {"NPS": 7.25, "CSAT": 3.25}
     points = np.array([1, 1, 0, -1])
     half = stats.t.ppf(0.975, 3) * points.std(ddof=1) / 2
-    assert (found.value_low["NPS"], found.value_high["NPS"]) == pytest.approx(
+    assert (found.result_low["NPS"], found.result_high["NPS"]) == pytest.approx(
         (max(0.25 - half, -1), min(0.25 + half, 1))
     )
     assert statistics.opinions(
