@@ -278,8 +278,8 @@ def _pick(rows: pd.DataFrame) -> tuple[int, str]:
         f"no grouping is sharply separated (silhouette at most {passing.silhouette.max():.2f}; "
         f"{APART:.2f} or more is called strong), so segments are useful slices rather than "
         f"separate kinds of customers; {best.n_segments} is the largest number whose every "
-        f"slice comes back in new samples of the customers {_firmness(best)} and is not made of outliers"
-        f"{_finer(rows[rows.n_segments > best.n_segments])}"
+        f"slice comes back in new samples of the customers {_firmness(best)} and is not made of "
+        f"outliers{_finer(rows[rows.n_segments > best.n_segments])}"
     )
 
 
