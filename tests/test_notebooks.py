@@ -13,7 +13,7 @@ import nbformat
 import papermill
 import pytest
 
-from personalize.report.parameters import Notebook
+from personalize.report import Notebook
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -24,6 +24,8 @@ LINKS = (
     "https://www.brucehardie.com/",
 )
 MACHINE = re.compile(r"/(?:home|root|tmp|work|Users|mnt|private|var/folders)/|[A-Z]:\\\\?Users")
+LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
+STRINGS = {kind for kind, name in tokenize.tok_name.items() if "STRING" in name}
 every_notebook = pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
 
 
@@ -114,6 +116,51 @@ def test_a_notebook_is_short_and_mostly_prose(path):
     assert len(sizes) <= 30
     assert max(sizes[2:]) <= 12 and statistics.median(sizes[2:]) <= 3
     assert words >= 8 * sum(sizes), f"{words} words for {sum(sizes)} lines of code"
+
+
+@every_notebook
+def test_code_is_open_no_long_cell_no_long_line_and_few_sentences(path):
+    cells = [
+        cell.source
+        for cell in _code(_read(path))
+        if "parameters" not in cell.metadata.get("tags", [])
+    ]
+    assert [cell for cell in cells if len(cell) > 400] == []
+    assert [line for cell in cells for line in cell.splitlines() if len(line) > 100] == []
+    total = strings = 0
+    for cell in cells:
+        for token in tokenize.generate_tokens(io.StringIO(cell).readline):
+            if token.type not in LAYOUT:
+                total += len(token.string)
+                strings += len(token.string) * (token.type in STRINGS)
+    assert strings <= 0.25 * total, f"{strings} of {total} characters of code are text"
+
+
+CORE = {
+    "01_statistics": {"pandas", "scipy", "statsmodels"},
+    "02_segmentation": {"sklearn"},
+    "03_association_rules": {"pandas"},
+    "04_recommenders": {"sklearn"},
+    "05_clv": {"sklearn", "statsmodels"},
+}
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_of_a_topic_stands_in_the_open_in_standard_packages(name):
+    imported = set()
+    for cell in _code(_read(ROOT / "notebooks" / f"{name}.ipynb")):
+        for node in ast.walk(ast.parse(cell.source)):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) else []
+            imported |= {module.split(".")[0] for module in names}
+    assert imported & CORE[name]
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_a_notebook_ends_with_what_to_change(name):
+    nb = _read(ROOT / "notebooks" / f"{name}.ipynb")
+    prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
+    assert re.findall(r"(?m)^## (.+)$", prose)[-2:] == ["Change it", "Decision"]
 
 
 @every_notebook

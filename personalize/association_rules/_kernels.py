@@ -3,7 +3,7 @@
 This file imports numba and is imported inside the functions that call it (see `personalize.compiled`).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba.extending import intrinsic
@@ -38,9 +38,12 @@ class Found(NamedTuple):
 
 
 @intrinsic
-def ones(context, word):
+def _ones(context, word):
     """Number of bits set in a 64-bit word: one instruction."""
     return word(word), lambda context, builder, signature, words: builder.ctpop(words[0])
+
+
+ones: Any = _ones
 
 
 @compiled
@@ -104,7 +107,7 @@ def _keep(found, parent, item, n):
 @compiled
 def _partners(item, lines, count, threshold):
     """The commoner items found in at least `threshold` baskets of `item`, rarest first, and their counts."""
-    longest, met, often = 0, 0, 0
+    longest, met, often = np.int64(0), np.int64(0), 0
     for e in range(lines.ends[item], lines.ends[item + 1]):
         before = np.int64(lines.place[e] - lines.first[e])
         longest, met = max(longest, before), met + before

@@ -2,16 +2,17 @@
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.special import betaincc, gammaincinv
 
 from personalize.association_rules.rule_generation import lengths
 from personalize.association_rules.significance import (
     LEVEL,
     Q,
-    benjamini_hochberg,
     jackknife_reach,
 )
 from personalize.association_rules.transactions import GROUPS, PRODUCT, Baskets, encode
+from personalize.inference import adjust
 from personalize.tables import Tables
 
 SETS = ("itemset", "antecedent", "consequent")
@@ -97,7 +98,7 @@ def substitutes(
             "expected": expected,
             "missing": expected - n,
             "adjusted_lift": n / expected,
-            "p_adjusted": benjamini_hochberg(p, tests=len(p)),
+            "p_adjusted": adjust(p, method="bh"),
         }
     )
     table = table[(table["adjusted_lift"] < 1) & (table["p_adjusted"] <= Q)]
@@ -181,12 +182,13 @@ def bundles(
         table["bundle_amount"] = items.map(price).fillna(0.0).groupby(level=0).sum()
     if visits is not None:
         amount = visits.set_index("order_id")["amount"].astype(float).reindex(data.order_ids)
-        amount, by_item, means = amount.to_numpy(), data.matrix.tocsc(), []
-        for itemset in table["itemset"]:
-            held = by_item[:, data.codes(itemset)].sum(axis=1) == len(itemset)
-            means.append(pd.Series(amount[held]).mean())
-        table["basket_amount"] = np.array(means, float)
-        table["basket_times"] = table["basket_amount"] / np.nanmean(amount)
+        ones, places = np.ones(len(items)), (data.codes(items), items.index)
+        shape = (len(data.labels), len(table))
+        held = (data.matrix @ csr_array((ones, places), shape=shape)).tocoo()
+        whole = held.data == table["size"].to_numpy()[held.col]
+        of_holders = amount.iloc[held.row[whole]].groupby(held.col[whole])
+        table["basket_amount"] = of_holders.mean()
+        table["basket_times"] = table["basket_amount"] / amount.mean()
     return table
 
 

@@ -15,14 +15,6 @@ from personalize.tables import TableError, Tables
 MAX_SETS = 2_000_000
 
 
-@dataclass(frozen=True)
-class Level:
-    """All frequent itemsets of one size, in the order of their item codes."""
-
-    items: np.ndarray  # (sets, size), codes ascending in a row, rows in lexical order
-    n: np.ndarray  # baskets that hold them
-
-
 @dataclass(frozen=True, eq=False)
 class Itemsets:
     """Frequent itemsets by size, with the way from each to the sets that lack one of its items.
@@ -30,37 +22,29 @@ class Itemsets:
     Attributes
     ----------
     labels : the items; codes are places here
-    levels : one a size; a set's place is its row, counted through all levels
+    items : an array (sets, size) for each size: codes ascending in a row, rows in lexical order
+    counts : baskets that hold each set, size by size; a set's place is its place here
     looked_at : rules with one consequent in all itemsets that were counted, frequent or not
     """
 
     labels: np.ndarray = field(repr=False)
-    levels: tuple[Level, ...] = field(repr=False)
+    items: list[np.ndarray] = field(repr=False)
+    counts: np.ndarray = field(repr=False)
     looked_at: int = 0
 
-    @property
-    def items(self) -> list[np.ndarray]:
-        """The sets of each size, as rows of item codes."""
-        return [level.items for level in self.levels]
-
     @cached_property
-    def counts(self) -> np.ndarray:
-        """The baskets that hold each itemset."""
-        return np.concatenate([np.empty(0, int), *(level.n for level in self.levels)])
-
-    @cached_property
-    def starts(self) -> list[int]:
+    def starts(self) -> np.ndarray:
         """The place of the first itemset of each size, and the end."""
-        return [0, *np.cumsum([len(level.n) for level in self.levels]).tolist()]
+        return np.cumsum([0, *map(len, self.items)])
 
     @cached_property
     def without(self) -> list[np.ndarray]:
         """For each size, an array (sets, size): the place, one size down, of the set without its j-th item."""
         from personalize.association_rules import _kernels
 
-        below = [np.zeros((len(level.n), 1), int) for level in self.levels[:1]]
-        for shorter, level in pairwise(self.levels):
-            below.append(_kernels.without_one(level.items, shorter.items, below[-1]))
+        below = [np.zeros(items.shape, int) for items in self.items[:1]]
+        for shorter, items in pairwise(self.items):
+            below.append(_kernels.without_one(items, shorter, below[-1]))
         return below
 
     @cached_property
@@ -73,7 +57,7 @@ class Itemsets:
     def splits(self) -> np.ndarray:
         """A column a rule of every itemset of two or more: the places of the set, its antecedent, its consequent."""
         rules = [np.empty((3, 0), int)]
-        for k in range(1, len(self.levels)):
+        for k in range(1, len(self.items)):
             sets = np.repeat(np.arange(self.starts[k], self.starts[k + 1]), k + 1)
             antecedents = self.starts[k - 1] + self.without[k].ravel()
             consequents = np.searchsorted(self.items[0][:, 0], self.items[k].ravel())
@@ -83,12 +67,13 @@ class Itemsets:
     def table(self) -> pd.DataFrame:
         """One row an itemset: itemset, size, n, closed, maximal; largest n first."""
         counts = self.counts
-        sizes = np.repeat(np.arange(1, len(self.levels) + 1), np.diff(self.starts))
+        sizes = np.repeat(np.arange(1, len(self.items) + 1), np.diff(self.starts))
         closed, maximal = np.ones((2, len(counts)), bool)
-        for k in range(1, len(self.levels)):
+        for k in range(1, len(self.items)):
             smaller = self.starts[k - 1] + self.without[k]
             maximal[smaller] = False
-            closed[smaller[counts[smaller] == self.levels[k].n[:, None]]] = False
+            n = counts[self.starts[k] : self.starts[k + 1]]
+            closed[smaller[counts[smaller] == n[:, None]]] = False
         order = np.lexsort((sizes, -counts))
         columns = {
             "itemset": self.names,
@@ -179,23 +164,27 @@ def mine(
     if max_size != 1:
         looked_at += len(codes) * (len(codes) - 1)
     parent, item, n = found.sets[:stored].T.copy()
-    return Itemsets(data.labels, tuple(_levels(parent, codes[item], n)), looked_at)
+    items, order = _unrolled(parent, codes[item])
+    return Itemsets(data.labels, items, n[order], looked_at)
 
 
-def _levels(parent: np.ndarray, item: np.ndarray, n: np.ndarray) -> Iterator[Level]:
-    """The tree of itemsets (a parent, or -1, and one more item) unrolled size by size, items and rows sorted."""
-    place, width = np.zeros(len(n) + 1, np.int64), int(item.max(initial=0)) + 1
+def _unrolled(parent: np.ndarray, item: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The tree of itemsets (a parent, or -1, and one more item) size by size, and the tree's row of each set."""
+    found, order = [], [np.empty(0, int)]
+    place, width = np.zeros(len(item) + 1, np.int64), int(item.max(initial=0)) + 1
     items, rows = np.empty((1, 0), np.int64), np.flatnonzero(parent < 0)
     while len(rows):
         longer = np.column_stack([items[place[parent[rows]]], item[rows]])
         longer.sort(axis=1)
-        order = lexical(longer, width=width)
-        items, rows = longer[order], rows[order]
-        yield Level(items, n[rows])
+        sorted_rows = lexical(longer, width=width)
+        items, rows = longer[sorted_rows], rows[sorted_rows]
+        found.append(items)
+        order.append(rows)
         place[rows] = np.arange(len(rows))
-        is_parent = np.zeros(len(n) + 1, bool)
+        is_parent = np.zeros(len(item) + 1, bool)
         is_parent[rows] = True
         rows = np.flatnonzero(is_parent[parent])
+    return found, np.concatenate(order)
 
 
 def lexical(items: np.ndarray, *, width: int) -> np.ndarray:
@@ -329,14 +318,16 @@ def _fetched(
 
 def _arranged(parts: list[pd.DataFrame]) -> Itemsets:
     """The sets as our own miner leaves them: by size, items and rows sorted."""
-    labels, levels = np.empty(0), []
+    found: list[np.ndarray] = []
+    labels, counts = np.empty(0), [np.empty(0, np.int64)]
     for part in parts:
         if part.empty:
             continue
         rows, n = part.drop(columns="n").to_numpy(), part["n"].to_numpy(np.int64)
-        if not levels:  # every item of a frequent set is frequent alone
+        if not found:  # every item of a frequent set is frequent alone
             labels = np.unique(rows)
         items = np.sort(np.searchsorted(labels, rows), axis=1)
         order = lexical(items, width=len(labels))
-        levels.append(Level(items[order], n[order]))
-    return Itemsets(labels, tuple(levels))
+        found.append(items[order])
+        counts.append(n[order])
+    return Itemsets(labels, found, np.concatenate(counts))

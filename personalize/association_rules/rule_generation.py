@@ -89,10 +89,10 @@ def lengths(sets: pd.Series) -> np.ndarray:
 def pairs(rules: pd.DataFrame) -> pd.DataFrame:
     """The rules with one product on each side, each pair once: the direction of higher confidence."""
     single = rules[lengths(rules["antecedent"]) == 1]
-    sides = pd.concat([single["antecedent"].str[0], single["consequent"].str[0]])
+    sides = pd.concat([single["antecedent"], single["consequent"]])
     codes = np.sort(pd.factorize(sides)[0].reshape(2, -1), axis=0)
-    pair = pd.DataFrame(codes.T, index=single.index, columns=["one", "other"])
-    best = pair.assign(confidence=-single["confidence"]).sort_values("confidence", kind="stable")
+    best = single.assign(one=codes[0], other=codes[1])
+    best = best.sort_values("confidence", ascending=False, kind="stable")
     return single[single.index.isin(best.drop_duplicates(["one", "other"]).index)]
 
 

@@ -7,8 +7,9 @@ import pandas as pd
 from scipy.sparse import csr_array, hstack
 from scipy.special import stdtr
 
-from personalize.association_rules.significance import Q, benjamini_hochberg, t_quantile
+from personalize.association_rules.significance import Q, t_quantile
 from personalize.association_rules.transactions import GROUPS, Baskets, encode
+from personalize.inference import adjust
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +92,7 @@ def direction(
     )
     table = table.join(_tilted(there, back, expected))
     table = table[table["n_then"] + table["n_before"] >= min_count]
-    p = benjamini_hochberg(table.pop("p").to_numpy(), tests=len(table))
+    p = adjust(table.pop("p"), method="bh")
     table = table.assign(p_adjusted=p, directed=p <= Q)
     order, ascending = ["p_adjusted", "n_then"], [True, False]
     return Directions(

@@ -6,6 +6,7 @@ from scipy.special import betainc, gammaincinv, stdtr, stdtrit
 
 from personalize.association_rules.eclat import Itemsets
 from personalize.association_rules.transactions import GROUPS, Baskets
+from personalize.inference import adjust
 
 LEVEL, Q = 0.95, 0.05
 
@@ -59,9 +60,7 @@ def tested(found: Itemsets, data: Baskets, by_group: np.ndarray | None) -> pd.Da
     by_group : baskets with each itemset by group of customers, or None.
     """
     table, splits = textbook(found, data.n), found.splits
-    expected = np.empty(len(found.counts))
-    for start, items in zip(found.starts, found.items, strict=False):
-        expected[start : start + len(items)] = data.null.expected(items)
+    expected = np.concatenate([np.empty(0), *map(data.null.expected, found.items)])
     chance = np.minimum(expected[splits[0]] / expected[splits[1]], 1.0)
     shorter = against_shorter(found, expected)
     extra = table["n"].to_numpy() - table["n_antecedent"].to_numpy() * chance
@@ -69,7 +68,7 @@ def tested(found: Itemsets, data: Baskets, by_group: np.ndarray | None) -> pd.Da
     errors = clustered_errors(by_group, splits[:, order], data)
     table = judged(table.take(order), chance[order], errors, looked_at=found.looked_at)
     p = np.maximum(table["p_value"].to_numpy(), shorter[order])
-    return table.assign(productive=benjamini_hochberg(p, tests=found.looked_at) <= Q)
+    return table.assign(productive=adjust(p, method="bh", tests=found.looked_at) <= Q)
 
 
 def judged(
@@ -93,7 +92,7 @@ def judged(
         reach = np.exp(t_quantile() * np.minimum(errors, 30.0))
         low, high = np.minimum(low, 1 / reach), np.maximum(high, reach)
         p = np.maximum(p, stdtr(GROUPS - 1, -np.log(adjusted) / np.maximum(errors, 1e-12)))
-    p_adjusted = benjamini_hochberg(p, tests=looked_at)
+    p_adjusted = adjust(p, method="bh", tests=looked_at)
     return table.assign(
         lift_low=lift * low,
         lift_high=lift * high,
@@ -156,8 +155,8 @@ def against_shorter(found: Itemsets, expected: np.ndarray) -> np.ndarray:
     Webb (2007), Discovering significant patterns, Machine Learning 68, section 3 (productive rules).
     """
     n, starts = found.counts.astype(float), found.starts
-    p_values = [np.zeros(level.items.size) for level in found.levels[1:2]]
-    for k in range(2, len(found.levels)):
+    p_values = [np.zeros(items.size) for items in found.items[1:2]]
+    for k in range(2, len(found.items)):
         sets = np.arange(starts[k], starts[k + 1])
         smaller = found.without[k]
         worst = np.zeros(smaller.shape)
@@ -188,19 +187,6 @@ def poisson_interval(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     counts, place = np.unique(n, return_inverse=True)
     low, high = gammaincinv(counts, tail) / counts, gammaincinv(counts + 1, 1 - tail) / counts
     return low[place], high[place]
-
-
-def benjamini_hochberg(p: np.ndarray, *, tests: int) -> np.ndarray:
-    """The p-values adjusted for `tests` comparisons, of which those without a p-value here count as 1.
-
-    >>> benjamini_hochberg(np.array([0.01, 0.04, 0.03]), tests=4)
-    array([0.04      , 0.05333333, 0.05333333])
-    """
-    order = np.argsort(p, kind="stable")
-    stepped = p[order] * max(tests, len(p)) / np.arange(1, len(p) + 1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.minimum.accumulate(stepped[::-1])[::-1], 1.0)
-    return adjusted
 
 
 def t_quantile(groups: int = GROUPS) -> float:

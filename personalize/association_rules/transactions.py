@@ -286,10 +286,9 @@ def encode(baskets: pd.DataFrame | Baskets) -> Baskets:
     items, labels = _codes(baskets["product_id"])
     _check_holes(dict(zip(needed, (basket, items), strict=True)))
     customers = _customers(baskets, basket, len(order_ids))
-    if not _in_order(basket, items):
-        lines = np.sort(basket.astype(np.int64) * len(labels) + items)
-        lines = lines[np.diff(lines, prepend=-1) > 0]
-        basket, items = np.divmod(lines, len(labels))
+    lines = basket.astype(np.int64) * len(labels) + items
+    if not (lines[1:] > lines[:-1]).all():
+        basket, items = np.divmod(np.unique(lines), len(labels))
     starts = np.append(0, np.cumsum(np.bincount(basket, minlength=len(order_ids))))
     return Baskets(labels, starts, items.astype(np.int32, copy=False), order_ids, customers)
 
@@ -317,13 +316,6 @@ def _check_holes(columns: dict[str, np.ndarray]) -> None:
     if problems:
         advice = f"Leave them out first: baskets.dropna(subset={list(columns)})"
         raise TableError(f"baskets: {', '.join(problems)}. {advice}")
-
-
-def _in_order(basket: np.ndarray, items: np.ndarray) -> bool:
-    """Do lines go from basket to basket, and in each from item to item, none twice?"""
-    later = basket[1:] > basket[:-1]
-    later |= (basket[1:] == basket[:-1]) & (items[1:] > items[:-1])
-    return bool(later.all())
 
 
 def _codes(ids: pd.Series) -> tuple[np.ndarray, np.ndarray]:

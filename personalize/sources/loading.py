@@ -9,6 +9,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from personalize.engine import Engine, connect
+from personalize.parameters import check_in_kernel
 from personalize.sources import cache, conversion, database
 from personalize.sources.spec import SourceSpec, TableSpec, read
 from personalize.tables import CONTRACTS, TableError, Tables, unknown_columns
@@ -59,7 +60,8 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
 
     Raises
     ------
-    TableError : every problem of the source in one message.
+    TableError : every problem of the source in one message; in a notebook, whose `source` this
+        is, also parameters that cannot be used.
 
     >>> frame = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12],
     ...     "product_id": [5, 5, 6], "quantity": 1, "amount": 2.5,
@@ -70,7 +72,10 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
     """
     if isinstance(source, Mapping):
         return _from_frames(source)
-    return prepare(source, fresh=False).open()
+    check_in_kernel(source)
+    tables = prepare(source, fresh=False).open()
+    check_in_kernel(source, tables)
+    return tables
 
 
 def prepare(source: str | Path, *, fresh: bool = True) -> Prepared:

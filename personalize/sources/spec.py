@@ -199,6 +199,11 @@ def read(source: str | Path) -> SourceSpec:
             f"no source '{source}': it is neither a file here nor a built-in source "
             f"({', '.join(names())}). For your own orders: personalize init orders.csv"
         )
+    if path.suffix.lower() not in (".yml", ".yaml", ".json"):
+        raise TableError(
+            f"{path.name} is no source file (.yml). Is it an export of your orders? Then have one "
+            f"written: personalize init {path}"
+        )
     document = _document(path)
     if document.get("name") in names() and path.parent != BUILTIN:
         raise TableError(
@@ -212,11 +217,8 @@ def _document(path: Path) -> dict:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        hint = f" For a data file: personalize init {path.name}"
-        if path.suffix.lower() in (".yml", ".yaml"):
-            hint = ""
         said = " ".join(str(error).split())
-        raise TableError(f"{path.name} is not readable as YAML: {said}.{hint}") from None
+        raise TableError(f"{path.name} is not readable as YAML: {said}.") from None
     if not isinstance(document, dict):
         raise TableError(
             f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'"

@@ -119,10 +119,10 @@ def test_repeated_lines_count_once():
 
 def test_subset_places_lead_to_the_set_without_one_item(random_shop):
     found = mine(ar.encode(random_shop), min_count=15)
-    for k in range(1, len(found.levels)):
+    for k in range(1, len(found.items)):
         for j in range(k + 1):
-            without = found.levels[k - 1].items[found.without[k][:, j]]
-            np.testing.assert_array_equal(without, np.delete(found.levels[k].items, j, axis=1))
+            without = found.items[k - 1][found.without[k][:, j]]
+            np.testing.assert_array_equal(without, np.delete(found.items[k], j, axis=1))
 
 
 def test_loops_compile_where_no_folder_can_be_written():
