@@ -22,10 +22,9 @@ from personalize.association_rules.cross_selling import (
     substitutes,
 )
 from personalize.association_rules.eclat import frequent_itemsets, itemsets
-from personalize.association_rules.glossary import about, spoken
 from personalize.association_rules.multilevel import cross_level, group_lifts, parents
 from personalize.association_rules.rule_generation import pairs, rules, warm
-from personalize.association_rules.sequence import direction
+from personalize.association_rules.sequence import Directions, direction
 from personalize.association_rules.significance import passes
 from personalize.association_rules.size_null import BasketSizeNull
 from personalize.association_rules.transactions import (
@@ -53,8 +52,8 @@ __all__ = [
     "BasketSizeNull",
     "Baskets",
     "Control",
+    "Directions",
     "NextProduct",
-    "about",
     "basket_sizes",
     "baskets",
     "bundles",
@@ -79,7 +78,6 @@ __all__ = [
     "rules",
     "shuffled",
     "spend",
-    "spoken",
     "substitutes",
     "support_count",
     "trial_scores",
