@@ -56,7 +56,6 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     >>> rfm(pz.load({"orders": orders}), as_of="2024-01-06").to_dict("records")[0]
     {'customer_id': 1, 'recency_days': 0, 'frequency': 2, 'monetary': 5.0}
     """
-    require_tables(tables, "rfm")
     found = _totals(tables, as_of, days=window_days)
     found = found[found.frequency > 0].reset_index(drop=True)
     if found.empty:
@@ -206,6 +205,7 @@ def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:
         raise TableError(
             f"window_days = {days} is negative: give the number of days to look back, or 0 for all"
         )
+    require_tables(tables, "rfm")
     known = tables.until(as_of)
     after = _day(as_of) - pd.Timedelta(days=days) if days else known.start - pd.Timedelta(days=1)
     return known.query("rfm", after=after)

@@ -48,7 +48,7 @@ def optional(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """What `function(*args, **kwargs)` returns, or an `Absent` that says why the data do not allow it.
 
     Only `tables.Unavailable` counts: a missing table, too short a time, too few of something. Any other error is
-    raised, wrong input too.
+    raised, wrong input too. Of an argument that is absent itself nothing is asked: it is what comes back.
 
     Examples
     --------
@@ -57,6 +57,9 @@ def optional(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     >>> text(optional(getattr, tables, "reviews"))
     Not available here: source 'cdnow' has no table 'reviews'. To add it, give columns: ...
     """
+    for given in (*args, *kwargs.values()):
+        if isinstance(given, Absent):
+            return given
     try:
         return function(*args, **kwargs)
     except Unavailable as refusal:
@@ -119,6 +122,35 @@ def _refuse_unknown(
             f"show.table '{caption}': units or digits for columns {unknown} that the table lacks; "
             f"present: {list(flat.columns)}"
         )
+
+
+def with_intervals(frame: Any) -> Any:
+    """The table with every `x`, `x_low`, `x_high` in one column of text, which takes less room.
+
+    Parameters
+    ----------
+    frame : a table, or a result with `.table()`; decimals are those of the glossary, else two
+
+    Examples
+    --------
+    >>> with_intervals(pd.DataFrame({"x": [0.5], "x_low": [0.25], "x_high": [0.75]})).x.tolist()
+    ['0.50 (0.25 to 0.75)']
+    """
+    if isinstance(frame, Absent):
+        return frame
+    folded = frame.copy() if isinstance(frame, pd.DataFrame) else frame.table()
+    for name in folded.columns:
+        ends = [f"{name}_low", f"{name}_high"]
+        if set(ends) <= set(folded.columns):
+            known = glossary.meaning(name)
+            scale, places = (100, 1) if known.unit == "%" else (1, 2)
+            places = places if known.digits is None else known.digits
+            say = f"{{:,.{places}f}} ({{:,.{places}f}} to {{:,.{places}f}})".format
+            numbers = folded[[name, *ends]] * scale
+            text = [say(*row) for row in numbers.itertuples(index=False)]
+            folded[name] = np.where(folded[name].isna(), "–", text)
+            folded = folded.drop(columns=ends)
+    return folded
 
 
 def text(markdown: Any) -> Shown:

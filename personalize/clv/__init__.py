@@ -16,6 +16,7 @@ from personalize.clv.backtesting import (
     BASELINE,
     NOTHING,
     Backtest,
+    Choice,
     Plan,
     backtest,
     contestants,
@@ -34,12 +35,12 @@ from personalize.clv.diagnostics import (
     alive_history,
     by_frequency,
     cdnow_check,
+    cdnow_reading,
     frequency_recency,
     tracking,
 )
 from personalize.clv.discount import (
     discount_factor,
-    discount_table,
     discounted_purchases,
     period_rate,
     present_value,
@@ -48,10 +49,16 @@ from personalize.clv.forecasts import Blend, BuyTillYouDie, NaiveRate, Recalibra
 from personalize.clv.gamma_gamma import GammaGamma
 from personalize.clv.identification import Dropout, dropout, regularity, shape, spend_independence
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.clv.prediction_intervals import Bands, bands, coverage, simulated_coverage
+from personalize.clv.prediction_intervals import (
+    Bands,
+    bands,
+    coverage,
+    coverage_reading,
+    simulated_coverage,
+)
 from personalize.clv.regression import Regression, WindowRegression, cumulative
 from personalize.clv.sbg import ShiftedBetaGeo, contracts
-from personalize.clv.value import concentration, tier_table, tiers, top_gain, value_table
+from personalize.clv.value import Worth, concentration, tier_table, tiers, top_gain, value_table
 
 __all__ = [
     "BASELINE",
@@ -62,6 +69,7 @@ __all__ = [
     "BetaGeoCNBD",
     "Blend",
     "BuyTillYouDie",
+    "Choice",
     "Dropout",
     "GammaGamma",
     "ModifiedBetaGeo",
@@ -76,20 +84,22 @@ __all__ = [
     "Regression",
     "ShiftedBetaGeo",
     "WindowRegression",
+    "Worth",
     "ZeroForecast",
     "alive_history",
     "backtest",
     "bands",
     "by_frequency",
     "cdnow_check",
+    "cdnow_reading",
     "concentration",
     "contestants",
     "contracts",
     "coverage",
+    "coverage_reading",
     "cumulative",
     "deciles",
     "discount_factor",
-    "discount_table",
     "discounted_purchases",
     "dropout",
     "frequency_recency",

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from personalize import features
+from personalize import features, inference
 from personalize.clv.bg_cnbd import ModifiedBetaGeoCNBD
 from personalize.clv.bg_nbd import NBD, BetaGeo, ModifiedBetaGeo
 from personalize.clv.customers import WEEK, Records, weeks_between
@@ -33,6 +33,7 @@ __all__ = [
     "FEWEST",
     "NOTHING",
     "Backtest",
+    "Choice",
     "Plan",
     "backtest",
     "contestants",
@@ -82,7 +83,7 @@ class Plan:
     Attributes
     ----------
     choose, check, as_of : last known days, each `horizon` weeks after the one before
-    horizon : weeks to look ahead
+    horizon, lookback : weeks to look ahead, and whole weeks of data up to the first of these days
     caption : the plan in words
     """
 
@@ -90,6 +91,7 @@ class Plan:
     check: pd.Timestamp
     as_of: pd.Timestamp
     horizon: int
+    lookback: int
     caption: str
 
     def table(self) -> pd.DataFrame:
@@ -122,9 +124,9 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
     weeks = weeks_between(tables.start, day)
     if weeks < 4:
         raise Unavailable(
-            f"source '{tables.name}' has {weeks} whole week(s) of orders up to {day:%Y-%m-%d}: "
-            "at least 4 are needed, "
-            "since a value model is chosen, checked and used on three successive periods"
+            f"source '{tables.name}' has {weeks} whole week(s) of orders up to {day:%Y-%m-%d}: at "
+            "least 4 are needed, since a value model is chosen, checked and used on three "
+            "successive periods"
         )
     used = min(int(horizon), 2 * weeks // 7)
     choose, check = day - 2 * used * WEEK, day - used * WEEK
@@ -132,19 +134,18 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
     if known < FEWEST:
         raise Unavailable(
             f"source '{tables.name}' has {known:,} customer(s) with a purchase up to "
-            f"{choose:%Y-%m-%d}: at least "
-            f"{FEWEST} are needed to choose a value model and give intervals; take more "
-            "customers or a longer period"
+            f"{choose:%Y-%m-%d}: at least {FEWEST} are needed to choose a value model and give "
+            "intervals; take more customers or a longer period"
         )
     short = ""
     if used < horizon:
         short = f" (the data hold {weeks}, and 3.5 times the horizon is needed)"
     caption = (
         f"{tables.name}. Horizon {used} weeks{short}: models are chosen on what followed "
-        f"{choose:%Y-%m-%d}, checked "
-        f"on what followed {check:%Y-%m-%d}, and used to value customers as of {day:%Y-%m-%d}."
+        f"{choose:%Y-%m-%d}, checked on what followed {check:%Y-%m-%d}, and used to value "
+        f"customers as of {day:%Y-%m-%d}."
     )
-    return Plan(choose, check, day, used, caption)
+    return Plan(choose, check, day, used, weeks - 2 * used, caption)
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,15 @@ class Backtest:
         return scoreboard(
             self.actual.spend, self.spend, baseline=BASELINE, n_boot=n_boot, seed=seed
         )
+
+    def model(self, name: str) -> Any:
+        """The fitted model of that name; `Unavailable` with the reason where the data do not allow
+        it.
+        """
+        reasons = self.refused.set_index("model").reason
+        if name in reasons:
+            raise Unavailable(f"no {name}: {reasons[name]}")
+        return self.models[name]
 
     @property
     def best(self) -> str:
@@ -231,9 +241,8 @@ def backtest(
     until = day + horizon * WEEK
     if until > last:
         raise Unavailable(
-            f"{horizon} weeks after {day:%Y-%m-%d} end on {until:%Y-%m-%d}, after the last day "
-            "of the data, "
-            f"{last:%Y-%m-%d}: choose an earlier cut or a shorter horizon"
+            f"{horizon} weeks after {day:%Y-%m-%d} end on {until:%Y-%m-%d}, after the last day of "
+            f"the data, {last:%Y-%m-%d}: choose an earlier cut or a shorter horizon"
         )
     fits, reasons = {}, {}
     for name, model in (models or contestants()).items():
@@ -249,6 +258,59 @@ def backtest(
         orders=came.orders_later.astype("int64"), spend=came.spend_later
     )
     return Backtest(day, int(horizon), actual, fits, refused)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The forecast that was chosen beforehand, on the scoreboard of the days that check it.
+
+    Attributes
+    ----------
+    board : a scoreboard
+    name : of the chosen model
+    currency : of the scoreboard's money
+    """
+
+    board: pd.DataFrame
+    name: str
+    currency: str = ""
+
+    @property
+    def score(self) -> pd.Series:
+        """Its row of the scoreboard."""
+        return self.board.set_index("model").loc[self.name]
+
+    @property
+    def base(self) -> pd.Series:
+        """The row of the naive rate."""
+        return self.board.set_index("model").loc[BASELINE]
+
+    @property
+    def better(self) -> bool:
+        """Whether it is better than the naive rate by squared error."""
+        return self.score.verdict == "better"
+
+    def table(self) -> pd.DataFrame:
+        """The scoreboard without the squared errors behind its verdicts."""
+        return self.board.drop(columns=["mse_less", "mse_low", "mse_high"])
+
+    @property
+    def caption(self) -> str:
+        """How the chosen forecast did on the check, and whether to use it."""
+        score, base = self.score, self.base
+        verdict = "not better than the naive rate: the plain rate will do"
+        if self.better:
+            verdict = "better than the naive rate: use it"
+        elif self.name == BASELINE:
+            verdict = "the naive rate itself: nothing was chosen above it"
+        return (
+            f"Chosen beforehand: {self.name}. On the check its MAE is {score.mae:,.1f} "
+            f"{self.currency} a customer, the naive rate's {base.mae:,.1f}: a difference of "
+            f"{score.mae_less:+,.1f} ({score.mae_low:+,.1f} to {score.mae_high:+,.1f}). Its total "
+            f"is off by {score.bias:+.1%}. By squared error it is {verdict}. A perfect list of the "
+            f"top tenth would have held {self.board.attrs['ceiling']:.1%} of the spend, this one "
+            f"held {score.top_decile:.1%}, the naive one {base.top_decile:.1%}."
+        )
 
 
 def scoreboard(
@@ -363,23 +425,8 @@ def gini(actual: Any, forecast: Any) -> float:
     >>> gini([0, 1, 5], [1, 2, 3]), gini([0, 1, 5], [7, 7, 7])
     (1.0, 0.0)
     """
-    actual, forecast = np.asarray(actual, float), np.asarray(forecast, float)
-    perfect = _area(actual, actual)
-    return float("nan") if perfect == 0 else float(_area(actual, forecast) / perfect)
-
-
-def _area(actual: ndarray, forecast: ndarray) -> float:
-    money = _in_order(actual, forecast)
-    n = len(money)
-    curve = np.cumsum(money) / money.sum()
-    return float(curve.mean() - (n + 1) / (2 * n))
-
-
-def _in_order(actual: ndarray, forecast: ndarray) -> ndarray:
-    """Money by descending forecast, shared equally among equal forecasts."""
-    _, tie = np.unique(-forecast, return_inverse=True)
-    mean = np.bincount(tie, actual) / np.bincount(tie)
-    return mean[np.sort(tie)]
+    perfect = inference.gini(actual)
+    return inference.gini(actual, by=forecast) / perfect if perfect > 0 else float("nan")
 
 
 def top_share(actual: Any, forecast: Any, *, share: float = 0.1) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = ["WEEK", "Records", "check", "periods", "summary", "unit_days", "weeks_between"]
 
@@ -67,13 +67,13 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0,
     'log_gaps': 0.693}
     """
+    require_tables(tables, "pz.clv.summary")
     length = unit_days(unit)
     found = tables.until(as_of).query("clv_summary")
     if found.empty:
         raise TableError(
             f"source '{tables.name}': no customer has a purchase up to {as_of}. Orders without a "
-            "customer_id and pure "
-            "returns do not count: choose another as_of, or give customer ids"
+            "customer_id and pure returns do not count: choose another as_of, or give customer ids"
         )
     first, last = pd.to_datetime(found.first_day), pd.to_datetime(found.last_day)
     frequency = found.days.astype("int64") - 1
@@ -123,6 +123,7 @@ def periods(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual
     setting", Marketing Science 29(6).
     """
+    require_tables(tables, "pz.clv.periods")
     length = unit_days(unit)
     days = tables.until(as_of).query("clv_days")
     if days.empty:
@@ -169,8 +170,8 @@ def check(
     missing = needed.difference(there, sort=False)
     if len(missing):
         raise TableError(
-            f"the customer summary lacks {list(missing)}; present: {list(there)}. "
-            "Next step: pz.clv.summary(tables, as_of=...)"
+            f"the customer summary lacks {list(missing)}; present: {list(there)}. Next step: "
+            "pz.clv.summary(tables, as_of=...)"
         )
     problems = []
     broken = _wrong_money(table) if money else _wrong_times(table)
@@ -183,8 +184,8 @@ def check(
         counts, asked = counts & (table.monetary_value > 0), "a repeat purchase and money"
     if not problems and counts.sum() < least:
         problems.append(
-            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: "
-            f"at least {least} are needed to learn from; take more customers or a longer period"
+            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: at least {least} are "
+            "needed to learn from; take more customers or a longer period"
         )
     if problems:
         raise TableError.of("the customer summary cannot be used:", problems)
@@ -225,18 +226,13 @@ class Records:
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self._kept: dict[tuple, Any] = {}
-        self._counted: dict[tuple, list[pd.DataFrame]] = {}
 
     @classmethod
     def of(cls, tables: "Tables | Records") -> "Records":
         """The records of these tables, or the records themselves."""
         if isinstance(tables, Records):
             return tables
-        if not isinstance(tables, Tables):
-            raise TableError(
-                f"a {type(tables).__name__} holds no orders. Next step: pz.load(...), then give "
-                "its tables"
-            )
+        require_tables(tables, "pz.clv.Records")
         return cls(tables)
 
     def day(self, as_of: Any) -> pd.Timestamp:
@@ -252,13 +248,6 @@ class Records:
         """A copy of the model of purchases or spend, fitted on the summary."""
         day = self.day(as_of)
         return self._once((_settings(model), day), lambda: clone(model).fit(self.summary(day)))
-
-    def purchases(self, model: Any, as_of: pd.Timestamp, horizon: int) -> pd.Series:
-        """Expected purchases of each customer in the `horizon` weeks after `as_of`, by the model
-        fitted then.
-        """
-        key = ("purchases", _settings(model), as_of, horizon)
-        return self._once(key, lambda: self.fitted(model, as_of).expected_purchases(horizon))
 
     def forecast(self, model: Any, as_of: pd.Timestamp, horizon: int) -> Any:
         """A copy of the forecast, fitted on the day `as_of`."""
@@ -279,26 +268,21 @@ class Records:
         weeks = list(weeks)
         if len(weeks) > _SLOTS or any(int(n) != n or n < 1 for n in weeks):
             raise TableError(f"weeks = {weeks}: give up to {_SLOTS} whole numbers of 1 or more")
-        asked = {f"spend_{n}w" for n in weeks}
-        for (day, end), tables in self._counted.items():
-            for table in tables:
-                if day == as_of and until in (None, end) and asked <= set(table):
-                    return table
-        table = self._windows(as_of, weeks, until or as_of)
-        self._counted.setdefault((as_of, until), []).append(table)
-        return table
+        key = ("windows", as_of, until)
+        if key not in self._kept or any(f"spend_{n}w" not in self._kept[key] for n in weeks):
+            self._kept[key] = self._windows(as_of, weeks, until or as_of)
+        return self._kept[key]
 
     def _windows(
         self, as_of: pd.Timestamp, weeks: Sequence[int], until: pd.Timestamp
     ) -> pd.DataFrame:
         counted = list(dict.fromkeys([*weeks, *_USUAL]))[:_SLOTS]
-        slots = (counted + [1] * _SLOTS)[:_SLOTS]
         after: dict[str, pd.Timestamp] = {}
         names: dict[str, str] = {}
-        for i, n in enumerate(slots, start=1):
-            after[f"after_{i}"] = as_of - n * WEEK
-            if i <= len(counted):
-                names |= {f"spend_{i}": f"spend_{n}w", f"orders_{i}": f"orders_{n}w"}
+        for i in range(_SLOTS):
+            n = counted[i] if i < len(counted) else counted[0]
+            after[f"after_{i + 1}"] = as_of - n * WEEK
+            names |= {f"spend_{i + 1}": f"spend_{n}w", f"orders_{i + 1}": f"orders_{n}w"}
         if not self.tables.start <= as_of <= self.tables.end:
             self.tables.until(as_of)  # refuses a day outside the data
         found = self.tables.query("clv_windows", as_of=as_of, until=until, **after)
@@ -306,9 +290,8 @@ class Records:
             raise TableError(
                 f"source '{self.tables.name}': no customer has a purchase up to {as_of:%Y-%m-%d}"
             )
-        kept = found[["customer_id", *names, "spend_later", "orders_later"]]
-        numbers = kept.columns.drop("customer_id")
-        return kept.astype(dict.fromkeys(numbers, "float64")).rename(columns=names)
+        found = found.set_index("customer_id").astype("float64").rename(columns=names)
+        return found.loc[:, ~found.columns.duplicated()].reset_index()
 
     def _once(self, key: tuple, make: Callable[[], Any]) -> Any:
         if key not in self._kept:

@@ -1,6 +1,5 @@
 """What is money later worth today? From a rate with its period to a present value."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,6 @@ from personalize.tables import TableError
 
 __all__ = [
     "discount_factor",
-    "discount_table",
     "discounted_purchases",
     "period_rate",
     "present_value",
@@ -61,28 +59,6 @@ def discount_factor(horizon: int, *, rate: float, rate_period: str = "Y", unit: 
     """
     step = period_rate(rate, rate_period=rate_period, unit=unit)
     return float(np.mean((1 + step) ** -_steps(horizon)))
-
-
-def discount_table(
-    horizons: Sequence[int] = (13, 26, 52, 104),
-    rates: Sequence[float] = (0.0, 0.05, 0.10, 0.20),
-    *,
-    unit: str = "W",
-) -> pd.DataFrame:
-    """What one unit of money spread evenly over a horizon is worth today: rows are yearly rates,
-    columns horizons.
-
-    Examples
-    --------
-    >>> discount_table((26, 52), (0.0, 0.10)).round(3).to_numpy().tolist()
-    [[1.0, 1.0], [0.976, 0.953]]
-    """
-    names = {"D": "days", "W": "weeks", "M": "months", "Y": "years"}
-    table = pd.DataFrame(index=pd.Index([f"{rate:.0%}" for rate in rates], name="rate a year"))
-    for horizon in horizons:
-        worth = [discount_factor(horizon, rate=rate, unit=unit) for rate in rates]
-        table[f"{horizon} {names[unit]}"] = worth
-    return table
 
 
 def present_value(

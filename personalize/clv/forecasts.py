@@ -120,7 +120,7 @@ class BuyTillYouDie(Forecast):
         self.summary_ = records.summary(self.as_of_)
         self.purchases_ = records.fitted(model, self.as_of_)
         self.spend_ = records.fitted(self.spend or GammaGamma(), self.as_of_)
-        self._orders = records.purchases(model, self.as_of_, self.horizon_)
+        self._orders = self.purchases_.expected_purchases(self.horizon_)
 
     def _expected(self, what: What) -> pd.Series:
         if what == "orders":
@@ -163,8 +163,8 @@ class _Hindsight(Forecast):
         horizon = min(self.horizon_, weeks_between(records.tables.start, self.as_of_) // 2)
         if horizon < 2:
             raise Unavailable(
-                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a "
-                "forecast right by"
+                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a forecast "
+                "right by"
             )
         then = self.as_of_ - horizon * WEEK
         came = records.windows(then, [], until=then + horizon * WEEK)

@@ -9,7 +9,7 @@ import pandas as pd
 from personalize.clv.bg_nbd import NBD, ModifiedBetaGeo
 from personalize.clv.customers import Records
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.tables import Tables
+from personalize.tables import Tables, require_tables
 
 __all__ = ["Dropout", "dropout", "regularity", "shape", "spend_independence"]
 
@@ -42,12 +42,11 @@ class Dropout:
         use = "P(alive) means something here."
         if not self.identified:
             use = (
-                "So P(alive) of this shop is shown in the table for completeness and should not "
-                "be used to pick "
-                "customers; time since the last purchase, compared with the customer's own "
+                "So P(alive) of this shop is shown for completeness and should not be used to "
+                "pick customers; time since the last purchase, compared with the customer's own "
                 "rhythm, is the better alarm."
             )
-        return f"**{self.name}: {self.sentence}** {use}"
+        return f"{self.name}: {self.sentence} {use}"
 
 
 def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
@@ -72,8 +71,7 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     half its own size (standard error above 0.5 of the estimate, or a flat likelihood), or at least
     half of the customers have P(alive) above 0.99, so that the number separates nobody. The gain
     over NBD, the model in which nobody leaves, is shown beside it: a large sample makes even a tiny
-    dropout
-    "significant".
+    dropout "significant".
     """
     records = Records.of(tables)
     model = records.fitted(ModifiedBetaGeo(), as_of)
@@ -82,16 +80,14 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     a, b = model.params_[["a", "b"]]
     leaves, sure = a / (a + b), float((model.p_alive() > _SURE).mean())
     identified = bool(vague <= _VAGUE and sure < 0.5)
+    gain = (model.log_likelihood_ - never.log_likelihood_) / model.n_customers_
+    less = pareto.log_likelihood_ - model.log_likelihood_
     facts = {
         "chance to leave after a purchase, a / (a + b)": leaves,
         "largest standard error of a or b, as a share of it": vague,
         f"share of customers with P(alive) above {_SURE}": sure,
-        "log-likelihood gained over 'nobody leaves', a customer": (
-            model.log_likelihood_ - never.log_likelihood_
-        )
-        / model.n_customers_,
-        "Pareto/NBD: log-likelihood less that of MBG/NBD": pareto.log_likelihood_
-        - model.log_likelihood_,
+        "log-likelihood gained over 'nobody leaves', a customer": gain,
+        "Pareto/NBD: log-likelihood less that of MBG/NBD": less,
         "Pareto/NBD: parameters with a standard error": pareto.standard_errors_.count(),
     }
     verdict = "Dropout is identified" if identified else "Dropout is not identified"
@@ -99,8 +95,8 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     if np.isfinite(vague):
         known = f"known to within {vague:.0%} of their size"
     because = (
-        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, "
-        f"and {sure:.0%} of the customers have P(alive) above {_SURE}"
+        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, and "
+        f"{sure:.0%} of the customers have P(alive) above {_SURE}"
     )
     table = pd.Series(facts, dtype=float).rename_axis("fact").reset_index(name="value")
     return Dropout(identified, table, f"{verdict}: {because}.", records.tables.name)
@@ -130,6 +126,7 @@ def regularity(tables: Tables, *, as_of: Any) -> float:
     Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times",
     Journal of Marketing Research 27(1).
     """
+    require_tables(tables, "pz.clv.regularity")
     gaps = tables.until(as_of).query("clv_gaps")
     share = gaps.gap_before / (gaps.gap_before + gaps.gap)
     if len(share) < 30:

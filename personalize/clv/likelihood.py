@@ -147,9 +147,10 @@ class Likelihood(BaseEstimator):
         return np.log(start[list(self.names)].to_numpy())
 
     def _bounds(self) -> ndarray:
-        floors = pd.Series(self.floors, index=list(self.names), dtype=float)
-        low = np.log(floors).fillna(-self.reach)
-        return np.column_stack([low, np.full(len(low), self.reach)])
+        bounds = np.tile([-self.reach, self.reach], (len(self.names), 1))
+        for name, floor in self.floors.items():
+            bounds[self.names.index(name), 0] = np.log(floor)
+        return bounds
 
     def _search(self, data: ndarray, counts: ndarray, start: ndarray) -> tuple[ndarray, bool]:
         bounds = self._bounds()
@@ -263,13 +264,8 @@ def group_rows(values: ndarray) -> tuple[ndarray, ndarray, ndarray]:
     >>> rows.tolist(), counts.tolist(), inverse.tolist()
     ([[0.0, 5.0], [1.0, 2.0]], [1.0, 2.0], [1, 0, 1])
     """
-    key = np.zeros(len(values), dtype=np.int64)
-    for column in values.T:
-        code, levels = pd.factorize(column, sort=True)
-        if len(levels) * (float(key.max(initial=0)) + 1) > 2**62:
-            key = pd.factorize(key, sort=True)[0].astype(np.int64)
-        key = key * len(levels) + code
-    inverse, levels = pd.factorize(key, sort=True)
-    first = np.empty(len(levels), dtype=np.intp)
-    first[inverse[::-1]] = np.arange(len(values))[::-1]
-    return values[first], np.bincount(inverse, minlength=len(levels)).astype(float), inverse
+    frame = pd.DataFrame(values)
+    by = frame.groupby(list(frame))
+    counts = by.size()
+    rows = counts.index.to_frame().to_numpy()
+    return rows, counts.to_numpy(float), by.ngroup().to_numpy()

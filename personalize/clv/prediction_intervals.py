@@ -13,7 +13,7 @@ from personalize.clv.forecasts import BuyTillYouDie
 from personalize.evaluate import Interval
 from personalize.tables import TableError
 
-__all__ = ["Bands", "bands", "coverage", "simulated_coverage"]
+__all__ = ["Bands", "bands", "coverage", "coverage_reading", "simulated_coverage"]
 
 _LEVELS = (0.5, 0.8, 0.9, 0.95)
 
@@ -132,7 +132,7 @@ def coverage(
     -------
     DataFrame, one row a level
         - promised, held : share of customers in their interval, promised and found
-        - low, high : 95% interval of held, by the normal approximation
+        - held_low, held_high : 95% interval of held, by the normal approximation
         - customers
         - total_low, total_high, total_actual : interval and truth of everybody's money together
         - total_inside : whether the truth lies in it
@@ -181,7 +181,30 @@ def simulated_coverage(
 def _promises(rows: list[tuple], actual: pd.Series) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["promised", "held", "total_low", "total_high"])
     error = 1.96 * np.sqrt(table.held * (1 - table.held) / len(actual))
-    table = table.assign(low=table.held - error, high=table.held + error, customers=len(actual))
-    table = table.assign(total_actual=float(actual.sum()))
+    table.insert(2, "held_low", table.held - error)
+    table.insert(3, "held_high", table.held + error)
+    table = table.assign(customers=len(actual), total_actual=float(actual.sum()))
     table["total_inside"] = table.total_actual.between(table.total_low, table.total_high)
     return table
+
+
+def coverage_reading(own: pd.DataFrame, drawn: pd.DataFrame, *, currency: str = "") -> str:
+    """Whether the 80 % intervals of `coverage` and of `simulated_coverage` (on CDNOW) kept their
+    promise.
+    """
+    row, music = own.set_index("promised").loc[0.8], drawn.set_index("promised").loc[0.8]
+    kept = "they keep their promise"
+    if row.held > 0.85:
+        kept = "they are wider than need be: many spend nothing, and the lower end is 0"
+    elif row.held < 0.75:
+        kept = "they are too narrow; widen them before setting budgets"
+    sides = {True: "inside", False: "outside"}
+    return (
+        f"Of the 80 % intervals, {row.held:.0%} held the true spend ({row.held_low:.0%} to "
+        f"{row.held_high:.0%}): {kept}. The total came to {row.total_actual:,.0f} {currency}, "
+        f"{sides[row.total_inside]} its 80 % interval ({row.total_low:,.0f} to "
+        f"{row.total_high:,.0f}). On CDNOW the drawn intervals hold {music.held:.0%} of the "
+        f"customers, most of whom buy nothing, yet the total of {music.total_actual:,.0f} USD lies "
+        f"{sides[music.total_inside]} ({music.total_low:,.0f} to {music.total_high:,.0f}): a "
+        "model's own draws know chance, not the error of the model. Give budgets room beyond them."
+    )

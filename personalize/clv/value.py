@@ -3,6 +3,7 @@ tiers to act on.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy import ndarray
 
-from personalize.clv.backtesting import top_mask
+from personalize.clv.backtesting import Choice, top_mask
 from personalize.clv.bg_nbd import ModifiedBetaGeo
 from personalize.clv.customers import Records
 from personalize.clv.discount import discount_factor, discounted_purchases
@@ -19,7 +20,7 @@ from personalize.clv.prediction_intervals import Bands
 from personalize.evaluate import Comparison, Interval, paired_bootstrap
 from personalize.tables import TableError, Tables, require_fitted
 
-__all__ = ["concentration", "tier_table", "tiers", "top_gain", "value_table"]
+__all__ = ["Worth", "concentration", "tier_table", "tiers", "top_gain", "value_table"]
 
 
 def value_table(
@@ -64,8 +65,8 @@ def value_table(
     """
     if not 0 < margin <= 1:
         raise TableError(
-            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 "
-            "(all of it)"
+            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all "
+            "of it)"
         )
     require_fitted(model, "as_of_")
     table, day = model.predict(), model.as_of_
@@ -217,3 +218,57 @@ def top_gain(
     money = np.asarray(actual, float)
     ours, theirs = top_mask(forecast, share=share), top_mask(baseline, share=share)
     return paired_bootstrap(money * ours, money * theirs, n_boot=n_boot, seed=seed)
+
+
+@dataclass(frozen=True)
+class Worth:
+    """What the valued customers and the check together say.
+
+    Attributes
+    ----------
+    value : the table of `value_table`, with the column tier
+    choice : the chosen forecast on the scoreboard of the check
+    gain : money that its list of the top tenth brought more than the naive one, as `top_gain`
+    half : share of customers who bring half of the value, as `concentration`
+    horizon : weeks
+    """
+
+    value: pd.DataFrame
+    choice: Choice
+    gain: Comparison
+    half: Interval
+    horizon: int
+
+    def reading(self) -> str:
+        """What a customer of the best tier brings, and whether the model pays on the list of the
+        best.
+        """
+        mean, gain = self.value.groupby("tier").clv.mean(), self.gain
+        pays = (
+            "no difference that can be told from chance. **For the list the naive rate is good "
+            "enough; "
+        )
+        if gain.low > 0:
+            pays = "the better model pays on the list, too."
+        elif self.choice.better:
+            pays += "for the amounts use the model.**"
+        else:
+            pays += "for the amounts, too.**"
+        return (
+            "One customer of tier A is expected to bring as much as "
+            f"**{mean['A'] / mean.iloc[-1]:.0f}** of tier {mean.index[-1]}. A list of the top "
+            f"tenth by **{self.choice.name}** brought {gain.n * gain.difference:+,.0f} "
+            f"{self.choice.currency} ({gain.n * gain.low:+,.0f} to {gain.n * gain.high:+,.0f}) in "
+            f"the {self.horizon} weeks of the check, compared with the same list by the naive "
+            f"rate: {pays}"
+        )
+
+    def answer(self) -> str:
+        """The page's answer in one sentence."""
+        choice = self.choice
+        return (
+            f"{self.half.estimate:.0%} of the customers bring half of the "
+            f"{self.value.clv.sum():,.0f} {choice.currency} expected over the next {self.horizon} "
+            f"weeks; the forecast ({choice.name}) misses a customer by {choice.score.mae:,.0f} "
+            f"{choice.currency}, the naive rate by {choice.base.mae:,.0f}."
+        )

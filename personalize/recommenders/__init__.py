@@ -1,9 +1,9 @@
 """What to show whom: repeat purchases, discoveries, and the proof that a model earns its place.
 
     model = pz.recommenders.PersonalFrequency().fit(tables, as_of="2017-10-29")
-    model.recommend(k=10, repeat="due")          # customer_id, rank, product_id, score, slate,
-    reason pz.recommenders.compare({"mine": model}, pz.evaluate.time_split(tables,
-    cut="2017-10-29")).table()
+    model.recommend(k=10, repeat="due")  # customer_id, rank, product_id, score, slate, reason
+    trial = pz.recommenders.Trial.load(pz.evaluate.time_split(tables, cut="2017-10-29"))
+    trial.compare({"mine": model}).table()
 
 Every model has the same two verbs (see `Recommender`). `Hybrid` blends two of them.
 """
@@ -11,7 +11,7 @@ Every model has the same two verbs (see `Recommender`). `Hybrid` blends two of t
 from personalize.recommenders.als import ALS
 from personalize.recommenders.base import Recommender
 from personalize.recommenders.content import Content
-from personalize.recommenders.evaluation import Trial, compare, random_split, sampled_ranks
+from personalize.recommenders.evaluation import Trial
 from personalize.recommenders.history import History
 from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
 from personalize.recommenders.items import EASE, ItemKNN
@@ -22,6 +22,7 @@ from personalize.recommenders.neighbours import (
     Social,
     UserKNN,
 )
+from personalize.recommenders.pitfalls import random_split, sampled_ranks
 from personalize.recommenders.reorder import Reorder
 from personalize.recommenders.scoreboard import Scoreboard
 from personalize.recommenders.slate import Periods, most_named, periods, saleable, slates
@@ -45,7 +46,6 @@ __all__ = [
     "Trial",
     "UserKNN",
     "alpha_curve",
-    "compare",
     "most_named",
     "periods",
     "random_split",

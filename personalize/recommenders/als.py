@@ -45,12 +45,7 @@ class ALS(Recommender):
     Hu, Koren, Volinsky (2008), "Collaborative filtering for implicit feedback datasets", ICDM.
     """
 
-    ranges = {
-        "factors": Range(1),
-        "l2": Range(0),
-        "alpha": Range(above=0),
-        "iterations": Range(1),
-    }
+    ranges = {"factors": Range(1), "l2": Range(0), "alpha": Range(above=0), "iterations": Range(1)}
 
     def __init__(
         self,
@@ -146,8 +141,7 @@ class ALS(Recommender):
         return Recommender.recommend(near, ids, k, repeat=repeat, candidates=candidates)
 
     def _everyone(self) -> pd.Series:
-        """The ids of all customers with a point; a TableError where they are too many for
-        memory."""
+        """The ids of all customers with a point; a TableError for too many."""
         query = f"select customer_id from {self._customers} order by customer_id"
         return self._engine.frame(query).customer_id
 

@@ -54,7 +54,9 @@ class Range:
     def __contains__(self, value: Any) -> bool:
         if value is None:
             return self.none
-        return isinstance(value, Real) and self.low <= value <= self.high and value > self.above
+        if not isinstance(value, Real):
+            return False
+        return self.low <= float(value) <= self.high and float(value) > self.above
 
     def __str__(self) -> str:
         lowest = f"above {self.above}" if self.above > self.low else f"{self.low}"
@@ -209,7 +211,7 @@ class Recommender(BaseEstimator, ABC):
             raise TableError(
                 f"none of the {len(number):,} candidates is a product of this source: check the ids"
             )
-        return np.isin(np.arange(len(self.history_.products)), number)
+        return self.history_.flags(candidates)
 
     def best(
         self, want: Wanted, *, fill: bool = False
@@ -284,8 +286,7 @@ def arrays(
 
 
 def at_least(values: np.ndarray, k: int) -> np.ndarray:
-    """One flag a value: is it among the k largest of its row (the last axis), or equal to the
-    k-th?"""
+    """One flag a value: is it among the k largest along the last axis, or equal to the k-th?"""
     if k >= values.shape[-1]:
         return np.ones(values.shape, dtype=bool)
     return values >= np.partition(values, -k, axis=-1)[..., -k, None]

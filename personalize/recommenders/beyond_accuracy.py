@@ -1,5 +1,4 @@
-"""What a set of lists contains: how much of the catalogue, how new, how varied, how evenly
-shown."""
+"""What a set of lists contains: how much of the catalogue, how new, how varied, how even."""
 
 import numpy as np
 import pandas as pd
@@ -70,7 +69,7 @@ def gini(counts: np.ndarray, size: int) -> float:
 
 def _diversity(lists: pd.DataFrame, history: History) -> float:
     """Of the pairs of products on one list the share from different groups, mean over the lists."""
-    if history.described.kind is None:
+    if not history.described.groups:
         return np.nan
     known = pd.DataFrame({"list": lists._place, "kind": history.described.kind[lists._col]})
     known = known[known.kind >= 0]
@@ -82,6 +81,8 @@ def _diversity(lists: pd.DataFrame, history: History) -> float:
 
 def _familiar(new: pd.DataFrame, history: History) -> float:
     """The share of places with a product from a group that the customer had bought from."""
-    if history.described.kind is None or new.empty:
+    if not history.described.groups or new.empty:
         return np.nan
-    return float(history.familiar(new._row.to_numpy(), new._col.to_numpy()).mean())
+    row, kind = new._row.to_numpy(), history.described.kind[new._col]
+    known = (kind >= 0) & (row >= 0)
+    return float((known & (history.by_kind[row, np.maximum(kind, 0)] > 0)).mean())

@@ -1,26 +1,26 @@
-"""One cut in time on which models are judged, and two ways to fool oneself with other cuts."""
+"""One cut in time on which models are judged: what was known before, what was bought after."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from personalize.evaluate import Split, bootstrap_mean, ranking_of_hits
-from personalize.recommenders.base import Recommender, Repeat, Wanted
+from personalize.recommenders.base import Recommender, Repeat
 from personalize.recommenders.beyond_accuracy import contents
 from personalize.recommenders.history import History
 from personalize.recommenders.neighbours import MostPopular, PersonalFrequency
 from personalize.recommenders.scoreboard import Scoreboard, summary
 from personalize.tables import TableError
 
-__all__ = ["Trial", "compare", "random_split", "sampled_ranks"]
+__all__ = ["Trial"]
 
 POPULAR, PERSONAL = "most popular", "personal frequency"
 AGAIN, NEW, UNSEEN = "again", "new to the customer", "new in the shop"
-Judged = Recommender | pd.DataFrame
+Judged: TypeAlias = Recommender | pd.DataFrame
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +31,8 @@ class Trial:
     ----------
     history : everything bought up to the cut
     truth : customer_id, product_id and kind of what known customers bought after it. kind is
-        "again" (bought by the same customer up to the cut), "new to the customer" or "new in the "
-        "shop" (never sold before)
+        "again" (bought by the same customer up to the cut), "new to the customer" or "new in the
+        shop" (never sold before)
     candidates : product ids sold up to the cut that may be named; all of them are ranked
     newcomers : the same as `truth` for customers whose first purchase came after the cut
     k : length of the lists
@@ -89,12 +89,11 @@ class Trial:
         k: int = 10,
         seed: int = 0,
     ) -> "Trial":
-        """The trial of any history and what was bought beside it (customer_id, product_id); see
-        `load`."""
+        """The trial of any history, and customer_id and product_id of what was bought after."""
         sold = known.buyers > 0
         if candidates is not None:
             ids = candidates["product_id"] if isinstance(candidates, pd.DataFrame) else candidates
-            sold = sold & np.isin(np.arange(len(sold)), known.product_number(ids))
+            sold = sold & known.flags(ids)
             bought = bought[bought.product_id.isin(ids)]
         row = known.customers.get_indexer(bought.customer_id)
         col = known.products.get_indexer(bought.product_id)
@@ -106,13 +105,11 @@ class Trial:
         return cls(known, old, known.products[sold], new, k, seed)
 
     def of_newcomers(self) -> "Trial":
-        """The trial of the customers whose first purchase came after the cut: strangers to a
-        history."""
+        """The trial of the customers whose first purchase came after the cut."""
         return replace(self, truth=self.newcomers)
 
     def of_launches(self) -> "Trial":
-        """The trial of the products first sold after the cut, ranked among all that were never
-        sold.
+        """The trial of the products first sold after the cut, among all that were never sold.
 
         Only what products are can tell them apart; purchases cannot. Compare with `repeat="new"`.
         """
@@ -213,8 +210,7 @@ class Trial:
     @cached_property
     def _allowed(self) -> np.ndarray:
         """One flag a product of the history: is it a candidate?"""
-        number = self.history.product_number(self.candidates)
-        return np.isin(np.arange(len(self.history.products)), number)
+        return self.history.flags(self.candidates)
 
     @cached_property
     def _found(self) -> tuple["_Wanted", "_Wanted"]:
@@ -295,20 +291,12 @@ class _Wanted:
         self._again = pd.Series(self.again, index=key)[col >= 0]
 
     def of(self, lists: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of every right product its customer's place, its rank, and whether it was bought
-        before."""
+        """Of every hit its customer's place, its rank, and whether it was bought before."""
         key = lists._place.to_numpy() * self.width + lists._col.to_numpy()
         again = self._again.reindex(key)
         right = again.notna().to_numpy()
         place, rank = lists._place.to_numpy()[right], lists["rank"].to_numpy()[right]
         return place, rank, again[right].to_numpy(dtype=bool)
-
-
-def compare(
-    models: Mapping[str, Judged], split: Split, *, repeat: Repeat = "allow", **options: Any
-) -> Scoreboard:
-    """The scoreboard on one time split: `Trial.load(split, **options).compare(models)`."""
-    return Trial.load(split, **options).compare(models, repeat=repeat)
 
 
 def _check_list(name: str, model: Any) -> None:
@@ -319,126 +307,5 @@ def _check_list(name: str, model: Any) -> None:
     if missing:
         raise TableError(
             f"'{name}' is a {type(model).__name__} without {missing}: give a recommender, or a "
-            f"table "
-            "with customer_id, rank and product_id"
+            "table with customer_id, rank and product_id"
         )
-
-
-def random_split(
-    history: History, *, share: float = 0.2, candidates: Any = None, k: int = 10, seed: int = 0
-) -> Trial:
-    """A trial that leaks: some purchases of every day are hidden, the others teach what is asked.
-
-    Parameters
-    ----------
-    history : all purchases
-    share : of the (customer, product) pairs, drawn at random and hidden; between 0 and 1
-    candidates, k : as for `Trial.load`
-    seed : of the draw
-
-    Returns
-    -------
-    Trial : to compare with one that is cut in time (`repeat="new"`: a hidden product is new to its
-        customer). A model sees the same customer's later purchases and everybody's, so scores are
-        too high; nothing can be decided on them
-
-    References
-    ----------
-    Ji, Sun, Zhang, Li (2023), "A critical study on data leakage in recommender system offline
-    evaluation", ACM TOIS.
-    """
-    hidden = np.random.default_rng(seed).random(len(history.col)) < share
-    pairs = pd.DataFrame(
-        {
-            "customer_id": history.customers[history.row[hidden]],
-            "product_id": history.products[history.col[hidden]],
-        }
-    )
-    return Trial.of(history.without(hidden), pairs, candidates=candidates, k=k, seed=seed)
-
-
-def sampled_ranks(
-    models: Mapping[str, Recommender],
-    trial: Trial,
-    *,
-    repeat: Repeat = "new",
-    negatives: int = 100,
-    max_customers: int = 100,
-) -> pd.DataFrame:
-    """How models rank when each bought product competes with all others, and when with a sample.
-
-    Parameters
-    ----------
-    models : name -> recommender, fitted to the history of the trial
-    trial : what was bought after the cut; its seed draws the sample
-    repeat : as for `Trial.compare`
-    negatives : products not bought that each bought product is set against in the sample, 1 or more
-    max_customers : customers looked at, evenly spread over their ids
-
-    Returns
-    -------
-    DataFrame : model, full (share of the bought products that are among the customer's first k of
-        all), sampled (among the first k of the sample), full_place and sampled_place (1 is best),
-        in the order of full; no row where nothing was to be found
-
-    Notes
-    -----
-    Ties go to the more popular product, as everywhere. That sampled metrics do not even keep the
-    order of models is the reason why this package has none.
-
-    References
-    ----------
-    Krichene and Rendle (2022), "On sampled metrics for item recommendation", CACM 65(7).
-    """
-    truth, history = trial.wanted(repeat), trial.history
-    if truth.empty:
-        names = ["model", "full", "sampled", "full_place", "sampled_place"]
-        return pd.DataFrame(columns=names)
-    everyone = truth.customer_id.unique()
-    chosen = np.linspace(0, len(everyone) - 1, max_customers).astype(int)
-    customers = pd.Index(everyone[np.unique(chosen)])
-    row, width = history.number(customers), len(history.products)
-    pool = history.product_number(trial.candidates)
-    place = customers.get_indexer(truth.customer_id)
-    col = history.products.get_indexer(truth.product_id)
-    asked = (place >= 0) & np.isin(col, pool)
-    place, col = place[asked], col[asked]
-    drawn = _drawn(pool, len(col), negatives, np.random.default_rng(trial.seed))
-    known = history.find(np.repeat(row[place], drawn.shape[1]), drawn.ravel()) >= 0
-    came = np.isin(place[:, None] * width + drawn, place * width + col)
-    wrong = ~known.reshape(drawn.shape) & ~came
-    allowed = np.isin(np.arange(width), pool)
-    want = Wanted(row, customers, allowed, repeat, width)
-    rows = []
-    for name, model in models.items():
-        named = model.lists(customers, trial.k, repeat, allowed)
-        full = np.isin(place * width + col, named._place * width + named._col)
-        better = _better(model, want, place, np.column_stack([col, drawn]))
-        first = (better & wrong).sum(axis=1) < trial.k
-        rows.append((name, full.mean(), first.mean()))
-    table = pd.DataFrame(rows, columns=["model", "full", "sampled"])
-    places = table[["full", "sampled"]].rank(ascending=False, method="min").fillna(1).astype(int)
-    table = table.join(places.add_suffix("_place"))
-    return table.sort_values(["full_place", "model"], ignore_index=True)
-
-
-def _drawn(pool: np.ndarray, times: int, negatives: int, rng: np.random.Generator) -> np.ndarray:
-    """Some products of the pool for each time; where the pool is small, none twice."""
-    if len(pool) > 20 * negatives:
-        return rng.choice(pool, (times, negatives))
-    return rng.permuted(np.tile(pool, (times, 1)), axis=1)[:, :negatives]
-
-
-def _better(model: Recommender, want: Wanted, place: np.ndarray, col: np.ndarray) -> np.ndarray:
-    """Is each product but the first of a row ranked before the first? Ties go to the more
-    popular."""
-    row, named, value, _ = model.best(want)
-    score, line = np.zeros(col.shape), np.zeros(len(want.allowed))
-    for i in range(len(want.row)):
-        here = slice(*np.searchsorted(row, [i, i + 1]))
-        line[named[here]] = value[here]
-        score[place == i] = line[col[place == i]]
-        line[named[here]] = 0
-    buyers = model.history_.buyers[col]
-    tied = (score[:, 1:] == score[:, :1]) & (buyers[:, 1:] > buyers[:, :1])
-    return (score[:, 1:] > score[:, :1]) | tied

@@ -41,17 +41,18 @@ class Descriptions:
         return self.table.get("name", ids).fillna(ids).to_numpy(dtype=object)
 
     @cached_property
-    def kind(self) -> np.ndarray | None:
-        """A number for the narrowest group of each product, -1 where it is not known.
-
-        None where no group is known at all.
-        """
+    def kind(self) -> np.ndarray:
+        """A number for the narrowest group of each product, -1 where it is not known."""
         narrowest = pd.Series(None, index=self.table.index, dtype=object)
         for name in ("subcategory", "category"):
             if name in self.table:
                 narrowest = narrowest.fillna(self.table[name])
-        number = pd.factorize(narrowest)[0]
-        return number if (number >= 0).any() else None
+        return pd.factorize(narrowest)[0]
+
+    @property
+    def groups(self) -> int:
+        """Number of groups; 0 where no product's group is known."""
+        return int(self.kind.max()) + 1
 
     def text(self, columns: Any = None) -> pd.Series:
         """All that is written about each product: words in lower case, "" where there is nothing.
@@ -66,21 +67,19 @@ class Descriptions:
 
         Raises
         ------
-        Unavailable : when the source has none of the text columns.
-        TableError : for columns that the table products lacks.
+        Unavailable : when the table products lacks such columns.
         """
         present = self.table.columns
-        wanted = list(_TEXTS if columns is None else columns)
-        found = [name for name in wanted if name in present]
-        if not found:
+        wanted = columns
+        if columns is None:
+            wanted = [name for name in _TEXTS if name in present]
+        missing = sorted(set(wanted) - set(present))
+        if missing or not wanted:
             raise Unavailable(
                 f"source '{self.source}' has no product text: give the table products with "
-                f"product_id and one or more of {', '.join(wanted)}"
+                f"product_id and one or more of {', '.join(missing or _TEXTS)}"
             )
-        if columns is not None and len(found) < len(wanted):
-            missing = sorted(set(wanted) - set(found))
-            raise TableError(f"the table products has no column {missing}; present: {[*present]}")
-        parts = [self.table[name].astype(str).fillna("") for name in found]
+        parts = [self.table[name].astype(str).fillna("") for name in wanted]
         number, joined = pd.factorize(parts[0].str.cat(parts[1:], sep=" "))
         words = pd.Series(joined, dtype=str).str.lower()
         words = words.str.replace(r"[\W\d_]+", " ", regex=True).str.strip()
@@ -141,8 +140,7 @@ class History:
         """
         if not isinstance(tables, Tables):
             raise TableError(
-                f"recommenders learn from the tables of a source, not from "
-                f"{type(tables).__name__}: "
+                f"recommenders learn from tables of a source, not from {type(tables).__name__}: "
                 "call .fit(pz.load(...), as_of='2017-10-29')"
             )
         day = tables.end if as_of is None else as_of
@@ -150,8 +148,7 @@ class History:
 
     @classmethod
     def of(cls, known: Tables, as_of: pd.Timestamp, *, max_rows: int = 50_000_000) -> "History":
-        """The same from tables that already end at `as_of`, though the last order may lie before
-        it."""
+        """The same from tables that end at `as_of`, though the last order may lie before."""
         visits = known.query("recommender_visits", max_rows=max_rows)
         if visits.empty:
             raise nothing_bought(as_of)
@@ -184,9 +181,8 @@ class History:
         first = self.as_of - pd.Timedelta(days=self.span - 1)
         if not first <= day <= self.as_of:
             raise TableError(
-                f"as_of = {day:%Y-%m-%d} is outside this history, which runs from {first:%Y-%m-%d} "
-                f"to "
-                f"{self.as_of:%Y-%m-%d}: choose a day between the two"
+                f"as_of = {day:%Y-%m-%d} is outside this history, which runs from "
+                f"{first:%Y-%m-%d} to {self.as_of:%Y-%m-%d}: choose a day between the two"
             )
         if day not in self._earlier:
             self._earlier[day] = self._kept(self.age >= (self.as_of - day).days, day)
@@ -198,8 +194,7 @@ class History:
         return {self.as_of: self}
 
     def without(self, hidden: np.ndarray) -> "History":
-        """The same days without some pairs, one flag a pair: for demonstrations, no day is like
-        that."""
+        """The same days without the flagged pairs: for demonstrations, no day is like that."""
         return self._kept(~np.repeat(hidden, self.orders), self.as_of)
 
     def _kept(self, keep: np.ndarray, day: pd.Timestamp) -> "History":
@@ -221,12 +216,7 @@ class History:
         )
 
     def bought_after(self, day: Any, until: Any) -> pd.DataFrame:
-        """What was bought after one day, up to and including another.
-
-        Returns
-        -------
-        DataFrame : customer_id, product_id, ordered by both
-        """
+        """customer_id and product_id of what was bought after one day, up to another."""
         oldest = (self.as_of - pd.Timestamp(day).normalize()).days
         newest = (self.as_of - pd.Timestamp(until).normalize()).days
         inside = (self.age >= newest) & (self.age < oldest)
@@ -260,8 +250,7 @@ class History:
 
     @cached_property
     def due(self) -> np.ndarray:
-        """One flag a pair: bought at least twice, and the usual gap between purchases has
-        passed."""
+        """One flag a pair: bought at least twice, and the usual gap has passed."""
         return (self.orders > 1) & (self.last * (self.orders - 1) >= self.first - self.last)
 
     @cached_property
@@ -285,20 +274,6 @@ class History:
         return self.row.astype(np.int64) * len(self.products) + self.col
 
     @cached_property
-    def _days(self) -> np.ndarray:
-        """Every customer's days of shopping, as ascending customer number * span + age."""
-        days = np.repeat(self.row.astype(np.int64) * self.span, self.orders) + self.age
-        return np.unique(days)
-
-    def trips(self, row: np.ndarray, days: Any) -> np.ndarray:
-        """Days on which each customer number bought anything, within so many days before
-        `as_of`."""
-        begin = np.asarray(row, dtype=np.int64) * self.span
-        end = begin + np.minimum(days, self.span - 1)
-        found = np.searchsorted(self._days, end, side="right") - np.searchsorted(self._days, begin)
-        return np.where(row < 0, 0, found)
-
-    @cached_property
     def by_popularity(self) -> np.ndarray:
         """Products ever sold, most buyers first, then by id."""
         return np.argsort(-self.buyers, kind="stable")[: np.count_nonzero(self.buyers)]
@@ -317,23 +292,12 @@ class History:
         kind = self.described.kind
         known = np.flatnonzero(kind >= 0)
         belongs = sparse.csr_array(
-            (np.ones(len(known)), (known, kind[known])), shape=(len(kind), kind.max() + 1)
+            (np.ones(len(known)), (known, kind[known])), shape=(len(kind), self.described.groups)
         )
         return sparse.csr_array(self.matrix(self.decayed(26)) @ belongs)
 
-    def familiar(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
-        """One flag a (customer, product): had the customer bought from the product's narrowest
-        group?"""
-        kind = self.described.kind[col]
-        return (kind >= 0) & (row >= 0) & (self.by_kind[row, np.maximum(kind, 0)] > 0)
-
     def matrix(self, values: Any = None) -> sparse.csr_array:
-        """Customers x products with one value a pair (1 when None), and an empty last row.
-
-        Parameters
-        ----------
-        values : array of one number a pair, in the order of `row` and `col`
-        """
+        """Customers x products with one value a pair (1 when None), and an empty last row."""
         data = np.ones(len(self.col)) if values is None else np.asarray(values, dtype=float)
         return csr(data, self.col, self._indptr, self.shape)
 
@@ -350,8 +314,7 @@ class History:
         return np.add.reduceat(weight[self.age], self.start[:-1])
 
     def bought(self, row: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Where the pairs of each customer number begin and end; of all pairs `col`, `due`,
-        `last`."""
+        """Where the pairs of each customer begin and end; of all pairs `col`, `due`, `last`."""
         known = row >= 0
         begin, end = self._indptr[row] * known, self._indptr[row + 1] * known
         return begin, end, self.col, self.due, self.last
@@ -372,18 +335,13 @@ class History:
         return _numbers(self.customers, customers, "customer_id")
 
     def product_number(self, products: Any) -> np.ndarray:
-        """The number of each product id, -1 where it is not known.
-
-        Parameters
-        ----------
-        products : ids, or a table with product_id
-
-        Raises
-        ------
-        TableError : when the ids are text and the history's are numbers, or the other way round.
-        """
+        """The number of each product id, in a list or a table with product_id; see `number`."""
         ids = products["product_id"] if isinstance(products, pd.DataFrame) else products
         return _numbers(self.products, ids, "product_id")
+
+    def flags(self, products: Any) -> np.ndarray:
+        """One flag a product of this history: is it among these ids?"""
+        return np.isin(np.arange(len(self.products)), self.product_number(products))
 
 
 def csr(
@@ -407,8 +365,7 @@ def nothing_bought(as_of: pd.Timestamp) -> Unavailable:
 
 
 def descriptions(tables: Tables, sold: pd.Series, *, max_rows: int) -> Descriptions:
-    """What the source says about all its products, sold or only listed, in the order of their
-    ids."""
+    """What the source says about all its products, sold or only listed, by id."""
     ids = pd.Index(sold.unique())
     table = pd.DataFrame(index=ids)
     if "products" in tables:

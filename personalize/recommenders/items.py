@@ -78,8 +78,7 @@ class _ItemWeights(Recommender):
         )
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> np.ndarray:
-        """The two purchases that contributed most to each score; "" for a product outside the
-        model."""
+        """The two purchases that weigh most in each score; "" for a product not learned."""
         place = np.searchsorted(self.items_, col) % len(self.items_)
         learned = (self.items_[place] == col) & (np.diff(self._bought.indptr)[row] > 0)
         known = np.flatnonzero(learned)
@@ -230,7 +229,7 @@ class EASE(_ItemWeights):
 
     def _groups(self, history: History) -> np.ndarray:
         """Numbers of the groups that speak, most buyers first."""
-        if history.described.kind is None or not self.group_weight:
+        if not history.described.groups or not self.group_weight:
             return np.zeros(0, dtype=int)
         buyers = np.diff(history.by_kind.tocsc().indptr)
         return np.argsort(-buyers, kind="stable")[: self.max_groups]

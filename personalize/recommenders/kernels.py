@@ -78,27 +78,25 @@ def best(scores, bought, products, repeat, k):
     """
     start, column, value = scores
     first, last, known, due, idle = bought
-    allowed, _, filling = products
-    longest = 0
+    allowed, standing, filling = products
+    most = 0
     for i in range(len(start) - 1):
-        longest = max(longest, start[i + 1] - start[i])
-    longest = min(k, len(filling) + longest)
-    most = longest * (len(start) - 1)
+        most += min(k, len(filling) + start[i + 1] - start[i])
     row, col = np.empty(most, np.int64), np.empty(most, np.int64)
     pair, score = np.empty(most, np.int64), np.zeros(most)
     mark, taken = np.full(len(allowed), -1, np.int32), np.full(len(allowed), -1, np.int32)
-    heap = np.empty(longest, np.float32), np.empty(longest, np.int64), np.empty(longest, np.int64)
     at = 0
     for i in range(len(start) - 1):
         for p in range(first[i], last[i]):
             mark[known[p]] = p
         begin, entries = at, slice(start[i], start[i + 1])
-        row_scores = column[entries], value[entries]
-        for j in range(_choose(row_scores, heap, (mark, due, idle), products, repeat)):
-            score[at], col[at], taken[heap[2][j]] = heap[0][j], heap[2][j], i
+        may = _may_be_named(column[entries], value[entries], (mark, due, allowed), repeat)
+        for p in _in_order(column[entries], value[entries], may, (mark, idle, standing), k):
+            col[at], score[at] = column[entries][p], value[entries][p]
+            taken[col[at]] = i
             at += 1
         for c in filling:
-            if at == begin + longest:
+            if at == begin + k:
                 break
             if taken[c] != i and (repeat == 0 or mark[c] < 0):
                 col[at] = c
@@ -111,57 +109,38 @@ def best(scores, bought, products, repeat, k):
 
 
 @compiled
-def _choose(entries, heap, bought, products, repeat):
-    """Put the best columns of one row into the heap (scores, ties, columns), best first.
-
-    Returns how many they are.
-    """
-    (column, value), (top, tie, chosen) = entries, heap
-    (mark, due, idle), (allowed, standing, _) = bought, products
-    size = min(len(top), len(column))
-    top[:size], tie[:size] = 0, 0
+def _may_be_named(column, value, flags, repeat):
+    """The positions of one row that may be named."""
+    mark, due, allowed = flags
+    kept, size = np.empty(len(column), np.int64), 0
     for p in range(len(column)):
-        c = column[p]
-        if not (value[p] > 0 and value[p] >= top[0] and allowed[c]):
+        pair = mark[column[p]]
+        if value[p] <= 0 or not allowed[column[p]]:
             continue
-        pair = mark[c]
-        if (repeat == 1 and pair >= 0) or (repeat == 2 and (pair < 0 or not due[pair])):
-            continue
-        days = idle[pair] if pair >= 0 else _NEVER
-        order = np.int64(days) << 32 | standing[c]
-        if value[p] > top[0] or order < tie[0]:
-            top[0], tie[0], chosen[0] = value[p], order, c
-            _sink(top, tie, chosen, size)
-    for left in range(size - 1, 0, -1):
-        top[0], top[left] = top[left], top[0]
-        tie[0], tie[left] = tie[left], tie[0]
-        chosen[0], chosen[left] = chosen[left], chosen[0]
-        _sink(top, tie, chosen, left)
-    while size and top[size - 1] == 0:
-        size -= 1
-    return size
+        if repeat == 0 or (repeat == 1 and pair < 0) or (repeat == 2 and pair >= 0 and due[pair]):
+            kept[size] = p
+            size += 1
+    return kept[:size]
 
 
 @compiled
-def _sink(top, tie, chosen, size):
-    """Let the first entry of a heap sink until the two below it are better: the last is on top."""
-    score, order, c, at, below = top[0], tie[0], chosen[0], 0, 1
-    while below < size:
-        other = below + 1
-        if other < size and (
-            top[other] < top[below] or (top[other] == top[below] and tie[other] > tie[below])
-        ):
-            below = other
-        if top[below] > score or (top[below] == score and tie[below] <= order):
-            break
-        top[at], tie[at], chosen[at] = top[below], tie[below], chosen[below]
-        at, below = below, 2 * below + 1
-    top[at], tie[at], chosen[at] = score, order, c
+def _in_order(column, value, kept, known, k):
+    """The `k` best of some positions: by value, then the latest purchase, then the standing."""
+    mark, idle, standing = known
+    if len(kept) > k:
+        size, _ = _largest(value, kept, len(kept), k)
+        kept = kept[:size]
+    tie = np.empty(len(kept), np.int64)
+    for j in range(len(kept)):
+        pair = mark[column[kept[j]]]
+        days = idle[pair] if pair >= 0 else _NEVER
+        tie[j] = np.int64(days) << 32 | standing[column[kept[j]]]
+    kept = kept[np.argsort(tie)]
+    return kept[np.argsort(-value[kept], kind="mergesort")][:k]
 
 
 def warm() -> None:
-    """Load or compile every loop for the types it is called with, before a customer waits for
-    it."""
+    """Load or compile every loop for its types, before a customer waits for it."""
     start, number, row = np.array([0, 1]), np.zeros(1, np.int32), np.zeros(1, int)
     matrix, flag = (start, number, np.ones(1)), np.ones(1, bool)
     nearest(row, matrix, matrix, 1)

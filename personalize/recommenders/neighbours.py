@@ -267,8 +267,7 @@ def _favourites(frequency: sparse.csr_array, size: int) -> sparse.csr_array:
 
 
 def _principal(unit: sparse.csr_array, components: int) -> sparse.csr_array:
-    """The rows in the space of the first principal components; fewer where there are not so
-    many."""
+    """The rows in the space of the first principal components, as many as there are."""
     from sklearn.decomposition import TruncatedSVD  # slow to import, and seldom used
 
     size = max(1, min(components, min(unit.shape) - 1))

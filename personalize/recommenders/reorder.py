@@ -7,6 +7,7 @@ signs as known today.
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,10 +46,11 @@ class Signs:
         np.minimum.at(self.quiet, history.col, history.last)
         self.amount = np.bincount(history.row, history.decayed(26), minlength=people)
         self.loyalty = self._returns(history.row, people)
+        day = np.repeat(history.row.astype(np.int64) * history.span, history.orders) + history.age
+        self._days = np.unique(day)  # of shopping: customer number * span + age
         self.returns = self._returns(history.col, products)
-        self.kind = history.described.kind
-        if self.kind is not None:
-            groups = self.kind.max() + 1
+        self.kind, groups = history.described.kind, history.described.groups
+        if groups:
             self.group = np.where(self.kind < 0, groups, self.kind)  # the last: not known
             self.group_returns = self._returns(self.group[history.col], groups + 1)
 
@@ -76,7 +78,7 @@ class Signs:
         last = np.where(known, history.last[pair], _NEVER)
         again = orders > 1
         gap = np.where(again, (first - last) / np.maximum(orders - 1, 1), 0)
-        since = history.trips(row, first)
+        since = self._trips(row, first)
         signs = {
             "orders": orders,
             "half_3": known * self.half_3[pair],
@@ -87,21 +89,28 @@ class Signs:
             "latest_gap": again * (history.previous[pair] - last),
             "overdue": again * last / np.maximum(gap, 1),
             "trips_since_first": known * since,
-            "trips_since_last": history.trips(row, last),
+            "trips_since_last": self._trips(row, last),
             "trip_share": known * (orders + 0.5) / (since + 5),
             "lately": self.lately[col],
             "quiet": self.quiet[col],
             "returns": self.returns[col],
-            "trips": history.trips(row, history.span),
-            "trips_lately": history.trips(row, _LATELY - 1),
+            "trips": self._trips(row, history.span),
+            "trips_lately": self._trips(row, _LATELY - 1),
             "amount": self.amount[row],
             "loyalty": self.loyalty[row],
         }
-        if self.kind is not None:
+        if history.described.groups:
             known_kind = self.kind[col] >= 0
             signs["group"] = history.by_kind[row, self.kind[col] * known_kind] * known_kind
             signs["group_returns"] = self.group_returns[self.group[col]]
         return pd.DataFrame(signs)
+
+    def _trips(self, row: np.ndarray, days: Any) -> np.ndarray:
+        """Days on which each customer number bought anything, within so many days until now."""
+        begin = np.asarray(row, dtype=np.int64) * self.history.span
+        end = begin + np.minimum(days, self.history.span - 1)
+        found = np.searchsorted(self._days, end, side="right") - np.searchsorted(self._days, begin)
+        return np.where(row < 0, 0, found)
 
     def _returns(self, number: np.ndarray, size: int) -> np.ndarray:
         """Of those with an early purchase the share who bought again, pulled to a fifth."""

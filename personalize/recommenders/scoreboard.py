@@ -1,5 +1,4 @@
-"""Which recommender earns its place: what every model reached on the same days, beside
-baselines."""
+"""Which recommender earns its place: what every model reached on the same days."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -278,8 +278,8 @@ def _pick(rows: pd.DataFrame) -> tuple[int, str]:
     best = firm.iloc[-1] if len(firm) else passing.iloc[-1]
     return int(best.n_segments), (
         f"no grouping is sharply separated (silhouette at most {passing.silhouette.max():.2f}; "
-        f"{APART:.2f} or more is called strong), so segments are useful slices rather than separate "
-        f"kinds of customers; {best.n_segments} is the largest number whose every slice comes back "
+        f"{APART:.2f} or more is called strong), so segments are useful slices rather than "
+        f"separate kinds of customers; {best.n_segments} is the largest number whose every slice comes back "
         f"in new samples of the customers {_firmness(best)} and is not made of outliers"
         f"{_finer(rows[rows.n_segments > best.n_segments])}"
     )
@@ -335,7 +335,8 @@ def compare_methods(
     k = len(clusters.centers_)
     if len(np.unique(z, axis=0)) < 10 * k:
         raise Unavailable(
-            f"{len(z):,} customers are too few to compare methods at {k} groups: 10 a group are needed"
+            f"{len(z):,} customers are too few to compare methods at {k} groups: "
+            "10 a group are needed"
         )
     rows = []
     with one_thread():

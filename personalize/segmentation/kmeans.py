@@ -61,7 +61,8 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
     Examples
     --------
     >>> rfm = pd.DataFrame({"customer_id": range(6), "recency_days": [1, 2, 1, 90, 80, 99],
-    ...                     "frequency": [20, 25, 22, 1, 2, 1], "monetary": [900.0, 800, 950, 10, 20, 15]})
+    ...                     "frequency": [20, 25, 22, 1, 2, 1],
+    ...                     "monetary": [900.0, 800, 950, 10, 20, 15]})
     >>> KMeansSegments(n_segments=2).fit(rfm).assign(rfm).cluster.tolist()
     [1, 1, 1, 2, 2, 2]
     >>> from sklearn.pipeline import make_pipeline
@@ -104,8 +105,8 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         different = count_different(z, self.n_segments)
         if self.n_segments not in range(1, different + 1):
             raise TableError(
-                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of whom "
-                f"{different:,} differ: choose 1 to {different}, or take a longer period"
+                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of "
+                f"whom {different:,} differ: choose 1 to {different}, or take a longer period"
             )
         with one_thread():
             centers = best_centers(z, self.n_segments, seed=self.seed)
@@ -260,7 +261,8 @@ def customers_and_features(table: Any) -> tuple[np.ndarray, pd.DataFrame]:
     if words or features.columns.empty:
         raise TableError(
             f"segments need a table of customer_id and numeric features; not numeric: {words}. "
-            f"Present: {list(table.columns)}. Make one with features.rfm, or encode the columns first"
+            f"Present: {list(table.columns)}. Make one with features.rfm, or encode the columns "
+            "first"
         )
     if table.empty or ids.duplicated().any():
         raise TableError(

@@ -172,7 +172,8 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
         )
     if len(joined) < _FEWEST:
         raise Unavailable(
-            f"{len(joined):,} customers are too few to compare groupings: {_FEWEST} or more are needed"
+            f"{len(joined):,} customers are too few to compare groupings: "
+            f"{_FEWEST} or more are needed"
         )
     labels = joined[joined.columns.intersection(list(_GROUPINGS), sort=False)]
     labels = labels[[name for name in _GROUPINGS if name in labels]].rename(columns=_GROUPINGS)

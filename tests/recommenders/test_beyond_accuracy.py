@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import personalize as pz
 from personalize.recommenders import EASE, Content, History, ItemKNN, PersonalFrequency
 from personalize.recommenders.beyond_accuracy import contents, gini
 from tests.recommenders.shops import lists_of, shop
@@ -52,3 +53,21 @@ def test_contents_tells_what_the_lists_contain(board, trial):
     assert table.coverage["most popular"] == pytest.approx(5 / len(trial.candidates))
     assert table.repeats["personal frequency"] > table.repeats["most popular"]
     assert 0 < table.familiar["most popular"] <= 1
+
+
+def test_familiar_means_bought_from_the_narrowest_group_before():
+    products = pd.DataFrame(
+        {
+            "product_id": [5, 6, 7, 8],
+            "category": ["drinks", "drinks", "tools", None],
+            "subcategory": [None] * 4,
+        }
+    )
+    products.loc[0, "subcategory"] = products.loc[1, "subcategory"] = "tea"
+    orders = pd.DataFrame(
+        {"customer_id": [1, 2, 2, 2], "product_id": [5, 6, 7, 8], "order_id": [1, 2, 2, 2]}
+    )
+    orders = orders.assign(time=pd.Timestamp("2024-01-01"), quantity=1, amount=1.0)
+    history = History.load(pz.load({"orders": orders, "products": products}), as_of="2024-01-01")
+    found = contents(lists_of(history, [(0, 1), (0, 2), (0, 3)]), history, 4)
+    assert found["familiar"] == pytest.approx(1 / 3), "tea for tea, not tools"

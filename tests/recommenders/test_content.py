@@ -74,3 +74,16 @@ def test_a_product_without_text_is_never_named_by_content():
     ranked = table.recommend([1], repeat="new").set_index("product_id").score
     assert ranked[7] == pytest.approx(1)
     assert ranked[6] == 0
+
+
+def test_content_reads_columns_of_ones_own():
+    products = pd.DataFrame(
+        {"product_id": [5, 6, 7], "text": ["same words"] * 3, "scent": ["rose", "mint", "rose"]}
+    )
+    tables = shop([(1, 5, 1), (2, 6, 1)], products=products)
+    model = Content(min_products=1, columns=["scent"]).fit(tables)
+    lists = model.recommend([1], repeat="new", candidates=[6, 7])
+    assert lists.product_id.tolist() == [7, 6]
+    assert lists.score.tolist() == pytest.approx([1, 0])
+    with pytest.raises(TableError, match="one or more of colour"):
+        Content(columns=["colour"]).fit(tables)

@@ -1,27 +1,22 @@
-"""Trials: judged on later days, told apart from chance, and two ways to fool oneself."""
+"""Trials: judged on later days, told apart from chance."""
 
-import itertools
-
-import numpy as np
 import pandas as pd
 import pytest
 
 import personalize as pz
 from personalize.evaluate import ranking, ranking_of_hits, time_split
 from personalize.recommenders import (
-    EASE,
     TIFU,
     Content,
     History,
     ItemKNN,
-    MostPopular,
+    PersonalFrequency,
     Reorder,
     Social,
     Trial,
     periods,
-    random_split,
-    sampled_ranks,
 )
+from personalize.tables import TableError
 from tests.recommenders.shops import shop
 
 
@@ -125,46 +120,30 @@ def test_launches_are_told_apart_by_their_words_alone():
     assert board.row("most popular").ndcg == 0
 
 
-def test_a_random_split_hides_pairs_of_all_days_and_teaches_the_others(tables):
-    history = History.load(tables, as_of="2024-03-31")
-    leaking = random_split(history, share=0.3, k=5, seed=3)
-    hidden = set(leaking.truth[["customer_id", "product_id"]].itertuples(index=False, name=None))
-    left = leaking.history
-    taught = set(zip(left.customers[left.row], left.products[left.col], strict=True))
-    every = set(zip(history.customers[history.row], history.products[history.col], strict=True))
-    assert not hidden & taught
-    assert hidden | taught == every
-    assert len(hidden) / len(every) == pytest.approx(0.3, abs=0.05)
-    assert set(leaking.truth.kind) <= {"new to the customer", "new in the shop"}
-    assert len(random_split(history, share=0.3, seed=4).truth) != len(leaking.truth)
-
-
-def test_a_random_split_flatters(tables):
-    """Tastes that change half-way: known only to whom has seen both halves."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for c, p, d in itertools.product(range(60), range(12), (1, 25)):
-        if p % 4 == (c + (d > 20)) % 4 and rng.random() < 0.8:
-            rows.append((c, p, d))
-    shifting = shop(rows)
-    honest = Trial.load(time_split(shifting, cut="2024-01-10"), k=3)
-    leaking = random_split(History.load(shifting, as_of="2024-01-25"), k=3)
-    scores = [
-        t.compare({"ease": EASE(l2=10)}, repeat="new").row("ease").ndcg for t in (leaking, honest)
-    ]
-    assert scores[0] > 1.5 * scores[1]
-
-
-def test_against_a_sample_everything_looks_better_and_against_all_it_is_the_hit_rate(trial, board):
-    names = {"most popular": MostPopular(), "products": ItemKNN()}
-    fitted = {name: model.fit_history(trial.history) for name, model in names.items()}
-    table = sampled_ranks(fitted, trial, repeat="allow", negatives=3).set_index("model")
-    assert table.sampled.tolist() == [1, 1], "among 1 + 3 products the first 5 are all"
-    lists = fitted["products"].recommend(
-        trial.truth.customer_id.unique(), 5, candidates=trial.candidates
+def test_lists_of_ones_own_are_judged_beside_models(trial):
+    personal = PersonalFrequency().fit_history(trial.history)
+    lists = personal.recommend(k=9, candidates=trial.candidates)
+    mine = lists[["customer_id", "rank", "product_id"]].sample(frac=1, random_state=0)
+    board = trial.compare({"mine": mine, "products": ItemKNN()})
+    pd.testing.assert_series_equal(
+        board.row("mine").drop("verdict"),
+        board.row("personal frequency").drop("verdict"),
+        check_names=False,
     )
-    hit = trial.truth.merge(lists, on=["customer_id", "product_id"], how="left")["rank"].notna()
-    known = trial.truth.product_id.isin(trial.candidates)
-    assert table.full["products"] == pytest.approx(hit[known].mean())
-    wide = sampled_ranks(fitted, trial, repeat="new", negatives=10).set_index("model")
-    assert (wide.sampled >= wide.full).all()
+    assert board.row("mine").verdict == "do not: not better than personal frequency"
+
+
+def test_a_list_can_be_what_models_have_to_beat(trial):
+    perfect = trial.truth.assign(rank=trial.truth.groupby("customer_id").cumcount() + 1)
+    board = trial.compare({"products": ItemKNN()}, baselines={"last year's": perfect})
+    assert board.baseline == "last year's"
+    assert board.row("products").verdict == "do not: worse than last year's"
+
+
+def test_a_list_without_a_column_is_refused_with_what_it_lacks(trial):
+    with pytest.raises(TableError, match=r"'mine' is a DataFrame without \['product_id', 'rank'\]"):
+        trial.compare({"mine": trial.truth[["customer_id"]]})
+    with pytest.raises(
+        TableError, match="'mine' is a str without .* give a recommender, or a table"
+    ):
+        trial.compare({"mine": "a model"})

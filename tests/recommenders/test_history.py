@@ -85,26 +85,3 @@ def test_a_history_cannot_be_cut_outside_its_days(tables):
             TableError, match="outside this history, which runs from 2024-01-01 to 2024-02-29"
         ):
             history.until(day)
-
-
-def test_familiar_means_bought_from_the_narrowest_group_before():
-    products = pd.DataFrame(
-        {
-            "product_id": [5, 6, 7, 8],
-            "category": ["drinks", "drinks", "tools", None],
-            "subcategory": [None] * 4,
-        }
-    )
-    products.loc[0, "subcategory"] = products.loc[1, "subcategory"] = "tea"
-    orders = pd.DataFrame(
-        {"customer_id": [1, 2, 2, 2], "product_id": [5, 6, 7, 8], "order_id": [1, 2, 2, 2]}
-    )
-    orders = orders.assign(time=pd.Timestamp("2024-01-01"), quantity=1, amount=1.0)
-    history = History.load(pz.load({"orders": orders, "products": products}), as_of="2024-01-01")
-    assert history.familiar(np.array([0, 0, 0, 1, -1]), np.array([1, 2, 3, 3, 0])).tolist() == [
-        True,
-        False,
-        False,
-        False,
-        False,
-    ]

@@ -6,7 +6,7 @@ import pytest
 
 import personalize as pz
 from personalize.evaluate import ranking, time_split
-from personalize.recommenders import EASE, Content, ItemKNN, PersonalFrequency, Trial, compare
+from personalize.recommenders import EASE, Content, ItemKNN, PersonalFrequency, Trial
 from personalize.tables import TableError
 from tests.recommenders.shops import CUT
 
@@ -71,7 +71,8 @@ def test_nothing_to_discover_gives_an_empty_board_that_still_speaks():
     frame = pd.DataFrame(rows, columns=["customer_id", "product_id", "day"])
     time = pd.Timestamp("2024-01-01") + pd.to_timedelta(frame.pop("day"), unit="D")
     tables = pz.load({"orders": frame.assign(time=time, order_id=range(8), quantity=1, amount=1.0)})
-    board = compare({"similar": ItemKNN()}, time_split(tables, cut="2024-01-10"), repeat="new")
+    trial = Trial.load(time_split(tables, cut="2024-01-10"))
+    board = trial.compare({"similar": ItemKNN()}, repeat="new")
     assert (board.customers, board.choice) == (0, "most popular")
     assert board.table().empty
     assert "nothing to find" in board.reading()
