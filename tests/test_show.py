@@ -232,6 +232,21 @@ def test_wrong_input_is_never_taken_for_missing_data():
         show.optional(show.export, FRAME, "No Name")
 
 
+def test_of_an_absent_argument_nothing_is_asked():
+    nothing = Absent("needs more days")
+    assert show.optional(len, nothing) is nothing and show.optional(dict, a=nothing) is nothing
+    assert show.with_intervals(nothing) is nothing
+
+
+def test_an_interval_is_written_beside_its_value_and_a_missing_one_is_a_dash():
+    frame = pd.DataFrame(
+        {"x": [1.0, None], "x_low": [0.5, None], "x_high": [2.0, None], "y": [1, 2]}
+    )
+    folded = show.with_intervals(frame)
+    assert folded.x.tolist() == ["1.00 (0.50 to 2.00)", "–"] and list(folded) == ["x", "y"]
+    assert list(frame) == ["x", "x_low", "x_high", "y"]
+
+
 def test_an_absent_result_meets_no_protocol_by_accident():
     nothing = Absent("needs more")
     assert not hasattr(nothing, "__array__") and not hasattr(nothing, "_repr_html_")
