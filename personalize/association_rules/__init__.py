@@ -24,7 +24,7 @@ from personalize.association_rules.cross_selling import (
 from personalize.association_rules.eclat import frequent_itemsets, itemsets
 from personalize.association_rules.multilevel import cross_level, group_lifts, parents
 from personalize.association_rules.rule_generation import pairs, rules, warm
-from personalize.association_rules.sequence import Directions, direction
+from personalize.association_rules.sequence import direction
 from personalize.association_rules.significance import passes
 from personalize.association_rules.size_null import BasketSizeNull
 from personalize.association_rules.transactions import (
@@ -52,7 +52,6 @@ __all__ = [
     "BasketSizeNull",
     "Baskets",
     "Control",
-    "Directions",
     "NextProduct",
     "basket_sizes",
     "baskets",

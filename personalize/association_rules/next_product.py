@@ -131,9 +131,7 @@ class NextProduct(BaseEstimator):
         }
         return pd.DataFrame(columns)
 
-    def hit_rates(
-        self, later: pd.DataFrame | Baskets, *, seed: int, k: int = 10
-    ) -> pd.DataFrame:
+    def hit_rates(self, later: pd.DataFrame | Baskets, *, seed: int, k: int = 10) -> pd.DataFrame:
         """`trial_scores` of a `next_product_trial` on later baskets."""
         return trial_scores(next_product_trial(self, later, seed=seed), k=k)
 
