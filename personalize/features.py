@@ -56,7 +56,6 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     >>> rfm(pz.load({"orders": orders}), as_of="2024-01-06").to_dict("records")[0]
     {'customer_id': 1, 'recency_days': 0, 'frequency': 2, 'monetary': 5.0}
     """
-    require_tables(tables, "rfm")
     found = _totals(tables, as_of, days=window_days)
     found = found[found.frequency > 0].reset_index(drop=True)
     if found.empty:
@@ -176,7 +175,6 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     DataFrame, one row a customer in the order given
         - customer_id
         - next_orders : purchases
-        - next_days : days with a purchase
         - next_spend : money of all orders, returns deducted; 0 without an order
 
     Raises
@@ -190,14 +188,13 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     >>> orders = pd.DataFrame({"customer_id": [1, 1, 1, 2], "order_id": [10, 11, 12, 13], "product_id": 5,
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0, 5.0]})
     >>> outcome(pz.load({"orders": orders}), [1, 2], as_of="2024-01-01", days=35).iloc[0].to_dict()
-    {'customer_id': 1.0, 'next_orders': 2.0, 'next_days': 1.0, 'next_spend': 7.0}
+    {'customer_id': 1.0, 'next_orders': 2.0, 'next_spend': 7.0}
     """
     after = _day(as_of)
     found = tables.between(after, after + pd.Timedelta(days=days)).query("outcome")
     asked = pd.DataFrame({"customer_id": np.asarray(customers)})
     joined = asked.merge(found, on="customer_id", how="left")
-    whole = {"next_orders": "int64", "next_days": "int64"}
-    return joined.fillna({"next_orders": 0, "next_days": 0, "next_spend": 0.0}).astype(whole)
+    return joined.fillna({"next_orders": 0, "next_spend": 0.0}).astype({"next_orders": "int64"})
 
 
 def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:
@@ -206,6 +203,7 @@ def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:
         raise TableError(
             f"window_days = {days} is negative: give the number of days to look back, or 0 for all"
         )
+    require_tables(tables, "rfm")
     known = tables.until(as_of)
     after = _day(as_of) - pd.Timedelta(days=days) if days else known.start - pd.Timedelta(days=1)
     return known.query("rfm", after=after)

@@ -80,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from nbval.kernel import RunningKernel
     from nbval.plugin import IPyNbCell
 
-    from personalize.report.execute import SAME_EVERYWHERE
+    from personalize.report.forked_kernels import SAME_EVERYWHERE
 
     os.environ.update(SAME_EVERYWHERE)
     os.environ.pop("PERSONALIZE_TABLES", None)

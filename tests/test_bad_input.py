@@ -514,7 +514,6 @@ def notebooks(own, monkeypatch):
     (own / "notebooks").mkdir()
     notebook = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     (own / "notebooks" / "02_segmentation.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
-    monkeypatch.setattr("personalize.report.CHECKOUT", own)
     assert (
         main(["check", "shop.yml"]) == 0
     )  # convert once: what follows must add nothing to the cache

@@ -13,7 +13,7 @@ import nbformat
 import papermill
 import pytest
 
-from personalize.report.parameters import Notebook
+from personalize.report import Notebook
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "notebooks").glob("*.ipynb"))

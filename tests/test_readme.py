@@ -44,11 +44,11 @@ def test_the_readme_is_one_page():
 
 
 def test_the_page_of_parameters_lists_every_parameter_with_its_range():
-    from personalize.report import listing, parameter_table
+    from personalize.report import notebook, parameter_table
 
     page = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
-    table = listing.markdown(parameter_table())
-    assert table in page, "put `python -m personalize.report.listing` into docs/parameters.md"
+    table = notebook.markdown(parameter_table(ROOT / "notebooks"))
+    assert table in page, f"put this table into docs/parameters.md:\n{table}"
 
 
 def test_links_between_pages_lead_somewhere():

@@ -124,9 +124,9 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
     weeks = weeks_between(tables.start, day)
     if weeks < 4:
         raise Unavailable(
-            f"source '{tables.name}' has {weeks} whole week(s) of orders up to {day:%Y-%m-%d}: "
-            "at least 4 are needed, "
-            "since a value model is chosen, checked and used on three successive periods"
+            f"source '{tables.name}' has {weeks} whole week(s) of orders up to {day:%Y-%m-%d}: at "
+            "least 4 are needed, since a value model is chosen, checked and used on three "
+            "successive periods"
         )
     used = min(int(horizon), 2 * weeks // 7)
     choose, check = day - 2 * used * WEEK, day - used * WEEK
@@ -134,17 +134,16 @@ def plan(tables: Tables, *, as_of: Any = "", horizon: int = 14) -> Plan:
     if known < FEWEST:
         raise Unavailable(
             f"source '{tables.name}' has {known:,} customer(s) with a purchase up to "
-            f"{choose:%Y-%m-%d}: at least "
-            f"{FEWEST} are needed to choose a value model and give intervals; take more "
-            "customers or a longer period"
+            f"{choose:%Y-%m-%d}: at least {FEWEST} are needed to choose a value model and give "
+            "intervals; take more customers or a longer period"
         )
     short = ""
     if used < horizon:
         short = f" (the data hold {weeks}, and 3.5 times the horizon is needed)"
     caption = (
         f"{tables.name}. Horizon {used} weeks{short}: models are chosen on what followed "
-        f"{choose:%Y-%m-%d}, checked "
-        f"on what followed {check:%Y-%m-%d}, and used to value customers as of {day:%Y-%m-%d}."
+        f"{choose:%Y-%m-%d}, checked on what followed {check:%Y-%m-%d}, and used to value "
+        f"customers as of {day:%Y-%m-%d}."
     )
     return Plan(choose, check, day, used, weeks - 2 * used, caption)
 
@@ -242,9 +241,8 @@ def backtest(
     until = day + horizon * WEEK
     if until > last:
         raise Unavailable(
-            f"{horizon} weeks after {day:%Y-%m-%d} end on {until:%Y-%m-%d}, after the last day "
-            "of the data, "
-            f"{last:%Y-%m-%d}: choose an earlier cut or a shorter horizon"
+            f"{horizon} weeks after {day:%Y-%m-%d} end on {until:%Y-%m-%d}, after the last day of "
+            f"the data, {last:%Y-%m-%d}: choose an earlier cut or a shorter horizon"
         )
     fits, reasons = {}, {}
     for name, model in (models or contestants()).items():
@@ -308,13 +306,10 @@ class Choice:
         return (
             f"Chosen beforehand: {self.name}. On the check its MAE is {score.mae:,.1f} "
             f"{self.currency} a customer, the naive rate's {base.mae:,.1f}: a difference of "
-            f"{score.mae_less:+,.1f} ({score.mae_low:+,.1f} to {score.mae_high:+,.1f}). Its "
-            "total is "
-            f"off by {score.bias:+.1%}. By squared error it is {verdict}. A perfect list of "
-            "the "
+            f"{score.mae_less:+,.1f} ({score.mae_low:+,.1f} to {score.mae_high:+,.1f}). Its total "
+            f"is off by {score.bias:+.1%}. By squared error it is {verdict}. A perfect list of the "
             f"top tenth would have held {self.board.attrs['ceiling']:.1%} of the spend, this one "
-            "held "
-            f"{score.top_decile:.1%}, the naive one {base.top_decile:.1%}."
+            f"held {score.top_decile:.1%}, the naive one {base.top_decile:.1%}."
         )
 
 

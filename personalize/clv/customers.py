@@ -1,6 +1,4 @@
-"""One row a customer: the few numbers from which every model of lifetime value learns, looked up
-once.
-"""
+"""One row a customer: the few numbers from which every model learns, looked up once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.base import clone
 
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = ["WEEK", "Records", "check", "periods", "summary", "unit_days", "weeks_between"]
 
@@ -67,13 +65,13 @@ def summary(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     {'frequency': 2.0, 'recency': 3.0, 'T': 3.0, 'monetary_value': 8.0, 'first_value': 5.0,
     'log_gaps': 0.693}
     """
+    require_tables(tables, "pz.clv.summary")
     length = unit_days(unit)
     found = tables.until(as_of).query("clv_summary")
     if found.empty:
         raise TableError(
             f"source '{tables.name}': no customer has a purchase up to {as_of}. Orders without a "
-            "customer_id and pure "
-            "returns do not count: choose another as_of, or give customer ids"
+            "customer_id and pure returns do not count: choose another as_of, or give customer ids"
         )
     first, last = pd.to_datetime(found.first_day), pd.to_datetime(found.last_day)
     frequency = found.days.astype("int64") - 1
@@ -123,6 +121,7 @@ def periods(tables: Tables, *, as_of: Any, unit: str = "W") -> pd.DataFrame:
     Fader, Hardie and Shang (2010), "Customer-base analysis in a discrete-time noncontractual
     setting", Marketing Science 29(6).
     """
+    require_tables(tables, "pz.clv.periods")
     length = unit_days(unit)
     days = tables.until(as_of).query("clv_days")
     if days.empty:
@@ -169,8 +168,8 @@ def check(
     missing = needed.difference(there, sort=False)
     if len(missing):
         raise TableError(
-            f"the customer summary lacks {list(missing)}; present: {list(there)}. "
-            "Next step: pz.clv.summary(tables, as_of=...)"
+            f"the customer summary lacks {list(missing)}; present: {list(there)}. Next step: "
+            "pz.clv.summary(tables, as_of=...)"
         )
     problems = []
     broken = _wrong_money(table) if money else _wrong_times(table)
@@ -183,8 +182,8 @@ def check(
         counts, asked = counts & (table.monetary_value > 0), "a repeat purchase and money"
     if not problems and counts.sum() < least:
         problems.append(
-            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: "
-            f"at least {least} are needed to learn from; take more customers or a longer period"
+            f"{len(table):,} customer(s), {counts.sum():,} with {asked}: at least {least} are "
+            "needed to learn from; take more customers or a longer period"
         )
     if problems:
         raise TableError.of("the customer summary cannot be used:", problems)
@@ -231,11 +230,7 @@ class Records:
         """The records of these tables, or the records themselves."""
         if isinstance(tables, Records):
             return tables
-        if not isinstance(tables, Tables):
-            raise TableError(
-                f"a {type(tables).__name__} holds no orders. Next step: pz.load(...), then give "
-                "its tables"
-            )
+        require_tables(tables, "pz.clv.Records")
         return cls(tables)
 
     def day(self, as_of: Any) -> pd.Timestamp:

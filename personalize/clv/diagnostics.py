@@ -11,7 +11,7 @@ from personalize.clv.bg_nbd import BetaGeo, PurchaseModel
 from personalize.clv.customers import Records, unit_days
 from personalize.clv.gamma_gamma import GammaGamma
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.tables import TableError, Tables
+from personalize.tables import TableError, Tables, require_tables
 
 __all__ = [
     "alive_history",
@@ -90,22 +90,14 @@ def cdnow_reading(test: Backtest, choice: Choice) -> str:
     return (
         f"Chosen inside the calibration: **{choice.name}**. Its RMSE is {leader.rmse:.1f} against "
         f"{naive.rmse:.1f} USD of the naive rate, its MAE {leader.mae:.1f}, its Gini "
-        f"{leader.gini:.3f}; "
-        f"it misses the total by {leader.bias:+.0%}. '0 for everybody' has an MAE of "
-        f"{nothing.mae:.1f} "
-        f"and is useless: Gini {nothing.gini:.2f}. Set right by how it erred inside the "
-        "calibration, "
-        f"the same model misses the total by only {mended.bias:+.0%} and its RMSE is "
-        f"{mended.rmse:.1f}, "
-        f"but its MAE rises to {mended.mae:.1f}: where {(test.actual.spend == 0).mean():.0%} of "
-        "the "
-        "customers buy nothing, **an honest total costs absolute error**, and no forecast here "
-        "is best "
-        f"in everything. {len(test.refused)} forecasts with a regression could not take part: "
-        "with one "
-        "cohort of new customers there is no earlier period to learn from. **Here probability "
-        "models "
-        "are the only choice.**"
+        f"{leader.gini:.3f}; it misses the total by {leader.bias:+.0%}. '0 for everybody' has an "
+        f"MAE of {nothing.mae:.1f} and is useless: Gini {nothing.gini:.2f}. Set right by how it "
+        f"erred inside the calibration, the same model misses the total by only {mended.bias:+.0%} "
+        f"and its RMSE is {mended.rmse:.1f}, but its MAE rises to {mended.mae:.1f}: where "
+        f"{(test.actual.spend == 0).mean():.0%} of the customers buy nothing, **an honest total "
+        f"costs absolute error**, and no forecast here is best in everything. {len(test.refused)} "
+        "forecasts with a regression could not take part: with one cohort of new customers there "
+        "is no earlier period to learn from. **Here probability models are the only choice.**"
     )
 
 
@@ -127,15 +119,16 @@ def tracking(tables: Tables, model: PurchaseModel, *, as_of: Any, unit: str = "W
     ----------
     Fader, Hardie and Lee (2005), figure 3.
     """
+    require_tables(tables, "pz.clv.tracking")
     days = tables.query("clv_tracking", as_of=pd.Timestamp(as_of).normalize())
     start, length = tables.start, unit_days(unit)
     day = (pd.to_datetime(days.day) - start).dt.days.to_numpy()
     weeks = np.arange(1, ((tables.end - start).days + 1) // 7 + 1)
     counted = np.append(0.0, days.repeats.cumsum())[np.searchsorted(day, 7 * weeks, side="left")]
     born, since = days.born[days.born > 0].to_numpy(), day[days.born > 0]
-    age = np.clip(7 * weeks[:, None] - 1 - since, 0, None) / length
-    ages, place = np.unique(age, return_inverse=True)
-    expected = model.expected_from_start(ages)[place].reshape(age.shape) @ born
+    age = np.clip(7 * weeks[:, None] - 1 - since, 0, None)  # days
+    curve = model.expected_from_start(np.arange(age.max() + 1) / length)
+    expected = curve[age] @ born
     wide = pd.DataFrame(
         {"counted": counted, "expected": expected}, index=pd.Index(weeks, name="week")
     )

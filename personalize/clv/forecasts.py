@@ -1,6 +1,4 @@
-"""Forecasts of each customer's next weeks: the contract, naive rates, probability models, and
-blends of forecasts.
-"""
+"""Forecasts of each customer's next weeks: naive rates, probability models, and blends of them."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Self
@@ -163,8 +161,8 @@ class _Hindsight(Forecast):
         horizon = min(self.horizon_, weeks_between(records.tables.start, self.as_of_) // 2)
         if horizon < 2:
             raise Unavailable(
-                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a "
-                "forecast right by"
+                f"fewer than 4 weeks lie before {self.as_of_:%Y-%m-%d}: nothing to set a forecast "
+                "right by"
             )
         then = self.as_of_ - horizon * WEEK
         came = records.windows(then, [], until=then + horizon * WEEK)

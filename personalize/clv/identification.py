@@ -9,7 +9,7 @@ import pandas as pd
 from personalize.clv.bg_nbd import NBD, ModifiedBetaGeo
 from personalize.clv.customers import Records
 from personalize.clv.pareto_nbd import ParetoNBD
-from personalize.tables import Tables
+from personalize.tables import Tables, require_tables
 
 __all__ = ["Dropout", "dropout", "regularity", "shape", "spend_independence"]
 
@@ -42,9 +42,9 @@ class Dropout:
         use = "P(alive) means something here."
         if not self.identified:
             use = (
-                "So P(alive) of this shop is shown for completeness and should not be used to pick "
-                "customers; time since the last purchase, compared with the customer's own rhythm, "
-                "is the better alarm."
+                "So P(alive) of this shop is shown for completeness and should not be used to "
+                "pick customers; time since the last purchase, compared with the customer's own "
+                "rhythm, is the better alarm."
             )
         return f"{self.name}: {self.sentence} {use}"
 
@@ -95,8 +95,8 @@ def dropout(tables: Tables | Records, *, as_of: Any) -> Dropout:
     if np.isfinite(vague):
         known = f"known to within {vague:.0%} of their size"
     because = (
-        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, "
-        f"and {sure:.0%} of the customers have P(alive) above {_SURE}"
+        f"leaving after a purchase has a chance of {leaves:.2%}, its parameters are {known}, and "
+        f"{sure:.0%} of the customers have P(alive) above {_SURE}"
     )
     table = pd.Series(facts, dtype=float).rename_axis("fact").reset_index(name="value")
     return Dropout(identified, table, f"{verdict}: {because}.", records.tables.name)
@@ -126,6 +126,7 @@ def regularity(tables: Tables, *, as_of: Any) -> float:
     Wheat and Morrison (1990), "Estimating purchase regularity with two interpurchase times",
     Journal of Marketing Research 27(1).
     """
+    require_tables(tables, "pz.clv.regularity")
     gaps = tables.until(as_of).query("clv_gaps")
     share = gaps.gap_before / (gaps.gap_before + gaps.gap)
     if len(share) < 30:

@@ -21,8 +21,7 @@ FAMILIES = ("ols", *_LOGGED, "boosting")
 _COLUMNS = ["term", "estimate", "std_error", "low", "high", "vif"]
 _LOST = (
     "a regression with a log link does not settle on these customers: most spend nothing, or a "
-    "few spend everything; "
-    "use the least squares regression or a probability model"
+    "few spend everything; use the least squares regression or a probability model"
 )
 
 
@@ -324,10 +323,9 @@ class WindowRegression(Forecast):
         if growing:
             raise TableError(
                 f"{', '.join(growing)} never fell for any customer from {origin:%Y-%m-%d} to "
-                f"{self.as_of_:%Y-%m-%d} "
-                "and rose in all: such a feature grows with the length of the history and "
-                "forecasts too much at the "
-                "later cut. Give a window instead, such as the last 13 weeks"
+                f"{self.as_of_:%Y-%m-%d} and rose in all: such a feature grows with the length of "
+                "the history and forecasts too much at the later cut. Give a window instead, such "
+                "as the last 13 weeks"
             )
         past, now = past.align(now, join="inner", axis=1)
         past = past.reindex(self._past.customer_id).fillna(0.0)
@@ -339,10 +337,8 @@ class WindowRegression(Forecast):
         if lookback < 2:
             raise Unavailable(
                 f"a regression for {self.horizon_} weeks from {self.as_of_:%Y-%m-%d} trains "
-                f"{self.horizon_} weeks "
-                f"earlier and finds {max(lookback, 0)} weeks of history there; at least 2 are "
-                "needed: "
-                "take a shorter horizon or a later as_of"
+                f"{self.horizon_} weeks earlier and finds {max(lookback, 0)} weeks of history "
+                "there; at least 2 are needed: take a shorter horizon or a later as_of"
             )
         if self.weeks and min(self.weeks) >= lookback:
             return [max(1, lookback // 2), lookback]
@@ -359,9 +355,8 @@ class WindowRegression(Forecast):
         if varied and (len(y) < 10 * (len(varied) + 1) or not np.ptp(y) > 0) or len(y) < 10:
             raise Unavailable(
                 f"{len(y):,} customers at the training cut with {len(varied)} varying windows: a "
-                "regression needs ten "
-                "customers a coefficient, and spend that differs; take a longer period or fewer "
-                "windows"
+                "regression needs ten customers a coefficient, and spend that differs; take a "
+                "longer period or fewer windows"
             )
         return y, x[varied], self._features(self._now, what).join(more_now)[varied]
 

@@ -1,6 +1,4 @@
-"""What each customer is worth: money later in money of today, the table a marketer loads, and the
-tiers to act on.
-"""
+"""What each customer is worth: the table that a marketer loads, and the tiers to act on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,8 +63,8 @@ def value_table(
     """
     if not 0 < margin <= 1:
         raise TableError(
-            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 "
-            "(all of it)"
+            f"margin = {margin}: give the share of spend that is profit, above 0 and up to 1 (all "
+            "of it)"
         )
     require_fitted(model, "as_of_")
     table, day = model.predict(), model.as_of_
@@ -256,13 +254,11 @@ class Worth:
             pays += "for the amounts, too.**"
         return (
             "One customer of tier A is expected to bring as much as "
-            f"**{mean['A'] / mean.iloc[-1]:.0f}** "
-            f"of tier {mean.index[-1]}. A list of the top tenth by **{self.choice.name}** brought "
-            f"{gain.n * gain.difference:+,.0f} {self.choice.currency} ({gain.n * gain.low:+,.0f} "
-            "to "
-            f"{gain.n * gain.high:+,.0f}) in the {self.horizon} weeks of the check, compared "
-            "with the "
-            f"same list by the naive rate: {pays}"
+            f"**{mean['A'] / mean.iloc[-1]:.0f}** of tier {mean.index[-1]}. A list of the top "
+            f"tenth by **{self.choice.name}** brought {gain.n * gain.difference:+,.0f} "
+            f"{self.choice.currency} ({gain.n * gain.low:+,.0f} to {gain.n * gain.high:+,.0f}) in "
+            f"the {self.horizon} weeks of the check, compared with the same list by the naive "
+            f"rate: {pays}"
         )
 
     def answer(self) -> str:
@@ -270,9 +266,7 @@ class Worth:
         choice = self.choice
         return (
             f"{self.half.estimate:.0%} of the customers bring half of the "
-            f"{self.value.clv.sum():,.0f} "
-            f"{choice.currency} expected over the next {self.horizon} weeks; the forecast "
-            f"({choice.name}) misses a customer by {choice.score.mae:,.0f} {choice.currency}, "
-            "the naive "
-            f"rate by {choice.base.mae:,.0f}."
+            f"{self.value.clv.sum():,.0f} {choice.currency} expected over the next {self.horizon} "
+            f"weeks; the forecast ({choice.name}) misses a customer by {choice.score.mae:,.0f} "
+            f"{choice.currency}, the naive rate by {choice.base.mae:,.0f}."
         )

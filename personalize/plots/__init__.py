@@ -1,4 +1,4 @@
-"""Chart forms: each takes a table and returns Axes, in one visual language that reads on any page."""
+"""Chart forms: each takes a table and returns Axes, in one visual language."""
 
 from personalize.plots.charts import (
     agreement,
@@ -10,10 +10,9 @@ from personalize.plots.charts import (
     scatter,
 )
 from personalize.plots.descriptions import description
-from personalize.plots.fonts import font_hint
 from personalize.plots.node_link import network
 from personalize.plots.picture import png
-from personalize.plots.style import Labels, figure, number
+from personalize.plots.style import Labels, figure, font_hint, number
 
 __all__ = [
     "Labels",

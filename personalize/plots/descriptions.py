@@ -1,4 +1,4 @@
-"""What a chart shows, in words: made from the table that was drawn, kept on its axes, read by `show.figure`."""
+"""What a chart shows, in words: made from the table that was drawn, kept on its axes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 MOST = 12  # names listed before the rest is summed up
 
@@ -17,17 +18,18 @@ def describe(ax: Axes, words: str) -> Axes:
     It is kept as the label of the axes, which matplotlib neither draws nor uses.
     """
     parts = [ax.get_title(loc="left") or ax.get_title(), words]
-    said = ": ".join(part for part in parts if part)
-    before = ax.get_label()
-    ax.set_label(f"{before}; {said}" if before else said)
+    said = ": ".join(filter(None, parts))
+    ax.set_label("; ".join(filter(None, (ax.get_label(), said))))
     return ax
 
 
 def description(drawn: Axes | Figure) -> str:
-    """The description of a chart or of every chart in a figure; made from lines and bars where none was given."""
-    every = drawn.axes if isinstance(drawn, Figure) else [drawn]
-    said = [ax.get_label() or _from_artists(ax) for ax in every if ax.get_label() != "<colorbar>"]
-    return "; ".join(text for text in said if text)
+    """What a chart, or every chart of a figure, shows; drawn by hand: from its lines and bars."""
+    said: list[str] = []
+    for ax in drawn.axes if isinstance(drawn, Figure) else [drawn]:
+        if ax.get_label() != "<colorbar>":
+            said.append(ax.get_label() or _from_artists(ax))
+    return "; ".join(filter(None, said))
 
 
 def rows(
@@ -56,30 +58,30 @@ def span(values: pd.Series, text: Any) -> str:
     '1 to 3'
     """
     known = values.dropna()
-    return f"{text(known.min())} to {text(known.max())}" if len(known) else "0 values"
+    if known.empty:
+        return "0 values"
+    return f"{text(known.min())} to {text(known.max())}"
 
 
 def _from_artists(ax: Axes) -> str:
     """A description of axes that were drawn by hand: their words, lines, points and bars."""
     parts = []
     for line in ax.get_lines():
-        parts.append(_range(f"line {line.get_label()}", np.asarray(line.get_ydata(), float)))
+        parts.append(_range(f"line {line.get_label()}", line.get_ydata()))
     for points in ax.collections:
         place = np.asarray(points.get_offsets(), float)
         parts.append(_range(f"{len(place)} points", place[:, 1]))
-    if ax.patches:
-        heights = [
-            max(bar.get_height(), bar.get_width())
-            for bar in ax.patches
-            if hasattr(bar, "get_height")
-        ]
-        parts.append(_range(f"{len(heights)} bars", np.asarray(heights, float)))
-    words = [ax.get_title(), ax.get_xlabel(), ax.get_ylabel()]
-    return ": ".join(
-        [", ".join(word for word in words if word), ", ".join(part for part in parts if part)]
-    )
+    bars = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
+    if bars:
+        sizes = np.array([(bar.get_width(), bar.get_height()) for bar in bars])
+        along = sizes.std(axis=0).argmax()  # bars differ in length, not in width
+        parts.append(_range(f"{len(bars)} bars", sizes[:, along]))
+    words = ", ".join(filter(None, (ax.get_title(), ax.get_xlabel(), ax.get_ylabel())))
+    return ": ".join(filter(None, (words, ", ".join(parts))))
 
 
-def _range(what: str, values: np.ndarray) -> str:
-    known = values[np.isfinite(values)]
-    return f"{what} from {known.min():.4g} to {known.max():.4g}" if len(known) else what
+def _range(what: str, values: Any) -> str:
+    known = pd.Series(np.asarray(values, float)).dropna()
+    if known.empty:
+        return what
+    return f"{what} from {known.min():.4g} to {known.max():.4g}"

@@ -1,7 +1,5 @@
 """A network: names joined by lines, each group of joined names laid out on its own."""
 
-from collections.abc import Sequence
-from itertools import chain
 from typing import Any, Unpack
 
 import numpy as np
@@ -9,8 +7,10 @@ import pandas as pd
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import LinearSegmentedColormap, LogNorm
-from matplotlib.ticker import LogLocator, NullLocator
+from matplotlib.colors import LogNorm
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components, shortest_path
 
 from personalize.plots import style
 from personalize.plots.descriptions import describe, span
@@ -41,8 +41,9 @@ def network(
 
     Notes
     -----
-    Each connected part is laid out so that distances come close to shortest paths (Kamada and Kawai 1989, solved by
-    stress majorization from a circle: nothing is random); the parts are set side by side, the largest first.
+    Each connected part is laid out so that distances come close to shortest paths (Kamada and Kawai
+    1989, solved by stress majorization from a circle: nothing is random); the parts are set side by
+    side, the largest first.
 
     References
     ----------
@@ -51,21 +52,15 @@ def network(
     style.require(table, "network", numbers=(width, color), others=(source, target))
     ax = style.axes(labels, height=5.2)
     place = _places(table[source], table[target])
-    ends = np.array(
-        [[place[a], place[b]] for a, b in zip(table[source], table[target], strict=True)]
-    )
-    size = table[width].to_numpy(float) / table[width].max()
-    look = {"colors": PALETTE[0]} if color is None else _shade(table[color])
-    drawn = ax.add_collection(LineCollection(ends, linewidths=0.8 + 4.5 * size, zorder=1, **look))
+    ends = np.array([table[source].map(place).tolist(), table[target].map(place).tolist()])
+    ends = ends.transpose(1, 0, 2)  # lines, their two ends, x and y
+    look: dict[str, Any] = {"colors": PALETTE[0]} if color is None else _shade(table[color])
+    thick = 0.8 + 4.5 * table[width].to_numpy(float) / table[width].max()
+    drawn = ax.add_collection(LineCollection(ends, linewidths=thick, zorder=1, **look))
     if color is not None:
-        bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.6, pad=0.01, label=color.replace("_", " "))
-        bar.outline.set_visible(False)
-        bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        bar.ax.yaxis.set_minor_locator(NullLocator())
-    _name_points(
-        ax, place, ends, pd.concat([table.groupby(side)[width].sum() for side in (source, target)])
-    )
+        _scale(ax, drawn, style.words(color))
+    sizes = table.groupby(source)[width].sum().add(table.groupby(target)[width].sum(), fill_value=0)
+    _name_points(ax, place, ends, sizes)
     ax.margins(0.09, 0.06)
     ax.set_axis_off()
     parts = f"{len(place)} names, {len(table)} lines, {style.words(width)} "
@@ -75,41 +70,39 @@ def network(
     return describe(ax, said)
 
 
-def _places(sources: Sequence[Any], targets: Sequence[Any]) -> dict[Any, tuple[float, float]]:
+def _scale(ax: Axes, drawn: LineCollection, label: str) -> None:
+    bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.6, pad=0.01, label=label)
+    bar.outline.set_visible(False)
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    bar.ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+
+
+def _places(sources: pd.Series, targets: pd.Series) -> dict[Any, tuple[float, float]]:
     """Where each name stands: its part of the network laid out alone, the parts in rows."""
-    names, far = _steps(sources, targets)
-    parts = sorted(
-        {tuple(np.flatnonzero(row)) for row in np.isfinite(far)},
-        key=lambda part: (-len(part), part),
-    )
-    rooms = [len(part) ** 0.6 + 0.8 for part in parts]
-    across = max(WIDE * np.sqrt(sum(room**2 for room in rooms)) * 0.8, rooms[0] * WIDE)
+    codes, names = pd.factorize(np.column_stack([sources, targets]).ravel())
+    lines = coo_array((np.ones(len(sources)), (codes[::2], codes[1::2])), shape=[len(names)] * 2)
+    far = shortest_path(lines, directed=False, unweighted=True)
+    _, part_of = connected_components(lines, directed=False)
+    parts = []
+    for code in np.unique(part_of):
+        parts.append(np.flatnonzero(part_of == code))
+    parts.sort(key=lambda part: (-len(part), part[0]))
+    rooms = np.array(list(map(len, parts))) ** 0.6 + 0.8
+    across = max(WIDE * np.sqrt((rooms**2).sum()) * 0.8, rooms[0] * WIDE)
     place, x, y, row = {}, 0.0, 0.0, 0.0
-    for part, room in zip(parts, rooms, strict=True):
+    for part, room in zip(parts, rooms.tolist(), strict=True):
         if x > 0 and x + room * WIDE > across * 1.02:
             x, y, row = 0.0, y - row, 0.0
-        for k, (right, up) in zip(part, _laid_out(far[np.ix_(part, part)]).tolist(), strict=True):
-            place[names[k]] = (x + room * WIDE * (0.5 + right), y - room * (0.5 - up))
+        spots = _laid_out(far[np.ix_(part, part)]).tolist()
+        for name, (right, up) in zip(names[part], spots, strict=True):
+            place[name] = (x + room * WIDE * (0.5 + right), y - room * (0.5 - up))
         x, row = x + room * WIDE, max(row, room)
     return place
 
 
-def _steps(sources: Sequence[Any], targets: Sequence[Any]) -> tuple[list[Any], np.ndarray]:
-    """The names, and how many lines the shortest way between each two has (Floyd); inf where there is none."""
-    code = {
-        name: k for k, name in enumerate(dict.fromkeys(chain(*zip(sources, targets, strict=True))))
-    }
-    ends = [[code[name] for name in side] for side in (sources, targets)]
-    far = np.full((len(code), len(code)), np.inf)
-    far[ends, ends[::-1]] = 1
-    np.fill_diagonal(far, 0)
-    for k in range(len(code)):
-        np.minimum(far, far[:, k, None] + far[k], out=far)
-    return list(code), far
-
-
 def _laid_out(far: np.ndarray) -> np.ndarray:
-    """One part within 0.36 of its middle, by stress majorization; two names stand one above the other."""
+    """One part within 0.36 of its middle, by stress majorization; two names stand upright."""
     if len(far) == 2:
         return np.array([[0.0, 0.14], [0.0, -0.14]])
     same = np.eye(len(far))
@@ -124,7 +117,10 @@ def _laid_out(far: np.ndarray) -> np.ndarray:
 
 
 def _turned(place: np.ndarray) -> np.ndarray:
-    """The points turned, and stretched up to twice, so that names stay apart: one is four times as wide as high."""
+    """The points turned, and stretched up to twice, so that names stay apart.
+
+    A name is taken to be four times as wide as high.
+    """
     turns = np.exp(1j * np.pi * np.arange(36) / 36)[:, None] * (place @ [1, 1j])
     ways = np.stack([turns.real, turns.imag], axis=2)
     fill = np.array([0.36, 0.3]) / np.maximum(np.abs(ways).max(axis=1, keepdims=True), 1e-9)
@@ -134,34 +130,32 @@ def _turned(place: np.ndarray) -> np.ndarray:
 
 
 def _shade(values: pd.Series) -> dict[str, Any]:
-    hue = LinearSegmentedColormap.from_list("house", style.SEQUENTIAL[1:])
     low, high = float(values.min()), float(values.max())
-    return {
-        "array": values.to_numpy(float),
-        "cmap": hue,
-        "norm": LogNorm(low, max(high, low * 1.01)),
-    }
+    norm = LogNorm(low, max(high, low * 1.01))
+    return {"array": values.to_numpy(float), "cmap": style.hue(style.SEQUENTIAL[1:]), "norm": norm}
 
 
 def _name_points(
     ax: Axes, place: dict[Any, tuple[float, float]], ends: np.ndarray, sizes: pd.Series
 ) -> None:
     """The points, each name on the side where fewer of its lines go."""
-    total = sizes.groupby(level=0).sum()
-    spots = np.array([place[name] for name in total.index])
-    ax.scatter(
-        *spots.T,
-        s=14 + 130 * total / total.max(),
-        color=PALETTE[1],
-        edgecolors=PAPER,
-        linewidths=0.8,
-        zorder=2,
-    )
+    spots = np.array(list(map(place.get, sizes.index)))
+    area = 14 + 130 * sizes / sizes.max()
+    look: dict[str, Any] = {"color": PALETTE[1], "edgecolors": PAPER, "linewidths": 0.8}
+    ax.scatter(*spots.T, s=area, zorder=2, **look)
     halo = [patheffects.withStroke(linewidth=2.2, foreground=PAPER)]
-    for name, spot in zip(total.index, spots, strict=True):
-        others = np.concatenate([ends[(ends[:, i] == spot).all(axis=1), 1 - i] for i in (0, 1)])
+    words: dict[str, Any] = {
+        "ha": "center",
+        "fontsize": 7.2,
+        "color": INK,
+        "zorder": 3,
+        "path_effects": halo,
+    }
+    for name, spot in zip(sizes.index, spots, strict=True):
+        begins, stops = (ends[:, 0] == spot).all(axis=1), (ends[:, 1] == spot).all(axis=1)
+        others = np.concatenate([ends[begins, 1], ends[stops, 0]])
         above = (others[:, 1] - spot[1]).sum() <= 0
-        ax.annotate(
-            short(name, 24), spot, xytext=(0, 5 if above else -5), textcoords="offset points", ha="center",
-            va="bottom" if above else "top", fontsize=7.2, color=INK, zorder=3, path_effects=halo,
-        )  # fmt: skip
+        side: dict[str, Any] = (
+            {"xytext": (0, 5), "va": "bottom"} if above else {"xytext": (0, -5), "va": "top"}
+        )
+        ax.annotate(short(name, 24), spot, **style.BESIDE, **side, **words)

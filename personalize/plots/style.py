@@ -1,11 +1,13 @@
 """The visual language: colours, type, axes and words that every chart shares.
 
-Nothing is set globally: `styled` applies the style to one figure at a time. Colours are safe for colour-blind
-readers (Okabe and Ito); charts sit on paper white so that they read on light and dark pages alike.
+Nothing is set globally: `styled` applies the style to one figure at a time. Colours are safe for
+colour-blind readers (Okabe and Ito); charts sit on paper white so that they read on light and dark
+pages alike.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache, wraps
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, wraps
 from typing import Any, TypedDict
 
 import matplotlib
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import font_manager
 from matplotlib.axes import Axes
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -27,6 +29,7 @@ INK, SOFT, GRID, PALE, PAPER = "#1c2430", "#5b6470", "#e3e6ea", "#b8bfc8", "#fff
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#aa4499", "#e69f00", "#56b4e9", "#5b6470")
 SEQUENTIAL = ("#f3f7fb", "#9cc4e0", "#3f8dc0", "#0b4f80")
 DIVERGING = ("#b34700", "#f0b98d", "#f7f7f5", "#8fc1de", "#00568c")
+MIDDLE = "#8a929c"  # lines of reference and what is not sure
 WIDTH, DPI, BAR = 7.2, 150, 0.30  # inches, dots an inch, inches a bar
 EDGE = 0.09  # inches between the words and the edge of the picture
 FONT = "DejaVu Sans"  # comes with matplotlib: the same everywhere
@@ -39,6 +42,8 @@ CJK = (
     "Microsoft YaHei",
     "SimHei",
 )
+DASHES = ("-", "--")  # of the first four lines, and of the next
+BESIDE: dict[str, Any] = {"textcoords": "offset points"}  # of words that stand beside a point
 STYLE = {
     "figure.facecolor": PAPER,
     "figure.dpi": DPI,
@@ -76,7 +81,7 @@ STYLE = {
 
 
 class Labels(TypedDict, total=False):
-    """Words around any chart: title, xlabel and ylabel (with the unit, e.g. "amount, USD"), value format, axes."""
+    """Words around any chart: title, labels of the axes (with the unit), value format, axes."""
 
     title: str
     xlabel: str
@@ -153,7 +158,14 @@ def number(value: float, fmt: str | None = None) -> str:
     size = abs(value)
     if value == int(value) or size >= 1000:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+    if size >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if size >= 1 else f"{value:.3g}"
+
+
+def written(values: pd.Series, fmt: str | None = None) -> list[str]:
+    """Every number of a column as a reader wants it (see `number`)."""
+    return values.astype(float).map(lambda value: number(value, fmt)).tolist()
 
 
 def short(value: Any, longest: int = 44) -> str:
@@ -162,30 +174,40 @@ def short(value: Any, longest: int = 44) -> str:
     >>> short(("BEER", "CHIPS"))
     'BEER + CHIPS'
     """
-    text = (
-        " + ".join(map(str, value))
-        if isinstance(value, tuple | list | set | frozenset)
-        else str(value)
-    )
-    text = text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    joined = isinstance(value, tuple | list | set | frozenset)
+    text = " + ".join(map(str, value)) if joined else str(value)
+    if len(text) > longest:
+        text = text[: longest - 1].rstrip() + "…"
     return text.replace("$", r"\$")
+
+
+def names_of(values: Iterable[Any]) -> list[str]:
+    """Every name short enough for an axis (see `short`)."""
+    return list(map(short, values))
+
+
+def hue(colors: Sequence[str]) -> LinearSegmentedColormap:
+    """A colour map that runs through the colours."""
+    return LinearSegmentedColormap.from_list("house", colors)
 
 
 def axes(
     labels: Mapping[str, Any], *, x: str = "", y: str = "", percent: str = "", height: float = 0
 ) -> Axes:
-    """The axes to draw on, with their words; `x` and `y` name the columns, `percent` the axes that `fmt` governs."""
-    unknown = set(labels) - set(Labels.__annotations__)
-    if unknown:
-        raise TypeError(
-            f"unknown argument {sorted(unknown)}; a chart also takes {sorted(Labels.__annotations__)}"
-        )
+    """The axes to draw on, with their words.
+
+    `x` and `y` name the columns, `percent` the axes that show percentages where `fmt` has a %.
+    """
+    known = sorted(Labels.__annotations__)
+    if unknown := sorted(set(labels) - set(known)):
+        raise TypeError(f"unknown argument {unknown}; a chart also takes {known}")
     ax = labels.get("ax") or figure(height=height)[1]
     ax.set_title(labels.get("title", ""))
     ax.set_xlabel(labels.get("xlabel", words(x)))
     ax.set_ylabel(labels.get("ylabel", words(y)))
-    for name in percent if "%" in labels.get("fmt", "") else "":
-        getattr(ax, f"{name}axis").set_major_formatter(PercentFormatter(1))
+    if "%" in labels.get("fmt", ""):
+        for name in percent:
+            getattr(ax, f"{name}axis").set_major_formatter(PercentFormatter(1))
     return ax
 
 
@@ -196,15 +218,18 @@ def words(column: str, longest: int = 48) -> str:
     'net amount'
     """
     known = glossary.meaning(column).text
-    return known if 0 < len(known) <= longest else column.replace("_", " ")
+    if 0 < len(known) <= longest:
+        return known
+    return column.replace("_", " ")
 
 
 def ends(
     table: pd.DataFrame, value: str, low: str | None, high: str | None
 ) -> tuple[str | None, str | None]:
-    """The columns that hold the interval of a value: those named, else `<value>_low` and `<value>_high`."""
-    if low is None and high is None and {f"{value}_low", f"{value}_high"} <= set(table.columns):
-        return f"{value}_low", f"{value}_high"
+    """The columns that hold the interval of a value: those named, else those named after it."""
+    own = (f"{value}_low", f"{value}_high")
+    if low is None and high is None and set(own) <= set(table.columns):
+        return own
     return low, high
 
 
@@ -216,14 +241,11 @@ def require(
     others: Sequence[str | None] = (),
 ) -> None:
     """Raise TableError unless the columns are there and the numbers are numbers."""
-    wanted = [name for name in (*numbers, *others) if name is not None]
-    problems = [
-        f"no column '{name}'; present: {list(table.columns)}"
-        for name in wanted
-        if name not in table.columns
-    ]
-    for name in (name for name in numbers if name in table.columns):
-        if not pd.api.types.is_numeric_dtype(table[name]):
+    problems = []
+    for name in filter(None, (*numbers, *others)):
+        if name not in table.columns:
+            problems.append(f"no column '{name}'; present: {list(table.columns)}")
+        elif name in numbers and not pd.api.types.is_numeric_dtype(table[name]):
             problems.append(f"column '{name}' must hold numbers, not {table[name].dtype}")
     if problems:
         raise TableError.of(f"plots.{what} cannot draw this table:", problems)
@@ -231,12 +253,11 @@ def require(
 
 def value_labels(ax: Axes, spots: np.ndarray, ends: np.ndarray, texts: Sequence[str]) -> None:
     """Write each value to the right of where its bar or interval ends."""
-    for spot, end, text in zip(spots, ends, texts, strict=True):
-        place = (end if np.isfinite(end) else 0, spot)
-        ax.annotate(
-            text, place, xytext=(5, 0), textcoords="offset points", va="center", fontsize=9, color=INK,
-            bbox={"facecolor": PAPER, "alpha": 0.8, "pad": 0.6, "linewidth": 0},
-        )  # fmt: skip
+    paper = {"facecolor": PAPER, "alpha": 0.8, "pad": 0.6, "linewidth": 0}
+    look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": INK, "bbox": paper}
+    starts = np.where(np.isfinite(ends), ends, 0)
+    for spot, start, text in zip(spots, starts, texts, strict=True):
+        ax.annotate(text, (start, spot), xytext=(5, 0), **BESIDE, **look)
     ax.margins(x=0.02)
     ax.xaxis.set_major_locator(MaxNLocator(4))
     number_axes(ax, "x")
@@ -251,34 +272,35 @@ def name_rows(ax: Axes, names: Sequence[str]) -> None:
 
 
 def end_labels(ax: Axes, tips: Sequence[tuple[Any, float, str, str]], gap: float = 13.0) -> None:
-    """Write each line's name at its last point (x, y, name, colour), pushed apart where names would overlap."""
+    """Write each line's name at its last point, pushed apart where names would overlap.
+
+    Parameters
+    ----------
+    tips : x, y, name and colour of each last point
+    gap : least distance between two names, in points
+    """
+    if not tips:
+        return
     tips = sorted(tips, key=lambda tip: (tip[1], tip[2]))
     ax.autoscale_view()
-    panel = (
-        72 * ax.get_position().height * ax.figure.get_figheight()
-    )  # points; what layout adds or takes is little
-    lower, upper = ax.transScale.transform([(1, y) for y in ax.get_ylim()])[:, 1]
-    places = ax.transScale.transform([(1, tip[1]) for tip in tips])[:, 1] if tips else np.empty(0)
-    heights = (places - lower) / ((upper - lower) or 1) * panel
+    panel = 72 * ax.get_position().height * ax.figure.get_figheight()  # points, about
+    ends = np.array([*ax.get_ylim(), *list(zip(*tips, strict=True))[1]], float)
+    lower, upper, *places = ax.transScale.transform(np.column_stack([np.ones_like(ends), ends]))[
+        :, 1
+    ]
+    heights = (np.array(places) - lower) / ((upper - lower) or 1) * panel
     placed = heights.copy()
     for i in range(1, len(placed)):
         placed[i] = max(placed[i], placed[i - 1] + gap)
-    shifts = placed - heights - (placed - heights).mean() if len(tips) else placed
+    shifts = placed - heights - (placed - heights).mean()
     for (end, value, name, color), shift in zip(tips, shifts, strict=True):
-        ax.annotate(
-            name,
-            (end, value),
-            xytext=(7, shift),
-            textcoords="offset points",
-            va="center",
-            fontsize=9,
-            color=darker(color),
-        )
+        look: dict[str, Any] = {"va": "center", "fontsize": 9, "color": darker(color)}
+        ax.annotate(name, (end, value), xytext=(7, shift), **BESIDE, **look)
 
 
 def darker(color: str) -> str:
     """The colour, dark enough to read as text on paper white."""
-    return to_hex([0.62 * part for part in to_rgb(color)])
+    return to_hex(0.62 * np.array(to_rgb(color)))
 
 
 def format_x(ax: Axes, values: pd.Series) -> None:
@@ -297,7 +319,8 @@ def format_x(ax: Axes, values: pd.Series) -> None:
 
 def number_axes(ax: Axes, names: str = "xy") -> None:
     """Readable numbers on the axes: 1,200, 35k, 2.5M; shares stay shares."""
-    for axis in (getattr(ax, f"{name}axis") for name in names):
+    for name in names:
+        axis = getattr(ax, f"{name}axis")
         if not isinstance(axis.get_major_formatter(), PercentFormatter):
             axis.set_major_formatter(_Ticks())
 
@@ -307,10 +330,10 @@ class _Ticks(Formatter):
 
     def format_ticks(self, values: Sequence[float]) -> list[str]:
         """The words at all ticks of an axis."""
-        texts = [self(value) for value in values]
-        return (
-            texts if len(set(texts)) == len(texts) else [self(value, digits=10) for value in values]
-        )
+        texts = list(map(self, values))
+        if len(set(texts)) < len(texts):
+            texts = [self(value, digits=10) for value in values]
+        return texts
 
     def __call__(self, value: float, _position: int | None = None, digits: int = 4) -> str:
         size = abs(value)
@@ -320,14 +343,48 @@ class _Ticks(Formatter):
         return f"{value:,.0f}" if size >= 1000 and digits == 4 else f"{value:.{digits}g}"
 
 
-@lru_cache(maxsize=1)
-def _cjk_family() -> list[str]:
-    """The installed font family to write Chinese, Japanese and Korean with; simplified Chinese first."""
-    known = {font.fname for font in font_manager.fontManager.ttflist}
+@cache
+def cjk_family() -> list[str]:
+    """The installed font family for Chinese, Japanese and Korean, simplified Chinese first."""
+    wanted = [word.replace(" ", "").lower() for word in CJK]
+    known = set(map(_file_of, font_manager.fontManager.ttflist))
     for path in sorted(set(font_manager.findSystemFonts()) - known):
-        plain = path.replace("-", "").replace("_", "").replace(" ", "").lower()
-        if any(word.replace(" ", "").lower() in plain for word in CJK):
+        plain = re.sub(r"[-_ ]", "", path).lower()
+        if any(map(plain.__contains__, wanted)):
             font_manager.fontManager.addfont(path)
     names = sorted(set(font_manager.fontManager.get_font_names()))
-    found = [name for word in CJK for name in names if name.startswith(word)]
-    return sorted(found, key=lambda name: "SC" not in name.split())[:1]
+    for ending in (" SC", ""):  # simplified Chinese first
+        for word in CJK:
+            found = [name for name in names if name.startswith(word) and ending in name]
+            if found:
+                return found[:1]
+    return []
+
+
+def _file_of(font: Any) -> str:
+    return font.fname
+
+
+def font_hint(names: Iterable[str]) -> str:
+    """What to do when names hold Chinese, Japanese or Korean and no font here can draw it, or "".
+
+    Parameters
+    ----------
+    names : words to be drawn
+
+    Examples
+    --------
+    >>> font_hint(["tea", "coffee"])
+    ''
+    """
+    if not is_cjk("".join(map(str, names))) or cjk_family():
+        return ""
+    return (
+        "No font on this machine draws Chinese, Japanese or Korean: such words are boxes in the "
+        "picture. Install Noto Sans CJK (Debian and Ubuntu: fonts-noto-cjk) and make it again."
+    )
+
+
+def is_cjk(text: str) -> bool:
+    """Whether the text needs a Chinese, Japanese or Korean font."""
+    return max(text, default="") > "\u2e7f"

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 
 from personalize.report import page
-from personalize.report.parameters import Notebook
+from personalize.report.notebook import Notebook
 from personalize.report.store import Store
 
 

@@ -20,10 +20,9 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbformat import NotebookNode
 from traitlets.config import Config
 
-from personalize.report.execute import Failure
-from personalize.report.normalise import INJECTED
-from personalize.report.parameters import Notebook, Parameter
-from personalize.report.ranges import Range, is_day, meaning
+from personalize.parameters import Parameter
+from personalize.report.execution import Failure, is_injected
+from personalize.report.notebook import Notebook
 
 TEMPLATES = Path(__file__).parent / "templates"
 _ONE_AT_A_TIME = threading.Lock()
@@ -59,7 +58,7 @@ class Page:
 
 def render(nb: NotebookNode, page: Page) -> str:
     """The page of an executed notebook."""
-    shown = NotebookNode({**nb, "cells": [cell for cell in nb.cells if not _hidden(cell)]})
+    shown = NotebookNode({**nb, "cells": [cell for cell in nb.cells if not is_injected(cell)]})
     names = [name for name, _ in page.others]
     at = names.index(f"{page.notebook.name}.html") if f"{page.notebook.name}.html" in names else 0
     resources = {
@@ -70,7 +69,7 @@ def render(nb: NotebookNode, page: Page) -> str:
                 said(page.values[p.name]),
                 said(p.default),
                 _allowed(p, page.source),
-                meaning(p.help),
+                p.meaning,
             )
             for p in page.notebook.parameters.values()
         ],
@@ -133,11 +132,7 @@ def said(value: Any) -> str:
 
 def _allowed(parameter: Parameter, source: Mapping[str, Any]) -> str:
     """The range of a parameter in words; that of a day is the data's."""
-    return (
-        f"{source['start']} to {source['end']}"
-        if is_day(parameter.name)
-        else str(Range.of(parameter.help))
-    )
+    return f"{source['start']} to {source['end']}" if parameter.is_day else str(parameter.range)
 
 
 class _Renderer(IPythonRenderer):
@@ -235,10 +230,6 @@ def _mathml(formula: str, display: str) -> str:
         Exception
     ):  # latex2mathml raises many kinds; a formula it cannot set is shown as it is written
         return f"<code>{html.escape(formula)}</code>"
-
-
-def _hidden(cell: NotebookNode) -> bool:
-    return INJECTED in cell.metadata.get("tags", [])
 
 
 def facts(nb: Mapping[str, Any]) -> dict[str, Any]:

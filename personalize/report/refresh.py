@@ -13,9 +13,9 @@ from typing import Any
 
 import nbformat
 
-from personalize.report import CHECKOUT
-from personalize.report.execute import execute
-from personalize.report.parameters import Notebook, choose, notebooks
+from personalize.report.execution import execute
+from personalize.report.notebook import Notebook, choose, notebooks
+from personalize.report.workspace import notebook_folder
 
 
 def refresh(
@@ -51,7 +51,7 @@ async def _all(chosen: Sequence[Notebook], jobs: int, say: Callable[[str], Any])
 if __name__ == "__main__":
     sys.exit(
         refresh(
-            CHECKOUT / "notebooks",
+            notebook_folder(),
             only=sys.argv[1:],
             say=lambda line: sys.stdout.write(line + "\n"),
         )

@@ -1,237 +1,324 @@
-"""The driver: decides what has to run, runs it beside each other, and puts the results in place."""
+"""The driver: decides what has to run, has it run beside each other, and keeps the index pages up to date."""
 
 import asyncio
 import math
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from personalize import sources
-from personalize.report import keys
-from personalize.report.outcome import Outcome, RunResult
-from personalize.report.parameters import COMMAND, Notebook, choose, notebooks, outside, resolve
+import pandas as pd
+
+from personalize.report import fingerprint
+from personalize.report.forked_kernels import Kernels
+from personalize.report.notebook import Notebook
+from personalize.report.plan import Plan
 from personalize.report.store import Store
-from personalize.report.warm import Nursery, absent
+from personalize.report.workspace import REPORTS, notebook_folder
 from personalize.tables import TableError
 
+Say = Callable[[str], Any]
+READING = "reading and checking the raw files, once for all later runs"
+STILL = 15.0  # seconds after which a long conversion says so again
 
-@dataclass
-class Run:
-    """One run over a source: what is asked, and where the answers go."""
 
-    source: str
-    only: str | Iterable[str] | None
-    parameters: Mapping[str, Any]
-    notebooks: Path
-    out: Path
-    say: Callable[[str], Any]
-    warm: bool = True
-    began: float = field(default_factory=time.monotonic)
-    _nursery: Nursery = field(default_factory=lambda: Nursery(False), repr=False)
+@dataclass(frozen=True)
+class Outcome:
+    """One notebook of a run.
 
-    def make(
-        self, *, jobs: int, force: bool, previous: Mapping[str, Any] | None = None
-    ) -> RunResult:
-        """Run what has to run; `previous` gives the headline numbers to compare with instead of those in the folder."""
-        with Nursery(self.warm) as self._nursery:
-            return self._make(jobs, force, previous)
+    Attributes
+    ----------
+    name : the notebook
+    state : "done", "unchanged" or "failed"
+    seconds : wall time of its run; 0 where it did not run
+    reason : why it ran
+    error : where it failed and why; empty where it did not
+    """
 
-    def _make(self, jobs: int, force: bool, previous: Mapping[str, Any] | None) -> RunResult:
-        if force or any(
-            n.name not in self.store.reports for n in self.chosen
-        ):  # it is known that something will run
-            self._prewarm(self.chosen)
-        self.check(jobs)
-        with self.store.alone():
-            self.store.__init__(self.store.folder)  # what another run wrote while this one waited
-            reasons = {n.name: self._reason(n, force) for n in self.chosen}
-            due = [n for n in self.chosen if reasons[n.name]]
-            same = [Outcome(n.name, "unchanged") for n in self.chosen if not reasons[n.name]]
-            if same:
-                self._tell(f"unchanged, not run: {', '.join(o.name for o in same)}")
-            made = self._execute(due, reasons, jobs, previous) if due else []
-            self._pages(bool(due))
-        order = [n.name for n in self.chosen]
-        result = RunResult(
-            self.store.folder, tuple(sorted(same + made, key=lambda o: order.index(o.name)))
-        )
+    name: str
+    state: str
+    seconds: float = 0.0
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A run: its outcomes, the folder of the reports, and for `verify` the files that differ."""
+
+    folder: Path
+    outcomes: tuple[Outcome, ...]
+    differences: tuple[str, ...] = field(default=())
+
+    @property
+    def status(self) -> int:
+        """Exit status: 0 where all went well, 1 where a notebook failed or a file differs."""
+        return int(bool(self.differences) or any(o.state == "failed" for o in self.outcomes))
+
+    @property
+    def page(self) -> Path:
+        """The page to open."""
+        return self.folder / "index.html"
+
+    def table(self) -> pd.DataFrame:
+        """One row a notebook: notebook, state, seconds, reason, error."""
+        rows = [(o.name, o.state, round(o.seconds, 1), o.reason, o.error) for o in self.outcomes]
+        return pd.DataFrame(rows, columns=["notebook", "state", "seconds", "reason", "error"])
+
+
+def run(
+    source: str | Path,
+    *,
+    only: str | Iterable[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    jobs: int = 2,
+    out: str | Path | None = None,
+    force: bool = False,
+    progress: Say | None = None,
+    notebooks: str | Path | None = None,
+) -> RunResult:
+    """The reports of a source, made where something they depend on has changed.
+
+    Parameters
+    ----------
+    source : name of a built-in source, or path of a source file (relative to the working folder)
+    only : notebooks to run, by number or name, as a list or as text ("03,05"); default: all
+    parameters : name -> value for every notebook that has the parameter; a mapping under a notebook's name, or
+        "03_association_rules.theta", for one; they come after those of the source file
+    jobs : notebooks that run at a time, 1 or more
+    out : folder of the reports; default: ./reports. The pages go to <out>/<name of the source>/
+    force : run also what is unchanged
+    progress : called with one line of text for each event
+    notebooks : folder of the notebooks; default: ./notebooks where there are any, else those of the package
+
+    Returns
+    -------
+    RunResult : status 0, or 1 where a notebook failed; one outcome a notebook; the folder
+
+    Raises
+    ------
+    TableError : every problem of the source and the parameters in one message; nothing has been run or written.
+    """
+    plan = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
+    return _Runner(plan, progress or _nothing).make(jobs=jobs, force=force)
+
+
+def due(
+    source: str | Path,
+    *,
+    only: str | Iterable[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    out: str | Path | None = None,
+    force: bool = False,
+    progress: Say | None = None,
+    notebooks: str | Path | None = None,
+) -> pd.DataFrame:
+    """What `run` with the same parameters would run, and why; nothing is run or written.
+
+    Returns
+    -------
+    DataFrame : one row a chosen notebook: notebook, reason (empty: unchanged), parameters (those that differ from
+        their defaults, as text)
+
+    Raises
+    ------
+    TableError : every problem of the source and the parameters in one message.
+    """
+    plan = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
+    _Runner(plan, progress or _nothing).check()
+    rows = []
+    for notebook in plan.chosen:
+        changed = plan.changed(notebook)
+        said = ", ".join(f"{name}={value}" for name, value in changed.items())
+        rows.append((notebook.name, plan.reason(notebook, force), said))
+    return pd.DataFrame(rows, columns=["notebook", "reason", "parameters"])
+
+
+def verify(
+    source: str | Path,
+    *,
+    only: str | Iterable[str] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    jobs: int = 2,
+    out: str | Path | None = None,
+    progress: Say | None = None,
+    notebooks: str | Path | None = None,
+) -> RunResult:
+    """Proof that the reports are reproducible: made again in another folder, every byte compared.
+
+    Parameters are those of `run`. The reports in `out` are brought up to date first; then all are run again in a
+    temporary folder, in kernels of their own. Compared are pages, notebooks and tables (CSV and Parquet);
+    manifest.json holds run times and is not.
+
+    Returns
+    -------
+    RunResult : status 0 where every byte agrees, else 1; `differences` names the files that do not
+    """
+    say = progress or _nothing
+    here = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
+    first = _Runner(here, say).make(jobs=jobs, force=False)
+    with tempfile.TemporaryDirectory(prefix="pz-verify-") as folder:
+        say("making them again in another folder")
+        there = _plan(source, only=only, parameters=parameters, out=folder, notebooks=notebooks)
+        again = _Runner(there, lambda line: say(line.split(". Open ")[0]), warm=False)
+        again.previous = {n: e.get("previous", []) for n, e in here.store.reports.items()}
+        second = again.make(jobs=jobs, force=True)
+        names = _to_compare(here, there)
+        different = [n for n in names if not _same(first.folder / n, second.folder / n)]
+    for name in different:
+        say(f"differs: {name}")
+    say(f"{len(names)} files compared, {len(different)} differ")
+    return replace(first, outcomes=first.outcomes + second.outcomes, differences=tuple(different))
+
+
+def _to_compare(here: Plan, there: Plan) -> list[str]:
+    """The files of the chosen reports in either folder, and the index where it shows no other report."""
+    names: set[str] = set()
+    for notebook in there.chosen:
+        for plan in (here, there):
+            names |= set(plan.store.reports[notebook.name]["files"])
+    whole = {notebook.name for notebook in there.chosen} == set(here.store.reports)
+    return sorted(names) + ["index.html"] * whole
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
+
+
+def _plan(
+    source: str | Path,
+    *,
+    only: str | Iterable[str] | None,
+    parameters: Mapping[str, Any] | None,
+    out: str | Path | None,
+    notebooks: str | Path | None,
+) -> Plan:
+    folder = notebook_folder(notebooks)
+    return Plan(str(source), only, parameters or {}, folder, Path(REPORTS if out is None else out))
+
+
+def _nothing(line: str) -> None:
+    """Say nothing."""
+
+
+class _Runner:
+    """Carries out a plan.
+
+    Parameters
+    ----------
+    plan : what is asked
+    say : called with one line for each event
+    warm : whether kernels may be copies of a warm process
+    """
+
+    def __init__(self, plan: Plan, say: Say, *, warm: bool = True) -> None:
+        self.plan, self.say, self.began = plan, say, time.monotonic()
+        self.kernels = Kernels(warm)
+        self.previous: Mapping[str, Any] | None = None  # headline numbers to compare with
+
+    def make(self, *, jobs: int, force: bool) -> RunResult:
+        """Run what has to run."""
+        if jobs < 1:
+            raise TableError(f"jobs must be 1 or more, not {jobs}")
+        plan, store = self.plan, self.plan.store
+        with self.kernels:
+            if force or any(n.name not in store.reports for n in plan.chosen):
+                self._warm_up(plan.chosen)  # it is known that something will run
+            self.check()
+            with store.alone():
+                reasons = {n.name: plan.reason(n, force) for n in plan.chosen}
+                due = [n for n in plan.chosen if reasons[n.name]]
+                same = [n.name for n in plan.chosen if not reasons[n.name]]
+                if same:
+                    self.tell(f"unchanged, not run: {', '.join(same)}")
+                if due:
+                    self._execute(due, reasons, jobs)
+                self._pages(bool(due))
+        result = RunResult(store.folder, tuple(self._outcome(n, reasons) for n in plan.chosen))
         self._close(result)
         return result
 
-    def check(self, jobs: int = 1) -> None:
+    def check(self) -> None:
         """Raise TableError for anything that is wrong, before anything runs; convert the raw files where needed."""
-        if jobs < 1:
-            raise TableError(f"jobs must be 1 or more, not {jobs}")
-        assert self.values
-        if problems := outside({n.name: self.values[n.name] for n in self.chosen}, *self.span):
-            raise TableError.of("the parameters do not fit the data:", problems)
+        assert self.plan.values  # before the raw files, which may take long, are looked at
+        with _after(0.4, self._load), reading(self.tell):
+            assert self.plan.prepared
+        self.plan.check()
 
-    @cached_property
-    def known(self) -> list[Notebook]:
-        """All notebooks."""
-        return notebooks(self.notebooks)
+    def _load(self) -> None:
+        """While the raw files are read: what runs and renders notebooks."""
+        self._warm_up(self.plan.chosen)
+        from personalize.report import builder  # noqa: F401
 
-    @cached_property
-    def chosen(self) -> list[Notebook]:
-        """The notebooks to run."""
-        return choose(self.known, self.only)
-
-    @cached_property
-    def spec(self) -> sources.SourceSpec:
-        """The source as its file states it."""
-        return sources.read(self.source)
-
-    @cached_property
-    def prepared(self) -> sources.Prepared:
-        """The source, converted; said where it takes a while, and the time used to make ready for the notebooks."""
-        said = "reading and checking the raw files, once for all later runs"
-        with _after(0.4, self._ready), _after(1.0, self._tell, said):
-            made = sources.prepare(self.source)
-        if made.customers < 2:
-            raise TableError(
-                f"source '{self.spec.name}' holds orders of {made.customers} customer(s); reports compare customers. "
-                f"Is customer_id the right column? The counts: personalize check {Path(self.source).name}"
-            )
-        return made
-
-    @property
-    def span(self) -> tuple[str, str]:
-        """First and last day of the data."""
-        return str(self.prepared.start)[:10], str(self.prepared.end)[:10]
-
-    @cached_property
-    def values(self) -> dict[str, dict[str, Any]]:
-        """Every parameter of every notebook."""
-        file = Path(self.source).name if Path(self.source).suffix else self.source
-        values = resolve(
-            self.known, self.chosen, {file: self.spec.parameters, COMMAND: self.parameters}
-        )
-        for notebook in self.known:
-            if "source" in notebook.parameters:
-                values[notebook.name]["source"] = self.source
-        return values
-
-    @cached_property
-    def store(self) -> Store:
-        """The folder of this source's reports."""
-        return Store(self.out / self.spec.name)
-
-    def changed(self, notebook: Notebook) -> dict[str, Any]:
-        """The parameters of a notebook that differ from their defaults."""
-        values = self.values[notebook.name]
-        return {
-            name: values[name]
-            for name, p in notebook.parameters.items()
-            if values[name] != p.default
-        }
-
-    def key(self, notebook: Notebook) -> dict[str, Any]:
-        """Everything the report of a notebook depends on; the place of a source file is no part of it."""
-        values = {**self.values[notebook.name]}
-        if "source" in values:
-            values["source"] = Path(self.source).name
-        return keys.key(notebook, values, self.prepared.fingerprint)
-
-    def card(self) -> dict[str, Any]:
-        """What pages say of the source."""
-        spec, (start, end) = self.spec, self.span
-        words = {
-            name: getattr(spec, name)
-            for name in ("name", "description", "terms", "currency", "simulated")
-        }
-        words |= {"title": spec.title or spec.name, "customers": self.prepared.customers}
-        return {**words, "start": start, "end": end}
-
-    def _reason(self, notebook: Notebook, force: bool) -> str:
-        entry = self.store.reports.get(notebook.name)
-        if entry is None:
-            return "first run"
-        said = keys.why(entry["key"], self.key(notebook))
-        if not said and entry["state"] == "failed":
-            said = "it failed last time"
-        return said or self.store.damage(notebook.name) or ("forced" if force else "")
-
-    def _execute(
-        self,
-        due: list[Notebook],
-        reasons: Mapping[str, str],
-        jobs: int,
-        previous: Mapping[str, Any] | None,
-    ) -> list[Outcome]:
-        maker = self._ready(due)
-        with self.store.scratch() as scratch:
-            at_work = maker(
-                self, scratch, reasons, previous=previous, nursery=self._nursery.address
-            )
-            return _in_thread(at_work.all(self._longest_first(due), jobs))
-
-    def _ready(self, due: list[Notebook] | None = None) -> Any:
-        """Start what makes kernels, and load what runs and renders notebooks."""
-        self._prewarm(self.chosen if due is None else due)
-        with absent(
-            "rfc3987_syntax"
-        ):  # jsonschema would compile a grammar of web addresses with it: a second
-            from personalize.report.making import (
-                Maker,
-            )  # nbconvert and Jupyter: only where something runs
-
-        return Maker
-
-    def _prewarm(self, due: list[Notebook]) -> None:
-        """Start what makes kernels, where there are several to come; it imports the libraries beside what follows."""
+    def _warm_up(self, due: list[Notebook]) -> None:
+        """Start what makes kernels, where there are several to come; it imports the libraries meanwhile."""
         if len(due) > 1:
-            self._nursery.start()
+            self.kernels.start()
 
-    def _longest_first(self, due: list[Notebook]) -> list[Notebook]:
+    def _execute(self, due: list[Notebook], reasons: Mapping[str, str], jobs: int) -> None:
+        self._warm_up(due)
+        from personalize.report.builder import Builder  # nbconvert and Jupyter: only where used
+
+        with self.plan.store.scratch() as scratch:
+            builder = Builder(self.plan, reasons, scratch=scratch, tell=self.tell)
+            builder.previous, builder.kernels = self.previous, self.kernels
+            _in_thread(builder.all(self.longest_first(due), jobs))
+
+    def longest_first(self, due: list[Notebook]) -> list[Notebook]:
         """In the order of their last run times, those never timed before them: later notebooks tend to be longer."""
-        seconds = {name: entry.get("seconds", 0) for name, entry in self.store.reports.items()}
+        reports = self.plan.store.reports
+        seconds = {name: entry.get("seconds", 0) for name, entry in reports.items()}
         return sorted(reversed(due), key=lambda n: -seconds.get(n.name, math.inf))
+
+    def _outcome(self, notebook: Notebook, reasons: Mapping[str, str]) -> Outcome:
+        name = notebook.name
+        if not reasons[name]:
+            return Outcome(name, "unchanged")
+        made = self.plan.store.reports[name]
+        return Outcome(name, made["state"], made["seconds"], reasons[name], made["error"])
 
     def _pages(self, ran: bool) -> None:
         """The index pages, where they are missing or something they show has changed."""
-        stale = {}
-        for notebook in self.known:
-            entry = self.store.reports.get(notebook.name)
-            if entry and (said := keys.why(entry["key"], self.key(notebook))):
-                stale[notebook.name] = said
-        shown = keys.digest(repr(sorted(stale.items())), repr(self.card()), keys.package())
-        there = (self.store.folder / "index.html").is_file() and (self.out / "index.html").is_file()
-        if not ran and there and self.store.manifest.get("index") == shown:
+        plan, store = self.plan, self.plan.store
+        differences = {n.name: plan.difference(n) for n in plan.known}
+        stale = {name: said for name, said in differences.items() if said}
+        card = plan.card()
+        shown = fingerprint.digest(repr(sorted(stale.items())), repr(card), fingerprint.package())
+        there = (store.folder / "index.html").is_file() and (plan.out / "index.html").is_file()
+        if not ran and there and store.manifest.get("index") == shown:
             return
         from personalize.report import index
 
-        about = {"fingerprint": self.prepared.fingerprint, "versions": keys.libraries()}
-        self.store.manifest |= {"source": self.card(), "data": self.prepared.fingerprint}
-        self.store.manifest |= {"versions": keys.libraries(), "commit": commit(self.notebooks)}
-        self.store.manifest.pop("index", None)
-        page = index.render(self.store, self.known, stale, self.card(), about)
-        with self.store.change() as new:
+        versions = fingerprint.libraries()
+        store.manifest |= {"source": card, "data": plan.data, "versions": versions}
+        store.manifest |= {"commit": commit(plan.notebooks)}
+        store.manifest.pop("index", None)
+        about = {"fingerprint": plan.data, "versions": versions}
+        page = index.render(store, plan.known, stale, card, about)
+        with store.change() as new:
             Store(new).write("index.html", page)
-        Store(self.out).write("index.html", index.shelves(self.out))
-        self.store.manifest["index"] = (
-            shown  # last: a run that is cut off before makes the pages again
-        )
-        self.store.save()
+        Store(plan.out).write("index.html", index.shelves(plan.out))
+        store.manifest["index"] = shown  # last: a run cut off before makes the pages again
+        store.save()
 
-    def _tell(self, text: str) -> None:
+    def tell(self, text: str) -> None:
+        """One line, with the time since the run began."""
         self.say(f"{time.monotonic() - self.began:6.1f} s  {text}")
 
     def _close(self, result: RunResult) -> None:
         for outcome in result.outcomes:
             if outcome.state == "failed":
                 self.say(f"\n{outcome.name} failed {outcome.error}")
-        counts = {
-            s: sum(o.state == s for o in result.outcomes) for s in ("done", "unchanged", "failed")
-        }
-        said = ", ".join(f"{n} {state}" for state, n in counts.items() if n)
-        self._tell(f"{said}. Open {_near(result.page)}")
+        counts = result.table().state.value_counts()
+        states = [s for s in ("done", "unchanged", "failed") if s in counts]
+        said = ", ".join(f"{counts[state]} {state}" for state in states)
+        self.tell(f"{said}. Open {_near(result.page)}")
 
 
 def commit(folder: Path) -> str:
@@ -239,9 +326,8 @@ def commit(folder: Path) -> str:
     git = shutil.which("git")
     if not git:
         return ""
-    done = subprocess.run(
-        [git, "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True, check=False
-    )
+    asked = [git, "rev-parse", "HEAD"]
+    done = subprocess.run(asked, cwd=folder, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
@@ -254,9 +340,28 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def _after(seconds: float, what: Callable[..., Any], *given: Any) -> Iterator[None]:
+def reading(say: Say) -> Iterator[None]:
+    """Say that raw files are being read where that takes more than a second, and from time to time that it goes on."""
+    over, began = threading.Event(), time.monotonic()
+
+    def watch() -> None:
+        if over.wait(1.0):
+            return
+        say(READING)
+        while not over.wait(STILL):
+            say(f"still reading the raw files, for {time.monotonic() - began:,.0f} s now")
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+
+
+@contextmanager
+def _after(seconds: float, what: Callable[[], Any]) -> Iterator[None]:
     """Do something beside a block that takes longer than that."""
-    timer = threading.Timer(seconds, what, given)
+    timer = threading.Timer(seconds, what)
     timer.daemon = True
     timer.start()
     try:
@@ -265,16 +370,17 @@ def _after(seconds: float, what: Callable[..., Any], *given: Any) -> Iterator[No
         timer.cancel()
 
 
-def _in_thread(work: Any) -> Any:
-    """The result of a coroutine run in a thread of its own, so that Ctrl-C reaches this one and stops it in order."""
-    loop, result = asyncio.new_event_loop(), {}
+def _in_thread(work: Any) -> None:
+    """A coroutine run in a thread of its own, so that Ctrl-C reaches this one and stops it in order."""
+    loop = asyncio.new_event_loop()
     task = loop.create_task(work)
+    errors: list[BaseException] = []
 
     def body() -> None:
         try:
-            result["value"] = loop.run_until_complete(task)
+            loop.run_until_complete(task)
         except BaseException as error:  # carried over to the caller's thread
-            result["error"] = error
+            errors.append(error)
         finally:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.close()
@@ -288,6 +394,5 @@ def _in_thread(work: Any) -> Any:
         loop.call_soon_threadsafe(task.cancel)
         thread.join(10)
         raise
-    if "error" in result:
-        raise result["error"]
-    return result["value"]
+    for error in errors:
+        raise error

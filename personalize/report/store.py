@@ -13,11 +13,10 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from personalize.report.keys import digest
+from personalize.report.fingerprint import digest
 from personalize.tables import TableError
 
 try:
@@ -39,13 +38,17 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.manifest: dict[str, Any] = {"format": FORMAT, "reports": {}}
+        self.manifest = self._read()
+
+    def _read(self) -> dict[str, Any]:
+        """The manifest that lies in the folder; an empty one where there is none of this format."""
         try:
-            found = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+            found = json.loads((self.folder / "manifest.json").read_text(encoding="utf-8"))
         except (OSError, json.JSONDecodeError):
-            return
+            found = {}
         if isinstance(found, dict) and found.get("format") == FORMAT:
-            self.manifest = found
+            return found
+        return {"format": FORMAT, "reports": {}}
 
     @property
     def reports(self) -> dict[str, dict[str, Any]]:
@@ -97,13 +100,12 @@ class Store:
                 ) from None
             self._clear()
             self.folder.mkdir(exist_ok=True)
+            self.manifest = self._read()  # what another run wrote while this one waited
             yield
 
     def _clear(self) -> None:
         for left in self.folder.parent.glob(f"{self._half}*"):
-            if (
-                left / "old"
-            ).is_dir() and not self.folder.is_dir():  # cut off where folders cannot be exchanged
+            if (left / "old").is_dir() and not self.folder.is_dir():  # cut off between two steps
                 os.rename(left / "old", self.folder)
             shutil.rmtree(left)
         for file in self.folder.glob(".new-*"):
@@ -127,7 +129,7 @@ class Store:
                 shutil.copytree(self.folder, scratch / "new", symlinks=True, copy_function=_linked)
             )
             yield new
-            Store.write(Store(new), "manifest.json", self._text())
+            Store(new).write("manifest.json", self._text())
             _exchange(new, self.folder)
 
     def publish(self, name: str, made: Path, entry: Mapping[str, Any]) -> None:
@@ -152,7 +154,10 @@ class Store:
 
     def owner(self, table: str, but: str) -> str:
         """The other report that already has a table of this file name; empty where there is none."""
-        return next((n for n, e in self.reports.items() if n != but and table in e["files"]), "")
+        for name, entry in self.reports.items():
+            if name != but and table in entry["files"]:
+                return name
+        return ""
 
 
 def _linked(source: str, target: str) -> str:
@@ -167,11 +172,8 @@ def _linked(source: str, target: str) -> str:
 def _exchange(new: Path, folder: Path) -> None:
     """Let two folders change places: in one step where the system can, else in two that `alone` completes."""
     sys.audit("os.rename", str(folder), str(new), -1, -1)
-    one, other, libc = (
-        os.fsencode(new),
-        os.fsencode(folder),
-        None if sys.platform == "win32" else ctypes.CDLL(None),
-    )
+    one, other = os.fsencode(new), os.fsencode(folder)
+    libc = None if sys.platform == "win32" else ctypes.CDLL(None)
     if hasattr(libc, "renameat2"):  # Linux
         done = libc.renameat2(AT_WORKING_FOLDER, one, AT_WORKING_FOLDER, other, EXCHANGE) == 0
     else:  # macOS
@@ -179,8 +181,3 @@ def _exchange(new: Path, folder: Path) -> None:
     if not done:
         os.rename(folder, new.with_name("old"))
         os.rename(new, folder)
-
-
-def today() -> str:
-    """The moment, for the manifest only."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -13,7 +13,6 @@ files and SQL), characteristics (what sets them apart, what they buy, who they a
 silent), churn_evaluation (and how well), transition_matrix (who moves).
 """
 
-from personalize.segmentation.attempt import Refused, attempt, attempt_table
 from personalize.segmentation.characteristics import actions, differences, facts, overview
 from personalize.segmentation.churn import Churn, churn_panel
 from personalize.segmentation.churn_evaluation import ChurnReport, compare_auc, contest
@@ -23,9 +22,8 @@ from personalize.segmentation.cluster_validation import (
     compare_methods,
 )
 from personalize.segmentation.decision_tree import RuleCard, information_gain
-from personalize.segmentation.encoding import CustomerSpace
-from personalize.segmentation.glossary import about, in_words, layout, with_intervals
-from personalize.segmentation.kmeans import KMeansSegments, warm
+from personalize.segmentation.encoding import CustomerSpace, known_facts
+from personalize.segmentation.kmeans import KMeansSegments, signed_log, warm
 from personalize.segmentation.predictive_validity import (
     Hindsight,
     foresight,
@@ -33,18 +31,11 @@ from personalize.segmentation.predictive_validity import (
     what_came_next,
 )
 from personalize.segmentation.rfm import RFM, Cuts, segment_map
-from personalize.segmentation.segmenter import TOO_NEW, Segmenter, newcomers
+from personalize.segmentation.segmenter import TOO_NEW, Segmenter, members, newcomers
 from personalize.segmentation.transition_matrix import Migration, migration, quarter
 
 __all__ = [
     "RFM",
-    "Refused",
-    "about",
-    "attempt",
-    "attempt_table",
-    "in_words",
-    "layout",
-    "with_intervals",
     "TOO_NEW",
     "Churn",
     "ChurnReport",
@@ -67,11 +58,14 @@ __all__ = [
     "foresight",
     "hindsight",
     "information_gain",
+    "known_facts",
+    "members",
     "migration",
     "newcomers",
     "overview",
     "quarter",
     "segment_map",
+    "signed_log",
     "warm",
     "what_came_next",
 ]

@@ -84,9 +84,9 @@ def facts(rfm: pd.DataFrame, *, as_of: Any, currency: str = "") -> str:
     return (
         f"Customers known to have bought by {pd.Timestamp(as_of):%Y-%m-%d}: **{len(rfm):,}**. Half "
         f"of them spent at most **{spend.median():,.0f} {currency}**; the mean is "
-        f"{spend.mean():,.0f}{pulled}. The fifth that spends most brings **{top:.0%}** of the money. "
-        f"The middle number of purchases is {rfm.frequency.median():,.0f}, and half bought within the "
-        f"last {rfm.recency_days.median():,.0f} days."
+        f"{spend.mean():,.0f}{pulled}. The fifth that spends most brings **{top:.0%}** of the "
+        f"money. The middle number of purchases is {rfm.frequency.median():,.0f}, and half bought "
+        f"within the last {rfm.recency_days.median():,.0f} days."
     )
 
 
@@ -202,8 +202,8 @@ def merge_small(labels: pd.Series, min_cell: int) -> pd.Series:
     """
     if len(labels) < min_cell:
         raise TableError(
-            f"{len(labels):,} customer(s) are fewer than min_cell = {min_cell}: nothing can be shown "
-            "of so few. Take a longer period or more customers"
+            f"{len(labels):,} customer(s) are fewer than min_cell = {min_cell}: nothing can be "
+            "shown of so few. Take a longer period or more customers"
         )
     counts = labels.value_counts()
     counts = counts.sort_index(key=lambda names: names.astype(str)).sort_values(kind="stable")

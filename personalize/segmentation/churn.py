@@ -26,7 +26,7 @@ from personalize.tables import TableError, Tables, Unavailable, require_fitted
 Features = Callable[..., pd.DataFrame]
 _FEWEST = 20
 _DEPTH, _LEAF = 4, 0.05
-_NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
+NAMES = {"logistic": "logistic", "svm": "linear SVM", "tree": "entropy tree"}
 
 
 def churn_panel(
@@ -60,10 +60,27 @@ def churn_panel(
     ------
     TableError : when the day or the later period is outside the data, or your columns lack a
         customer.
+    Unavailable : when the data do not reach back `window_days`, or nobody, or everybody, fell
+        silent.
     """
+    if days < 1:
+        raise TableError(f"days = {days}: churn needs a period of 1 day or more")
+    day = pd.Timestamp(as_of).normalize()
+    have = max((day - tables.start).days + 1, 0)
+    if have < window_days:
+        raise Unavailable(
+            f"churn over {days} days is learned from {window_days} days up to {day:%Y-%m-%d}, of "
+            f"which the data have {have}. Take a shorter `days` or `window_days`, or a later as_of"
+        )
     table = _known(tables, as_of, window_days, features)
     later = outcome(tables, table.customer_id, as_of=as_of, days=days)
-    return table.assign(silent=(later.next_orders == 0).to_numpy())
+    silent = (later.next_orders == 0).to_numpy()
+    if silent.all() or not silent.any():
+        raise Unavailable(
+            f"{silent.sum():,} of {len(silent):,} customers fell silent in the {days} days after "
+            f"{as_of}: nothing to tell apart. Change `days`"
+        )
+    return table.assign(silent=silent)
 
 
 class Churn(BaseEstimator):
@@ -142,7 +159,7 @@ class Churn(BaseEstimator):
     def name(self) -> str:
         """What the classifier is called in tables."""
         if isinstance(self.classifier, str):
-            return _NAMES.get(self.classifier, self.classifier)
+            return NAMES.get(self.classifier, self.classifier)
         last = self.classifier[-1] if isinstance(self.classifier, Pipeline) else self.classifier
         return type(last).__name__
 
@@ -155,7 +172,8 @@ class Churn(BaseEstimator):
         TableError : when these are no Tables, or the classifier cannot give chances.
         Unavailable : when the data are too short, or fewer than 20 customers fell silent or stayed.
         """
-        return self.learn(self.panel(tables, self.day_before(tables, as_of)))
+        start = self.day_before(tables, as_of)
+        return self.learn(self.panel(tables, start))
 
     def panel(self, tables: Tables, as_of: Any) -> pd.DataFrame:
         """What this model learns from, on one day (see `churn_panel`)."""
@@ -168,22 +186,14 @@ class Churn(BaseEstimator):
         )
 
     def day_before(self, tables: Tables, as_of: Any, *, periods: int = 1) -> pd.Timestamp:
-        """The day `periods` x `days` before `as_of`; refused where the data do not reach back far
-        enough.
-        """
-        _check_tables(tables)
-        day = pd.Timestamp(tables.end if as_of is None else as_of).normalize()
-        first = tables.until(day).start
-        start = day - pd.Timedelta(days=self.days * periods)
-        if self.days < 1:
-            raise TableError(f"days = {self.days}: churn needs a period of 1 day or more")
-        if start - pd.Timedelta(days=self.window_days) < first - pd.Timedelta(days=1):
-            raise Unavailable(
-                f"churn over {self.days} days needs {self.days * periods + self.window_days} days of "
-                f"orders up to {day:%Y-%m-%d}; the data have {(day - first).days + 1}. Take a shorter "
-                "`days` or `window_days`, or a later as_of"
+        """The day `periods` x `days` before `as_of`, or before the last day of the data."""
+        if not isinstance(tables, Tables):
+            raise TableError(
+                f"Churn learns from tables, not from a {type(tables).__name__}: "
+                "fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
             )
-        return start
+        day = pd.Timestamp(as_of or tables.end).normalize()
+        return day - pd.Timedelta(days=self.days * periods)
 
     def learn(self, panel: pd.DataFrame) -> "Churn":
         """Learn from a panel: customer_id, any numeric facts, and silent, which came after them."""
@@ -193,9 +203,9 @@ class Churn(BaseEstimator):
         self.n_customers_, self.n_silent_ = len(silent), int(silent.sum())
         if min(self.n_silent_, self.n_customers_ - self.n_silent_) < _FEWEST:
             raise Unavailable(
-                f"churn cannot be learned: of {len(silent):,} customers {self.n_silent_:,} fell silent "
-                f"in the {self.days} days after what was known; {_FEWEST} who did and {_FEWEST} who "
-                "did not are needed. Change `days`"
+                f"churn cannot be learned: of {len(silent):,} customers {self.n_silent_:,} fell "
+                f"silent in the {self.days} days after what was known; {_FEWEST} who did and "
+                f"{_FEWEST} who did not are needed. Change `days`"
             )
         x = features.to_numpy(float)
         with one_thread():
@@ -208,9 +218,8 @@ class Churn(BaseEstimator):
             self._keep_line(x)
         return self
 
-    def predict(self, tables: Tables, *, as_of: Any = None) -> pd.DataFrame:
-        """The chance of silence in the `days` days after `as_of` (None: the last day), for who
-        bought in the window.
+    def predict(self, tables: Tables, *, as_of: Any) -> pd.DataFrame:
+        """The chance of silence in the `days` days after `as_of`, for who bought in the window.
 
         Returns
         -------
@@ -222,9 +231,7 @@ class Churn(BaseEstimator):
               days
         """
         require_fitted(self, "model_")
-        _check_tables(tables)
-        day = tables.end if as_of is None else as_of
-        table = _known(tables, day, self.window_days, self.features)
+        table = _known(tables, as_of, self.window_days, self.features)
         usual = table.monetary.clip(lower=0) / self.window_days * self.days
         found = table[["customer_id", "recency_days"]].assign(churn=self.chance(table))
         return found.assign(at_risk=found.churn * usual)
@@ -255,7 +262,8 @@ class Churn(BaseEstimator):
             text = deployment.logistic(z, self.coef_, self.intercept_)
         else:
             raise TableError(
-                f"a {self.name} cannot be written as SQL: use one of {list(_NAMES)}, or predict(tables)"
+                f"a {self.name} cannot be written as SQL: use one of {list(NAMES)}, "
+                "or predict(tables)"
             )
         return f"select customer_id, {text} as churn from {relation}"
 
@@ -310,7 +318,7 @@ class Churn(BaseEstimator):
         if hasattr(self.classifier, "decision_function"):
             return self._calibrated(clone(self.classifier))
         raise TableError(
-            f"Churn has no classifier {self.classifier!r}: choose one of {list(_NAMES)}, or give a "
+            f"Churn has no classifier {self.classifier!r}: choose one of {list(NAMES)}, or give a "
             "scikit-learn classifier with predict_proba or decision_function"
         )
 
@@ -361,11 +369,3 @@ def _known(tables: Tables, as_of: Any, window_days: int, features: Features | No
             f"{list(gaps[gaps > 0].index)}: give a number for everybody, or fill the gaps"
         )
     return joined
-
-
-def _check_tables(tables: Any) -> None:
-    if not isinstance(tables, Tables):
-        raise TableError(
-            f"Churn learns from tables, not from a {type(tables).__name__}: "
-            "Churn().fit(pz.load(...), as_of=...); a table with a column silent goes into learn"
-        )

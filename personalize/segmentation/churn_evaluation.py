@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from sklearn.base import clone
 
+from personalize import plots
 from personalize.inference import auc, auc_difference, proportion_interval, ratio
-from personalize.segmentation.churn import Churn
+from personalize.segmentation.churn import NAMES, Churn
 from personalize.tables import TableError, Tables, Unavailable
 
 RECENCY = "recency alone"
@@ -31,14 +33,13 @@ class ChurnReport:
         past rate, with _low, _high (empty for recency, which gives no chance); found (share of the
         silent customers that are in the tenth with the highest scores), found_gain, found_gain_low,
         found_gain_high (over recency alone)
-    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, low, high. ROC:
-        x is the share of the staying who are listed, y that of the silent; the other: x is recall,
-        y precision
+    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, y_low, y_high.
+        ROC: x is the share of the staying who are listed, y that of the silent; the other: x is
+        recall, y precision
     calibration : one row a model and tenth of the customers by predicted chance, highest first:
         model, tenth, customers, predicted, observed, observed_low, observed_high, and lift
         (observed over the rate of all), lift_low, lift_high
     n_customers, rate : customers scored and the share that fell silent
-    as_of : day on which the prediction was made
 
     Notes
     -----
@@ -52,17 +53,32 @@ class ChurnReport:
     calibration: pd.DataFrame
     n_customers: int
     rate: float
-    as_of: pd.Timestamp
 
     def table(self) -> pd.DataFrame:
         """The comparison with recency alone."""
         return self.comparison.copy()
 
-    @property
-    def tenths(self) -> pd.DataFrame:
-        """Calibration and lift of the first model."""
-        first = self.calibration[self.calibration.model == self.comparison.model[0]]
-        return first.drop(columns="model").reset_index(drop=True)
+    def draw(self) -> Figure:
+        """The curves, the calibration and the lift in four panels; the SVM lies on the logistic."""
+        figure, ((roc, precision), (calibration, lift)) = plots.figure(2, 2, height=8)
+        curves = self.curves[self.curves.model != NAMES["svm"]]
+        tenths = self.calibration[self.calibration.model != NAMES["svm"]]
+        for name, ax, labels in (
+            ("ROC", roc, {"xlabel": "staying who are listed", "ylabel": "silent who are listed"}),
+            ("precision and recall", precision, {"xlabel": "recall", "ylabel": "precision"}),
+        ):
+            points = curves[curves.curve == name]
+            plots.lines(points, x="x", y="y", by="model", ax=ax, title=name, **labels)
+        plots.agreement(
+            tenths,
+            x="predicted",
+            y="observed",
+            by="model",
+            ax=calibration,
+            title="predicted and observed, by tenth",
+        )
+        plots.lines(tenths, x="tenth", y="lift", by="model", ax=lift, title="lift, by tenth")
+        return figure
 
     @property
     def verdict(self) -> str:
@@ -81,11 +97,11 @@ class ChurnReport:
         short = "finds more" if model.found_gain_low > 0 else "is not shown to find more"
         return (
             f"The {model.model} model tells who falls silent with an AUC of **{model.auc:.3f}** "
-            f"({model.auc_low:.3f} to {model.auc_high:.3f}), {model.gain:+.3f} against recency alone "
-            f"({model.gain_low:+.3f} to {model.gain_high:+.3f}): **{self.verdict}**, {use}. "
-            f"{self._rivals()}Its top tenth holds {model.found:.0%} of the customers who fell silent, "
-            f"recency alone {plain.found:.0%}: for a list of one tenth the model {short} (difference "
-            f"{model.found_gain_low:+.1%} to {model.found_gain_high:+.1%})."
+            f"({model.auc_low:.3f} to {model.auc_high:.3f}), {model.gain:+.3f} against recency "
+            f"alone ({model.gain_low:+.3f} to {model.gain_high:+.3f}): **{self.verdict}**, {use}. "
+            f"{self._rivals()}Its top tenth holds {model.found:.0%} of the customers who fell "
+            f"silent, recency alone {plain.found:.0%}: for a list of one tenth the model {short} "
+            f"(difference {model.found_gain_low:+.1%} to {model.found_gain_high:+.1%})."
         )
 
     def _rivals(self) -> str:
@@ -102,7 +118,7 @@ def contest(
     tables: Tables,
     models: Sequence[Churn] | None = None,
     *,
-    as_of: Any = None,
+    as_of: Any,
     days: int = 56,
     seed: int = 0,
 ) -> ChurnReport:
@@ -115,7 +131,7 @@ def contest(
     models : models of equal `days` and `window_days`, the one to use first; None for the logistic
         model, the linear SVM and the entropy tree over `days` days. They are left as they are:
         copies learn
-    as_of : last known day (None: the last of the data): outcomes of the `days` up to it are
+    as_of : last known day: outcomes of the `days` up to it are
         foretold from the day before them, by models that learned one period earlier
     seed : seed of the bootstrap samples of customers
 
@@ -143,14 +159,13 @@ def contest(
         seen, later = model.panel(tables, start), model.panel(tables, cut)
         name = f"{model.name} {len(scores) + 1}" if model.name in scores else model.name
         scores[name] = clone(model).learn(seen).chance(later)
-    return judge(scores, later, as_of=cut, rate=float(seen.silent.mean()), seed=seed)
+    return judge(scores, later, rate=float(seen.silent.mean()), seed=seed)
 
 
 def judge(
     scores: Mapping[str, np.ndarray],
     later: pd.DataFrame,
     *,
-    as_of: Any,
     rate: float,
     seed: int = 0,
 ) -> ChurnReport:
@@ -160,7 +175,6 @@ def judge(
     ----------
     scores : model -> chance of each customer
     later : recency_days and silent of the same customers
-    as_of : day on which the chances were told
     rate : the share that was silent in the period before
     seed : seed of the bootstrap samples of customers
     """
@@ -180,11 +194,10 @@ def judge(
     comparison = comparison.join(_top(silent, ranked))
     return ChurnReport(
         comparison,
-        pd.concat(curves, ignore_index=True)[["model", "curve", "x", "y", "low", "high"]],
+        pd.concat(curves, ignore_index=True)[["model", "curve", "x", "y", "y_low", "y_high"]],
         pd.concat(tenths, ignore_index=True).pipe(_first, "model"),
         len(silent),
         float(silent.mean()),
-        pd.Timestamp(as_of),
     )
 
 
@@ -214,7 +227,8 @@ def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.D
     Examples
     --------
     >>> truth = np.array([0, 0, 1, 1, 1]) == 1
-    >>> compare_auc(truth, {"a": [1, 2, 3, 4, 5], "b": [1, 3, 2, 4, 5]}, baseline="b")[["model", "auc"]].round(3)
+    >>> scores = {"a": [1, 2, 3, 4, 5], "b": [1, 3, 2, 4, 5]}
+    >>> compare_auc(truth, scores, baseline="b")[["model", "auc"]].round(3)
       model    auc
     0     a  1.000
     1     b  0.833
@@ -222,7 +236,8 @@ def compare_auc(truth: Any, scores: Mapping[str, Any], *, baseline: str) -> pd.D
     happened = np.asarray(truth, dtype=bool)
     if not 0 < happened.sum() < len(happened):
         raise Unavailable(
-            f"it happened to {happened.sum():,} of {len(happened):,} customers: nothing to tell apart"
+            f"it happened to {happened.sum():,} of {len(happened):,} customers: "
+            "nothing to tell apart"
         )
     rows = []
     for name, score in scores.items():
@@ -272,7 +287,7 @@ def _curves(
 
 def _band(curve: str, x: np.ndarray, y: np.ndarray) -> pd.DataFrame:
     low, high = np.quantile(y[1:], [0.025, 0.975], axis=0)
-    return pd.DataFrame({"curve": curve, "x": x, "y": y[0], "low": low, "high": high})
+    return pd.DataFrame({"curve": curve, "x": x, "y": y[0], "y_low": low, "y_high": high})
 
 
 def _skill(silent: np.ndarray, chance: np.ndarray, rate: float) -> dict[str, float]:

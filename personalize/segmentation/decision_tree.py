@@ -51,7 +51,8 @@ class RuleCard(BaseEstimator):
     Examples
     --------
     >>> rfm = pd.DataFrame({"customer_id": range(8), "frequency": [1, 2, 1, 2, 9, 8, 9, 8]})
-    >>> RuleCard(max_depth=1, min_cell=1).fit(rfm, [2, 2, 2, 2, 1, 1, 1, 1]).table().rule.tolist()
+    >>> card = RuleCard(max_depth=1, min_cell=1).fit(rfm, [2, 2, 2, 2, 1, 1, 1, 1])
+    >>> card.table().rule.tolist()
     ['frequency >= 6', 'frequency <= 5']
     """
 
@@ -72,8 +73,8 @@ class RuleCard(BaseEstimator):
         label = np.asarray(y)
         if label.ndim != 1 or len(label) != len(features):
             raise TableError(
-                f"{label.size:,} clusters for {len(features):,} customers: one a row is needed, as in "
-                "fit(rfm, assigned.cluster)"
+                f"{label.size:,} clusters for {len(features):,} customers: one a row is needed, "
+                "as in fit(rfm, assigned.cluster)"
             )
         if min(self.max_depth, self.min_cell) < 1:
             raise TableError(
@@ -181,7 +182,8 @@ def information_gain(table: pd.DataFrame, label: np.ndarray) -> pd.DataFrame:
 
     Examples
     --------
-    >>> table = pd.DataFrame({"customer_id": range(4), "frequency": [1, 2, 8, 9], "age": [30, 50, 30, 50]})
+    >>> table = pd.DataFrame({"customer_id": range(4), "frequency": [1, 2, 8, 9]})
+    >>> table["age"] = [30, 50, 30, 50]
     >>> information_gain(table, np.array([1, 1, 0, 0]))[["feature", "cut", "gain"]].to_dict("list")
     {'feature': ['frequency', 'age'], 'cut': [5.0, nan], 'gain': [1.0, 0.0]}
     """

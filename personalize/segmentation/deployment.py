@@ -86,7 +86,8 @@ class Saved:
         missing = sorted(set(cls.KEYS) - set(known))
         if missing:
             raise TableError(
-                f"the {cls.KIND} part lacks {missing}: it was cut short or edited; fit and save again"
+                f"the {cls.KIND} part lacks {missing}: it was cut short or edited; "
+                "fit and save again"
             )
         return {key: known[key] for key in cls.KEYS}
 

@@ -13,10 +13,32 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
+from personalize.features import window_spend
 from personalize.segmentation.kmeans import one_thread, signed_log
-from personalize.tables import TableError, require_fitted
+from personalize.tables import TableError, Tables, Unavailable, require_fitted
 
 _KNOWN = 0.05
+
+
+def known_facts(tables: Tables, rfm: pd.DataFrame, *, as_of: Any) -> pd.DataFrame:
+    """Everything known of each customer: the columns of `rfm`, recent spend, and those of the
+    people.
+
+    Parameters
+    ----------
+    tables : Tables; a table of customers joins where there is one
+    rfm : the table of `features.rfm`
+    as_of : last known day
+
+    Returns
+    -------
+    DataFrame, one row a customer of `rfm` : its columns, those of `features.window_spend`, and the
+        attributes
+    """
+    found = rfm.merge(window_spend(tables, as_of=as_of), on="customer_id")
+    if "customers" in tables:
+        found = found.merge(tables.customers.to_pandas(), on="customer_id", how="left")
+    return found
 
 
 class CustomerSpace(TransformerMixin, BaseEstimator):
@@ -53,7 +75,8 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> people = pd.DataFrame({"customer_id": range(4), "age": [20, 30, 40, 50], "town": ["Gent", "Lier"] * 2})
+    >>> people = pd.DataFrame({"customer_id": range(4), "age": [20, 30, 40, 50]})
+    >>> people["town"] = ["Gent", "Lier"] * 2
     >>> CustomerSpace().fit(people).transform(people).columns.tolist()
     ['customer_id', 'age', 'town Gent', 'town Lier']
     """
@@ -67,12 +90,14 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        TableError : when `keep` is no share, customer_id is missing or repeated, or no attribute is
-            left.
+        TableError : when `keep` is no share, or customer_id is missing or repeated.
+        Unavailable : when no attribute is left.
         """
         self._check(table)
         ordered = table.sort_values("customer_id")
-        self.left_out_, self.numbers_, self.words_ = {}, [], []
+        self.left_out_: dict[str, str] = {}
+        self.numbers_: list[str] = []
+        self.words_: list[str] = []
         for name, values in ordered.drop(columns="customer_id").items():
             why = _useless(values)
             if why:
@@ -81,8 +106,9 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
                 kind = self.numbers_ if _is_number(values) else self.words_
                 kind.append(name)
         if not self.numbers_ and not self.words_:
-            raise TableError(
-                f"no attribute is left to tell customers apart: {self.left_out_}. Give other columns"
+            raise Unavailable(
+                f"no attribute is left to tell customers apart: {self.left_out_}. "
+                "Give other columns"
             )
         self.encoder_ = self._encoder().fit(self._plain(ordered))
         self.columns_ = self.encoder_.get_feature_names_out().tolist()
@@ -153,9 +179,9 @@ class CustomerSpace(TransformerMixin, BaseEstimator):
             told.append(f"{name} holds {share:.0%} and goes with {words}")
         return (
             f"{len(self.columns_)} columns become {len(rows)} components that keep "
-            f"{rows.kept.iloc[-1]:.0%} of the variance: {'; '.join(told)}. Where the first component "
-            "is only *how much* a customer buys, and the next only *whether* somebody is known, "
-            "more columns add no new kind of customer, and three facts do."
+            f"{rows.kept.iloc[-1]:.0%} of the variance: {'; '.join(told)}. Where the first "
+            "component is only *how much* a customer buys, and the next only *whether* somebody is "
+            "known, more columns add no new kind of customer, and three facts do."
         )
 
     def _check(self, table: pd.DataFrame) -> None:

@@ -61,7 +61,8 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
     Examples
     --------
     >>> rfm = pd.DataFrame({"customer_id": range(6), "recency_days": [1, 2, 1, 90, 80, 99],
-    ...                     "frequency": [20, 25, 22, 1, 2, 1], "monetary": [900.0, 800, 950, 10, 20, 15]})
+    ...                     "frequency": [20, 25, 22, 1, 2, 1],
+    ...                     "monetary": [900.0, 800, 950, 10, 20, 15]})
     >>> KMeansSegments(n_segments=2).fit(rfm).assign(rfm).cluster.tolist()
     [1, 1, 1, 2, 2, 2]
     >>> from sklearn.pipeline import make_pipeline
@@ -101,11 +102,11 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         ids, features = customers_and_features(table)
         order = np.argsort(ids, kind="stable")
         z = self._learn_scale(features.iloc[order])
-        different = count_different(z, self.n_segments)
+        different = len(pd.DataFrame(z).drop_duplicates())
         if self.n_segments not in range(1, different + 1):
             raise TableError(
-                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of whom "
-                f"{different:,} differ: choose 1 to {different}, or take a longer period"
+                f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of "
+                f"whom {different:,} differ: choose 1 to {different}, or take a longer period"
             )
         with one_thread():
             centers = best_centers(z, self.n_segments, seed=self.seed)
@@ -260,7 +261,8 @@ def customers_and_features(table: Any) -> tuple[np.ndarray, pd.DataFrame]:
     if words or features.columns.empty:
         raise TableError(
             f"segments need a table of customer_id and numeric features; not numeric: {words}. "
-            f"Present: {list(table.columns)}. Make one with features.rfm, or encode the columns first"
+            f"Present: {list(table.columns)}. Make one with features.rfm, or encode the columns "
+            "first"
         )
     if table.empty or ids.duplicated().any():
         raise TableError(
@@ -282,14 +284,6 @@ def search(z: np.ndarray, k: int, *, weight: np.ndarray | None = None, **setting
     """scikit-learn's k-means, with as many iterations as it takes."""
     model = KMeans(k, max_iter=1000, **{"tol": TOL, **settings})
     return model.fit(z, sample_weight=weight)
-
-
-def count_different(z: np.ndarray, enough: int) -> int:
-    """How many different rows there are; the count stops when the first rows hold `enough` of
-    them.
-    """
-    first = len(np.unique(z[:1000], axis=0))
-    return first if first >= enough or len(z) <= 1000 else len(np.unique(z, axis=0))
 
 
 def one_thread() -> threadpool_limits:

@@ -87,7 +87,7 @@ def hindsight(
         model = KMeansSegments(**clusters.get_params()).fit(table)
         assigned = RFM().fit(table).assign(table).merge(model.assign(table), on="customer_id")
     except TableError as reason:
-        raise Unavailable(f"no segments {days} days before {as_of}: {reason}") from None
+        raise Unavailable(f"no segments on {cut:%Y-%m-%d}, {days} days before: {reason}") from None
     return Hindsight(assigned, outcome(tables, table.customer_id, as_of=cut, days=days), cut)
 
 
@@ -172,7 +172,8 @@ def foresight(assigned: pd.DataFrame, later: pd.DataFrame, *, seed: int = 0) -> 
         )
     if len(joined) < _FEWEST:
         raise Unavailable(
-            f"{len(joined):,} customers are too few to compare groupings: {_FEWEST} or more are needed"
+            f"{len(joined):,} customers are too few to compare groupings: "
+            f"{_FEWEST} or more are needed"
         )
     labels = joined[joined.columns.intersection(list(_GROUPINGS), sort=False)]
     labels = labels[[name for name in _GROUPINGS if name in labels]].rename(columns=_GROUPINGS)

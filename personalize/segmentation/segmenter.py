@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 
 from personalize.segmentation.deployment import Saved
 from personalize.segmentation.kmeans import KMeansSegments
-from personalize.segmentation.rfm import RFM, Cuts
+from personalize.segmentation.rfm import RFM, SCORES, Cuts
 from personalize.tables import TableError, require_fitted
 
 SETTLED, TOO_NEW = "settled", "too new"
@@ -42,7 +42,8 @@ class Segmenter(Saved, BaseEstimator):
     Examples
     --------
     >>> rfm = pd.DataFrame({"customer_id": range(6), "recency_days": [1, 2, 1, 90, 80, 99],
-    ...                     "frequency": [20, 25, 22, 1, 2, 1], "monetary": [900.0, 800, 950, 10, 20, 15]})
+    ...                     "frequency": [20, 25, 22, 1, 2, 1],
+    ...                     "monetary": [900.0, 800, 950, 10, 20, 15]})
     >>> fitted = Segmenter(n_segments=2).fit(rfm)
     >>> tenure = pd.DataFrame({"customer_id": range(6), "tenure_days": [300, 300, 300, 90, 200, 5]})
     >>> fitted.assign(rfm, tenure)[["segment", "state"]].iloc[-1].tolist()
@@ -146,6 +147,28 @@ class Segmenter(Saved, BaseEstimator):
         self.rfm_ = RFM(cuts=Cuts.of(found["cuts"]), names=names).freeze()
         self.clusters_ = clusters
         return self
+
+
+def members(assigned: pd.DataFrame, chances: Any, *, as_of: Any) -> pd.DataFrame:
+    """The list of members that other chapters read as `segments`.
+
+    Parameters
+    ----------
+    assigned : what `Segmenter.assign` gave
+    chances : what `Churn.predict` gave for the same day, or nothing where it is not available
+    as_of : last known day
+
+    Returns
+    -------
+    DataFrame, one row a customer: customer_id, as_of, state, segment, cluster, recency_score,
+    frequency_score,
+        monetary_score and, with chances, churn and at_risk (empty for who bought nothing lately)
+    """
+    columns = ["customer_id", "as_of", "state", "segment", "cluster", *SCORES]
+    found = assigned.assign(as_of=as_of)[columns]
+    if not isinstance(chances, pd.DataFrame):
+        return found
+    return found.merge(chances[["customer_id", "churn", "at_risk"]], on="customer_id", how="left")
 
 
 def newcomers(assigned: pd.DataFrame, *, min_cell: int = 10) -> str:

@@ -99,7 +99,8 @@ def migration(
     --------
     >>> first = pd.DataFrame({"customer_id": range(5), "recency_days": [0, 3, 9, 30, 200],
     ...                       "frequency": [40, 12, 5, 2, 1], "monetary": [900.0, 300, 80, 20, 5]})
-    >>> migration(first, first.assign(customer_id=[0, 1, 2, 4, 3]), rfm=RFM().fit(first)).changed.estimate
+    >>> later = first.assign(customer_id=[0, 1, 2, 4, 3])
+    >>> migration(first, later, rfm=RFM().fit(first)).changed.estimate
     0.0
     """
     old, new = tenure or (None, None)
@@ -148,7 +149,8 @@ def quarter(tables: Tables, *, as_of: Any, days: int = 91, window_days: int = 90
     known = (later - tables.until(as_of).start).days + 1
     if known < needed:
         raise Unavailable(
-            f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, found {known}"
+            f"moves over {days} days need {needed} days of orders up to {later:%Y-%m-%d}, "
+            f"found {known}"
         )
     before = rfm_table(tables, as_of=earlier, window_days=window_days)
     after = rfm_table(tables, as_of=later, window_days=window_days)

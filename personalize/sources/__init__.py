@@ -12,6 +12,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from personalize.engine import Engine
+from personalize.parameters import check_in_kernel
 from personalize.sources.spec import SourceSpec, names, read
 from personalize.sources.store import Prepared, in_memory, prepare, stored, with_frames
 from personalize.tables import CONTRACTS, TableError, Tables, unknown_columns
@@ -33,7 +34,8 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
 
     Raises
     ------
-    TableError : every problem of the source in one message.
+    TableError : every problem of the source in one message; in a notebook, whose `source` this is, also parameters
+        that cannot be used.
 
     >>> frame = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12], "product_id": [5, 5, 6],
     ...     "time": pd.to_datetime(["2024-01-01", "2024-01-03", "2024-01-02"]), "quantity": 1, "amount": 2.5})
@@ -43,8 +45,11 @@ def load(source: str | Path | Mapping[str, pd.DataFrame]) -> Tables:
     """
     if isinstance(source, Mapping):
         return _from_frames(source)
+    check_in_kernel(source)
     prepared = prepare(source, fresh=False)
-    return _tables(*prepared.open(), prepared.spec)
+    tables = _tables(*prepared.open(), prepared.spec)
+    check_in_kernel(source, tables)
+    return tables
 
 
 def _tables(engine: Engine, relations: Mapping[str, str], spec: SourceSpec) -> Tables:

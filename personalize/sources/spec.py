@@ -136,16 +136,16 @@ def read(source: str | Path) -> SourceSpec:
             f"({', '.join(names())}). "
             "For your own orders: personalize init orders.csv"
         )
+    if path.suffix.lower() not in (".yml", ".yaml", ".json"):
+        raise TableError(
+            f"{path.name} is no source file (.yml). Is it an export of your orders? Then have one "
+            f"written: personalize init {path}"
+        )
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        hint = (
-            " For a data file: personalize init " + path.name
-            if path.suffix.lower() not in (".yml", ".yaml")
-            else ""
-        )
         raise TableError(
-            f"{path.name} is not readable as YAML: {' '.join(str(error).split())}.{hint}"
+            f"{path.name} is not readable as YAML: {' '.join(str(error).split())}."
         ) from None
     if not isinstance(document, dict):
         raise TableError(

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.tables import TableError
+from personalize.tables import TableError, Unavailable
 from tests.clv.helpers import NAIVE, OLS, day, shop
 
 
@@ -188,3 +188,21 @@ def test_too_short_or_too_small_a_shop_is_refused_in_one_line(orders, words):
 def test_the_model_for_cdnow_is_chosen_inside_the_calibration(cdnow):
     trial = pz.clv.backtest(cdnow, cut="1997-05-20", horizon=19)
     assert trial.best == "Pareto/NBD x gamma-gamma, all purchases"
+
+
+def test_the_choice_says_use_it_only_where_it_is_better_than_the_naive_rate():
+    actual = np.arange(60.0)
+    forecasts = pd.DataFrame({NAIVE: 30.0, "truth": actual, "shuffled": actual[::-1]})
+    board = pz.clv.scoreboard(actual, forecasts, baseline=NAIVE)
+    said = {name: pz.clv.Choice(board, name, "USD").caption for name in forecasts}
+    assert "better than the naive rate: use it" in said["truth"]
+    assert "not better than the naive rate" in said["shuffled"]
+    assert "the naive rate itself" in said[NAIVE]
+
+
+def test_a_refused_forecast_is_asked_for_in_vain_with_its_reason():
+    tables = shop([(1, 7 * week, 5) for week in range(40)])
+    test = pz.clv.backtest(tables, cut=day(7 * 25), horizon=10)
+    with pytest.raises(Unavailable, match="no regression: .*ten customers a coefficient"):
+        test.model(OLS)
+    assert test.model(NAIVE) is test.models[NAIVE]

@@ -3,8 +3,10 @@
 import pandas as pd
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import Pipeline
 
 import personalize as pz
+from personalize.tables import TableError
 from tests.model_contract import Case, ModelContract
 
 PURCHASES = [
@@ -59,3 +61,28 @@ class TestEveryModel(ModelContract):
     )
     def case(self, request, calibration, cdnow):
         return case(request.param, calibration.head(600), cdnow)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: pz.clv.summary(x, as_of="1997-09-30"),
+        lambda x: pz.clv.periods(x, as_of="1997-09-30"),
+        lambda x: pz.clv.regularity(x, as_of="1997-09-30"),
+        lambda x: pz.clv.dropout(x, as_of="1997-09-30"),
+        lambda x: pz.clv.tracking(x, pz.clv.BetaGeo(), as_of="1997-09-30"),
+        lambda x: pz.clv.plan(x),
+        lambda x: pz.clv.backtest(x, cut="1997-09-30", horizon=4),
+        lambda x: pz.clv.cdnow_check(x),
+        lambda x: pz.clv.shape(x, as_of="1997-09-30", horizon=4),
+    ],
+)
+def test_a_frame_in_place_of_tables_is_told_the_call_that_works(call, calibration):
+    with pytest.raises(TableError, match="pz.load"):
+        call(calibration)
+
+
+def test_a_purchase_model_goes_where_scikit_learn_expects_an_estimator(calibration):
+    found = Pipeline([("model", pz.clv.BetaGeo())]).fit(calibration)
+    plain = pz.clv.BetaGeo().fit(calibration)
+    assert found["model"].params_.equals(plain.params_)

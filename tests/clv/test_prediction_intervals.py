@@ -57,3 +57,14 @@ def test_simulated_intervals_say_what_they_hold(cdnow):
     pd.testing.assert_frame_equal(table, pz.clv.simulated_coverage(test, name, n=200, seed=1))
     with pytest.raises(TableError, match="no probability model"):
         pz.clv.simulated_coverage(test, "x")
+
+
+@pytest.mark.parametrize(
+    ("held", "words"), [(0.8, "keep their promise"), (0.95, "wider"), (0.6, "too narrow")]
+)
+def test_the_reading_of_intervals_says_whether_they_keep_their_promise(held, words):
+    row = {"promised": 0.8, "held": held, "held_low": held - 0.02, "held_high": held + 0.02}
+    row |= {"total_low": 1.0, "total_high": 3.0, "total_actual": 4.0, "total_inside": False}
+    table = pd.DataFrame([row])
+    said = pz.clv.coverage_reading(table, table, currency="EUR")
+    assert words in said and "4 EUR, outside its 80 % interval (1 to 3)" in said

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.report.ranges import Range
+from personalize.parameters import Range
 
 NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "05_clv.ipynb"
 

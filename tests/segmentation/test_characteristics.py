@@ -124,8 +124,16 @@ def test_an_attribute_that_was_planted_is_found_and_small_groups_are_not_shown()
     people = pd.DataFrame(
         {"customer_id": range(300), "town": ["Gent"] * 150 + ["Lier"] * 145 + ["Mol"] * 5}
     )
-    orders = pd.DataFrame({"customer_id": range(300), "order_id": range(300), "product_id": 1, "quantity": 1,
-                           "time": pd.Timestamp("2024-01-01"), "amount": 1.0})  # fmt: skip
+    orders = pd.DataFrame(
+        {
+            "customer_id": range(300),
+            "order_id": range(300),
+            "product_id": 1,
+            "quantity": 1,
+            "time": pd.Timestamp("2024-01-01"),
+            "amount": 1.0,
+        }
+    )
     labels = pd.DataFrame({"customer_id": range(300), "segment": ["a"] * 130 + ["b"] * 170})
     log = pz.load({"orders": orders, "customers": people})
     found = differences(log, labels, as_of="2024-01-01")

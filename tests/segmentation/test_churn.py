@@ -185,10 +185,14 @@ def test_odds_ratios_say_that_frequent_customers_stay(tables) -> None:
 @pytest.mark.parametrize(
     ("model", "as_of", "message"),
     [
-        (Churn(days=300), "2017-12-31", "needs 420 days of orders"),
-        (Churn(days=56), "2017-03-01", "the data have 60"),
-        (Churn(days=0), "2017-12-31", "needs"),
-        (Churn(days=200, window_days=5), "2017-12-31", "cannot be learned"),
+        (
+            Churn(days=300),
+            "2017-12-31",
+            "learned from 120 days up to 2017-03-06, of which the data have 65",
+        ),
+        (Churn(days=56), "2017-03-01", "the data have 4"),
+        (Churn(days=0), "2017-12-31", "1 day or more"),
+        (Churn(days=200, window_days=5), "2017-12-31", "cannot be learned|nothing to tell apart"),
     ],
 )
 def test_churn_refuses_what_it_cannot_learn(tables, model, as_of, message) -> None:

@@ -51,15 +51,15 @@ def test_report_compares_all_models_on_the_same_customers_with_intervals(judged)
 
 def test_curves_and_average_precision_are_scikit_learns(later) -> None:
     chance = later.recency_days.to_numpy(float) + np.random.default_rng(0).random(len(later.silent))
-    found = judge({"noisy": chance / 999}, later, as_of="2017-10-15", rate=0.07)
+    found = judge({"noisy": chance / 999}, later, rate=0.07)
     assert found.comparison.average_precision[0] == pytest.approx(
         average_precision_score(later.silent, chance)
     )
     curve = found.curves.query("model == 'noisy' and curve == 'ROC'")
     x, y, _ = roc_curve(later.silent, chance)
     assert curve.y.tolist() == pytest.approx(np.interp(curve.x, x, y).tolist(), abs=0.01)
-    assert (curve.low <= curve.y + 1e-9).mean() > 0.9 and (
-        curve.y <= curve.high + 1e-9
+    assert (curve.y_low <= curve.y + 1e-9).mean() > 0.9 and (
+        curve.y <= curve.y_high + 1e-9
     ).mean() > 0.9
     assert (
         found.curves.query("curve == 'precision and recall'").y.iloc[-1]
@@ -69,9 +69,7 @@ def test_curves_and_average_precision_are_scikit_learns(later) -> None:
 
 def test_interval_of_average_precision_widens_with_fewer_customers(later) -> None:
     wide, narrow = (
-        judge({"r": p.recency_days.to_numpy() / 999}, p, as_of="2017-10-15", rate=0.07)
-        .table()
-        .iloc[0]
+        judge({"r": p.recency_days.to_numpy() / 999}, p, rate=0.07).table().iloc[0]
         for p in (later[::4], later)
     )
     assert wide.average_precision_high - wide.average_precision_low > 1.5 * (
@@ -95,7 +93,7 @@ def test_a_chance_that_is_right_is_calibrated_and_the_constant_has_no_skill() ->
     silent = rng.random(4000) < chance
     people = pd.DataFrame({"customer_id": range(4000), "recency_days": 1, "silent": silent})
     told = {"right": chance, "constant": np.full(4000, 0.3)}
-    found = judge(told, people, as_of="2024-01-01", rate=0.3)
+    found = judge(told, people, rate=0.3)
     rows = found.calibration.query("model == 'right'")
     assert (rows.predicted.between(rows.observed_low, rows.observed_high)).mean() >= 0.8
     skill = found.comparison.set_index("model").skill
@@ -109,27 +107,31 @@ def test_any_classifier_and_own_facts_are_judged_beside_the_named_ones(tables) -
         features=pz.features.window_spend,
     )
     margins = Churn(make_pipeline(StandardScaler(), SVC()))
-    found = contest(tables, [Churn(), forest, wider, margins]).table()
+    found = contest(tables, [Churn(), forest, wider, margins], as_of="2017-12-31").table()
     names = ["logistic", "RandomForestClassifier", "RandomForestClassifier 3", "SVC"]
     assert found.model.tolist() == [*names, "recency alone"]
     assert found.auc[1:3].min() > 0.82 and found.skill[:4].gt(0).all()
     fitted = wider.fit(tables)
     assert fitted.features_[-1] == "orders_26w" and len(fitted.table()) == 9
-    assert fitted.predict(tables).churn.between(0, 1).all()
+    assert fitted.predict(tables, as_of=tables.end).churn.between(0, 1).all()
     with pytest.raises(TableError, match="cannot be written as SQL"):
         fitted.sql("customers")
 
 
 def test_models_of_different_periods_are_not_compared(tables) -> None:
     with pytest.raises(TableError, match="one period"):
-        contest(tables, [Churn(days=28), Churn(days=56)])
+        contest(tables, [Churn(days=28), Churn(days=56)], as_of="2017-12-31")
 
 
 def test_a_contest_of_other_lengths_uses_them(tables) -> None:
     found = contest(tables, [Churn(days=28, window_days=90)], as_of="2017-12-31")
-    assert found.as_of == pd.Timestamp("2017-12-03") and len(found.comparison) == 2
-    silent = outcome(tables, pz.features.rfm(tables, as_of="2017-12-03", window_days=90).customer_id,
-                     as_of="2017-12-03", days=28).next_orders.eq(0)  # fmt: skip
+    assert len(found.comparison) == 2
+    silent = outcome(
+        tables,
+        pz.features.rfm(tables, as_of="2017-12-03", window_days=90).customer_id,
+        as_of="2017-12-03",
+        days=28,
+    ).next_orders.eq(0)
     assert found.rate == pytest.approx(silent.mean())
 
 
@@ -152,8 +154,11 @@ def test_the_calibration_plot_draws_every_point_its_interval_and_the_diagonal(ju
         "entropy tree",
     ]
     assert ax.get_xlabel() == "predicted chance"
-    assert plots.png(ax) == plots.png(plots.agreement(judged.calibration, **columns, by="model",
-                                                      xlabel="predicted chance", fmt="{:.0%}"))  # fmt: skip
+    assert plots.png(ax) == plots.png(
+        plots.agreement(
+            judged.calibration, **columns, by="model", xlabel="predicted chance", fmt="{:.0%}"
+        )
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -189,9 +194,5 @@ def test_interval_of_an_auc_gain_is_that_of_resampled_customers() -> None:
 
 def test_churn_report_ranks_and_calibrates(tables) -> None:
     report = contest(tables, [Churn()], as_of="2017-12-31")
-    assert report.tenths.customers.sum() == report.n_customers
-    assert report.tenths.lift.iloc[0] > 3 and report.tenths.observed.iloc[-1] < 0.02
-    assert (report.tenths.customers * report.tenths.observed).sum() == pytest.approx(
-        report.n_customers * report.rate
-    )
+    assert report.calibration.observed.iloc[-1] < 0.02
     assert report.table().model.tolist()[1] == "recency alone"

@@ -57,8 +57,14 @@ def test_a_trailing_window_leaves_few_moves_to_the_borders_alone() -> None:
 
 
 def test_new_customers_are_not_counted_as_movement_and_returners_are_not_called_new() -> None:
-    first = pd.DataFrame({"customer_id": range(6), "recency_days": [0, 3, 9, 30, 60, 1],
-                          "frequency": [40, 12, 5, 2, 2, 1], "monetary": [900.0, 300, 80, 20, 15, 5]})  # fmt: skip
+    first = pd.DataFrame(
+        {
+            "customer_id": range(6),
+            "recency_days": [0, 3, 9, 30, 60, 1],
+            "frequency": [40, 12, 5, 2, 2, 1],
+            "monetary": [900.0, 300, 80, 20, 15, 5],
+        }
+    )
     later = pd.concat([first, first.head(2).assign(customer_id=[7, 8])], ignore_index=True)
     before = pd.DataFrame(
         {"customer_id": [0, 1, 2, 3, 4, 5, 7], "tenure_days": [300, 300, 300, 300, 300, 3, 200]}

@@ -23,7 +23,7 @@ from PIL import Image
 
 import personalize as pz
 from personalize import plots, report
-from personalize.report import masking
+from personalize.report import redaction
 
 FORMULA, SCRIPT = "=cmd()", "<script>alert(1)</script>"  # the products of `shop_report`
 MIN_CELL = 10  # the notebooks' default
@@ -327,7 +327,7 @@ def failed(shop_report, tmp_path_factory, notebook_file):
             done = report.run(shop_report.folder.parents[1] / "marked.yml", **given)
             assert {outcome.state for outcome in done.outcomes} == {"failed"}
             made[kind] = replace(shop_report, folder=done.folder, said="\n".join(said))
-            patch.setattr(masking, "without_customers", lambda text, tables: text)
+            patch.setattr(redaction, "without_customers", lambda text, tables: text)
     return made
 
 
@@ -357,9 +357,9 @@ def test_short_numbers_are_customers_in_an_error_only_where_they_are_looked_up()
         "quantity": 1,
     }
     tables = pz.load({"orders": pd.DataFrame({**orders, "amount": 2.5})})
-    assert masking.without_customers("KeyError: 12", tables) == "KeyError: [a customer]"
+    assert redaction.without_customers("KeyError: 12", tables) == "KeyError: [a customer]"
     assert (
-        masking.without_customers("ValueError: 12 rows of 7654321", tables)
+        redaction.without_customers("ValueError: 12 rows of 7654321", tables)
         == "ValueError: 12 rows of [a customer]"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from personalize import sources
-from personalize.report.execute import Failure
+from personalize.report.execution import Failure
 from personalize.tables import Tables
 
 NAMED = """

@@ -9,14 +9,31 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from personalize.report.parameters import Notebook
+from personalize.report.notebook import Notebook
 
 PACKAGE = Path(__file__).parents[1]
 LIBRARIES = (
-    "personalize", "pandas", "numpy", "scipy", "scikit-learn", "statsmodels", "duckdb", "numba", "matplotlib",
-    "pyarrow", "ipykernel", "nbconvert",
-)  # fmt: skip
-_WORDS = {"notebook": "notebook changed", "package": "package changed", "data": "data changed"}
+    "personalize",
+    "pandas",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "statsmodels",
+    "duckdb",
+    "numba",
+    "matplotlib",
+    "pyarrow",
+    "ipykernel",
+    "nbconvert",
+)
+_WORDS = {
+    "notebook": "notebook changed",
+    "package": "package changed",
+    "parameters": "parameters changed",
+    "data": "data changed",
+    "lock": "requirements.lock changed",
+    "libraries": "libraries changed",
+}
 
 
 def key(notebook: Notebook, parameters: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
@@ -45,18 +62,13 @@ def why(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> str:
     if old is None:
         return "first run"
     said = []
-    for part in ("notebook", "package", "parameters", "data", "lock", "libraries"):
+    for part, words in _WORDS.items():
         before, after = old.get(part), new.get(part)
         if before == after:
             continue
-        if part in _WORDS:
-            said.append(_WORDS[part])
-        elif part == "parameters":
-            said.append(f"parameters changed: {_differences(before or {}, after)}")
-        elif part == "libraries":
-            said.append(f"libraries changed: {_differences(before or {}, after)}")
-        else:
-            said.append("requirements.lock changed")
+        if isinstance(after, Mapping):
+            words += f": {_differences(before or {}, after)}"
+        said.append(words)
     return "; ".join(said)
 
 
@@ -73,12 +85,11 @@ def digest(*parts: str | bytes) -> str:
 def package() -> str:
     """Digest of every source file of the package: code, SQL, templates, built-in sources."""
     endings = {".py", ".sql", ".j2", ".css", ".js", ".json", ".csv", ".yml"}
-    files = sorted(
-        p for p in PACKAGE.rglob("*") if p.suffix in endings and "__pycache__" not in p.parts
-    )
-    return digest(
-        *(part for p in files for part in (p.relative_to(PACKAGE).as_posix(), p.read_bytes()))
-    )
+    digests = []
+    for path in sorted(PACKAGE.rglob("*")):
+        if path.suffix in endings and "__pycache__" not in path.parts:
+            digests += [path.relative_to(PACKAGE).as_posix(), path.read_bytes()]
+    return digest(*digests)
 
 
 @cache
@@ -101,8 +112,12 @@ def lock() -> str:
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    names = [name for name in dict.fromkeys((*old, *new)) if old.get(name) != new.get(name)]
-    return ", ".join(f"{name} {_plain(old.get(name))} -> {_plain(new.get(name))}" for name in names)
+    said = []
+    for name in dict.fromkeys((*old, *new)):
+        before, after = old.get(name), new.get(name)
+        if before != after:
+            said.append(f"{name} {_plain(before)} -> {_plain(after)}")
+    return ", ".join(said)
 
 
 def _plain(value: Any) -> str:

@@ -1,4 +1,7 @@
-"""One notebook run in a kernel of its own, under an environment that is the same everywhere."""
+"""One notebook run in a kernel of its own, and kept without anything that differs from run to run.
+
+The environment is the same everywhere; clocks, random ids and machine paths are taken out of what is kept.
+"""
 
 import asyncio
 import os
@@ -7,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass
 from functools import partial
@@ -23,11 +26,12 @@ from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.execute import ERROR_MARKER_TAG
 
-from personalize.report.normalise import INJECTED, normalised, plain, without_folder
-from personalize.report.warm import CLIENT, SAME_EVERYWHERE
+from personalize.report.forked_kernels import COLD, SAME_EVERYWHERE
 
-CHECKOUT = Path(__file__).parents[2]
+PACKAGE = Path(__file__).parents[1]
+INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds
 LONGEST_CELL, LONGEST_START = 1800, 120  # seconds
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ async def execute(
     *,
     cwd: Path,
     tables: Path | None = None,
-    nursery: Path | None = None,
+    kernel: Sequence[str] = COLD,
     turn: Turn | None = None,
 ) -> tuple[NotebookNode, Failure | None]:
     """The notebook, executed by papermill and normalised, and where it failed, if it did; what follows is cut off.
@@ -90,14 +94,16 @@ async def execute(
     values : parameters that differ from their defaults
     cwd : working folder of the kernel, against which a relative source path is read
     tables : folder for the tables that `show.export` writes; None to write none
-    nursery : socket of a nursery of warm kernels (see `warm`); None to start cold
+    kernel : command that starts a kernel, see `forked_kernels`; default: an ordinary one
     turn : to wait for when the kernel is ready, ended when the last cell is done; None not to wait
     """
     turn = turn or Turn(threading.Semaphore(), lambda: None)
     with tempfile.TemporaryDirectory(prefix="pz-") as scratch:
-        env = {k: v for k, v in os.environ.items() if k != "PERSONALIZE_TABLES"} | SAME_EVERYWHERE
-        env |= {"IPYTHONDIR": scratch} | ({"PERSONALIZE_TABLES": str(tables)} if tables else {})
-        manager = _manager(Path(scratch), nursery, cwd=cwd, env=env, turn=turn)
+        env = {**os.environ, **SAME_EVERYWHERE, "IPYTHONDIR": scratch}
+        env.pop("PERSONALIZE_TABLES", None)
+        if tables:
+            env["PERSONALIZE_TABLES"] = str(tables)
+        manager = _manager(Path(scratch), kernel, cwd=cwd, env=env, turn=turn)
         try:
             work = partial(
                 _papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn
@@ -111,7 +117,7 @@ async def execute(
         finally:
             turn.end()
     failure = _failure(nb)
-    without_folder(nb, str(values.get("source", "")))
+    _without_folder(nb, str(values.get("source", "")))
     return normalised(nb), failure
 
 
@@ -180,12 +186,10 @@ class _Engine(papermill.engines.NBClientEngine):
 
 
 def _manager(
-    scratch: Path, nursery: Path | None, *, cwd: Path, env: dict[str, str], turn: Turn
+    scratch: Path, kernel: Sequence[str], *, cwd: Path, env: dict[str, str], turn: Turn
 ) -> type[AsyncKernelManager]:
-    """A manager that starts this very Python, and talks to it through files where the system can."""
-    cold = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    warm = [sys.executable, "-S", "-E", str(CLIENT), str(nursery), "{connection_file}"]
-    spec = KernelSpec(argv=warm if nursery else cold, display_name="Python 3", language="python")
+    """A manager that starts a kernel by that command, and talks to it through files where the system can."""
+    spec = KernelSpec(argv=list(kernel), display_name="Python 3", language="python")
     started: list[AsyncKernelManager] = []
 
     class Manager(AsyncKernelManager):
@@ -218,24 +222,75 @@ def _manager(
 
 def _failure(nb: NotebookNode) -> Failure | None:
     """What failed, in the notebook's own terms; the error output is cut to it, later cells are dropped."""
-    own = [
-        c for c in nb.cells if c.cell_type == "code" and INJECTED not in c.metadata.get("tags", [])
-    ]
-    failed = next(
-        (cell for cell in own if any(o.output_type == "error" for o in cell.outputs)), None
-    )
-    if failed is None:
-        return None
-    error = next(o for o in failed.outputs if o.output_type == "error")
-    lines = [
-        int(n)
-        for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", plain("\n".join(error.traceback)))
-    ]
-    source = failed.source.splitlines() or [""]
-    line = lines[-1] if lines and lines[-1] <= len(source) else 0
-    code = source[line - 1].strip() if line else source[0].strip()
-    message = error.evalue.replace(f"{CHECKOUT}{os.sep}", "")
+    own = [cell for cell in nb.cells if cell.cell_type == "code" and not is_injected(cell)]
+    for number, cell in enumerate(own, 1):
+        errors = [output for output in cell.outputs if output.output_type == "error"]
+        if errors:
+            del nb.cells[nb.cells.index(cell) + 1 :]
+            return _told(number, cell.source, errors[0])
+    return None
+
+
+def _told(number: int, source: str, error: NotebookNode) -> Failure:
+    """A failure as its notebook shows it; the error output then says no more than that."""
+    trace = _ANSI.sub("", "\n".join(error.traceback))
+    at = [int(n) for n in re.findall(r"Cell In\s*\[\d+\], line (\d+)", trace)]
+    lines = source.splitlines() or [""]
+    line = at[-1] if at and at[-1] <= len(lines) else 0
+    code = lines[max(line - 1, 0)].strip()
+    message = error.evalue.replace(f"{PACKAGE.parent}{os.sep}", "")
     text = f"{error.ename}: {message}".strip().rstrip(":")
     error.update(evalue=message, traceback=[f"line {line}: {code}", text])
-    del nb.cells[nb.cells.index(failed) + 1 :]
-    return Failure(own.index(failed) + 1, line, code, text)
+    return Failure(number, line, code, text)
+
+
+def is_injected(cell: NotebookNode) -> bool:
+    """Whether papermill added the cell, to hold parameters."""
+    return INJECTED in cell.metadata.get("tags", [])
+
+
+def normalised(nb: NotebookNode) -> NotebookNode:
+    """The notebook with plain metadata, cell ids c000, c001, ... and execution counts 1, 2, ... (in place)."""
+    nb.nbformat, nb.nbformat_minor = 4, 5
+    nb.metadata = NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
+    )
+    count = 0
+    for i, cell in enumerate(nb.cells):
+        cell.id = f"c{i:03d}"
+        tags = cell.metadata.get("tags", [])
+        cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+        if cell.cell_type != "code":
+            continue
+        count += 1
+        cell.execution_count = count
+        cell.outputs = _joined([_output(output, count) for output in cell.outputs])
+    return nb
+
+
+def _without_folder(nb: NotebookNode, source: str) -> None:
+    """Write the source's file name where the injected cell holds its absolute path."""
+    if Path(source).is_absolute():
+        for cell in nb.cells:
+            if is_injected(cell):
+                cell.source = cell.source.replace(source, Path(source).name)
+
+
+def _output(output: NotebookNode, count: int) -> NotebookNode:
+    if output.output_type == "execute_result":
+        output.execution_count = count
+    output.pop("transient", None)
+    return output
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Pieces of one stream that follow each other become one: how they were cut depends on timing."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        last = joined[-1] if joined else None
+        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    return joined
