@@ -70,7 +70,7 @@ def test_digits_and_units_for_unknown_columns_are_refused():
 
 @given(st.lists(st.floats(-1e9, 1e9, allow_nan=False), min_size=1, max_size=20))
 def test_the_decimals_of_a_column_are_the_same_all_the_way_down(values):
-    cells = show._column(pd.Series(values, name="x"), "", None)
+    cells = show._Column("x", "", pd.Series(values), None).cells
     assert len({len(cell.partition(".")[2]) for cell in cells}) == 1
 
 
