@@ -303,5 +303,5 @@ def test_a_picture_with_chinese_names_shows_them_or_the_hint_says_what_to_instal
 def test_without_a_font_for_chinese_there_is_one_clear_hint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plots.style, "_cjk_family", list)
+    monkeypatch.setattr(plots.style, "cjk_family", list)
     assert plots.font_hint(["tea", "台历"]).startswith("No font on this machine draws Chinese")
