@@ -1,9 +1,9 @@
-"""Inner loops as machine code, by numba. The files that need it are imported inside the functions that call them.
+"""Inner loops as machine code, by numba. The files that need it are imported inside the functions
+that call them.
 
-So `import personalize` stays quick. The machine code is cached beside the file of the function or, where that folder
-cannot be written, in numba's user folder (`NUMBA_CACHE_DIR` moves it); where neither can be written the loops are
-compiled anew in each process and give the same answers.
-"""
+So `import personalize` stays quick. The machine code is cached beside the file of the function or,
+where that folder cannot be written, in numba's user folder (`NUMBA_CACHE_DIR` moves it); where
+neither can be written the loops are compiled anew in each process and give the same answers."""
 
 from collections.abc import Callable
 from typing import Any

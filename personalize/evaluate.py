@@ -1,10 +1,11 @@
-"""Was it right, and is it really better? Time splits, ranking metrics per customer, bootstrap intervals.
+"""Was it right, and is it really better? Time splits, ranking metrics per customer, bootstrap
+intervals.
 
 Three habits hold here. What is scored lies later than what was learned. A ranking is scored against
-every product, never against a sample of negatives. A mean is given with its interval, and "better than"
-is a paired interval on the same customers.
-"""
+every product, never against a sample of negatives. A mean is given with its interval, and "better
+than" is a paired interval on the same customers."""
 
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -15,8 +16,17 @@ from scipy import sparse
 
 from personalize.tables import TableError
 
-__all__ = ["Comparison", "Interval", "Split", "bootstrap_mean", "definitions", "paired_bootstrap", "ranking",
-           "ranking_of_hits", "time_split"]  # fmt: skip
+__all__ = [
+    "Comparison",
+    "Interval",
+    "Split",
+    "bootstrap_mean",
+    "definitions",
+    "paired_bootstrap",
+    "ranking",
+    "ranking_of_hits",
+    "time_split",
+]
 
 _BLOCK = 4_000_000  # resampled values held in memory at once
 
@@ -61,8 +71,8 @@ def time_split(tables: Any, *, cut: Any, until: Any = None) -> Split:
 
     References
     ----------
-    Ji, Sun, Zhang, Li (2023), "A critical study on data leakage in recommender system offline evaluation",
-    ACM TOIS 41(3).
+    Ji, Sun, Zhang, Li (2023), "A critical study on data leakage in recommender system offline
+    evaluation", ACM TOIS 41(3).
     """
     cut = pd.Timestamp(cut).normalize()
     last = pd.Timestamp(tables.end if until is None else until).normalize()
@@ -85,9 +95,9 @@ def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> 
 
     Returns
     -------
-    DataFrame : customer_id, ndcg, recall, precision, average_precision, hit (all 0 to 1), relevant (products
-        to find); ordered by customer_id. A customer in `truth` without a recommendation scores 0; a customer
-        without truth has nothing to score and is left out.
+    DataFrame : customer_id, ndcg, recall, precision, average_precision, hit (all 0 to 1), relevant
+        (products to find); ordered by customer_id. A customer in `truth` without a recommendation
+        scores 0; a customer without truth has nothing to score and is left out.
 
     Raises
     ------
@@ -100,8 +110,9 @@ def ranking(recommendations: pd.DataFrame, truth: pd.DataFrame, k: int = 10) -> 
 
     References
     ----------
-    Järvelin and Kekäläinen (2002), "Cumulated gain-based evaluation of IR techniques", ACM TOIS 20(4).
-    Krichene and Rendle (2022), "On sampled metrics for item recommendation", CACM 65(7): why all products.
+    Järvelin and Kekäläinen (2002), "Cumulated gain-based evaluation of IR techniques", ACM TOIS
+    20(4). Krichene and Rendle (2022), "On sampled metrics for item recommendation", CACM 65(7): why
+    all products.
 
     Examples
     --------
@@ -131,7 +142,8 @@ def ranking_of_hits(
     ----------
     customers : ids of the customers with something to find, sorted
     relevant : number of products each of them had to find, 1 or more
-    place, rank : position in `customers`, and rank within the list (1 to k), of every right product, in any order
+    place, rank : position in `customers`, and rank within the list (1 to k), of every right
+        product, in any order
 
     Examples
     --------
@@ -193,14 +205,13 @@ def definitions(k: int = 10) -> pd.DataFrame:
 
 
 def _check_lists(lists: pd.DataFrame, truth: pd.DataFrame, k: int) -> None:
-    problems = [
-        f"{name} has no column {missing}; present: {list(frame.columns)}"
-        for name, frame, needed in (
-            ("recommendations", lists, ["customer_id", "rank", "product_id"]),
-            ("truth", truth, ["customer_id", "product_id"]),
-        )
-        if (missing := [column for column in needed if column not in frame])
-    ]
+    problems = []
+    needs = {"recommendations": ["customer_id", "rank", "product_id"]}
+    needs["truth"] = ["customer_id", "product_id"]
+    for (name, columns), frame in zip(needs.items(), (lists, truth), strict=True):
+        missing = [column for column in columns if column not in frame]
+        if missing:
+            problems.append(f"{name} has no column {missing}; present: {list(frame.columns)}")
     if k < 1:
         problems.append(f"k = {k}: give the length of the list, 1 or more")
     problems = problems or _broken_lists(lists, truth)
@@ -210,14 +221,17 @@ def _check_lists(lists: pd.DataFrame, truth: pd.DataFrame, k: int) -> None:
 
 def _broken_lists(lists: pd.DataFrame, truth: pd.DataFrame) -> list[str]:
     number = pd.api.types.is_numeric_dtype
-    found = [
-        f"{column} is {lists[column].dtype} in recommendations and {truth[column].dtype} in truth: "
-        "no id would match; give both the same type"
-        for column in ("customer_id", "product_id")
-        if len(lists) and len(truth) and number(lists[column]) != number(truth[column])
-    ]
+    found = []
+    for column in ("customer_id", "product_id"):
+        mixed = number(lists[column]) != number(truth[column])
+        if len(lists) and len(truth) and mixed:
+            found.append(
+                f"{column} is {lists[column].dtype} in recommendations and {truth[column].dtype} "
+                "in truth: no id would match; give both the same type"
+            )
     for column in ("product_id", "rank"):
-        if twice := int(lists.duplicated(["customer_id", column]).sum()):
+        twice = int(lists.duplicated(["customer_id", column]).sum())
+        if twice:
             found.append(
                 f"{twice:,} rows repeat a {column} within one customer's list: each may occur once"
             )
@@ -276,13 +290,17 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """ "better" or "worse" where the whole interval lies on one side of 0, else "not shown to differ"."""
-        return "better" if self.low > 0 else "worse" if self.high < 0 else "not shown to differ"
+        """ "better" or "worse" where the whole interval lies on one side of 0, else "not shown to
+        differ".
+        """
+        if self.low > 0:
+            return "better"
+        return "worse" if self.high < 0 else "not shown to differ"
 
     def table(self) -> pd.DataFrame:
         """One row: mean_a, mean_b, difference, low, high, n, verdict."""
         names = ["mean_a", "mean_b", "difference", "low", "high", "n", "verdict"]
-        return pd.DataFrame([{name: getattr(self, name) for name in names}])
+        return pd.DataFrame([operator.attrgetter(*names)(self)], columns=names)
 
 
 def bootstrap_mean(
@@ -293,13 +311,15 @@ def bootstrap_mean(
     Parameters
     ----------
     values : one number a customer (any unit), at least one, none missing
-    n_boot : number of resamples, 1 or more; 1,000 fixes the bounds to about a twentieth of their width
+    n_boot : number of resamples, 1 or more; 1,000 fixes the bounds to about a twentieth of their
+        width
     seed : of the resampling; the same seed gives the same bounds
     level : share of resampled means between the bounds, 0 to 1
 
     Returns
     -------
-    Interval : estimate, low, high, n; the bounds are NaN for a single value, which says nothing of its spread
+    Interval : estimate, low, high, n; the bounds are NaN for a single value, which says nothing of
+        its spread
 
     Raises
     ------
@@ -340,8 +360,8 @@ def paired_bootstrap(
 
     Notes
     -----
-    Customers are drawn with replacement and keep both their values: what makes a customer easy or hard
-    to serve cancels out, so the interval is far narrower than that of two separate means.
+    Customers are drawn with replacement and keep both their values: what makes a customer easy or
+    hard to serve cancels out, so the interval is far narrower than that of two separate means.
 
     Examples
     --------
@@ -372,7 +392,8 @@ def _numbers(values: Any, name: str, n_boot: int, level: float) -> np.ndarray:
         )
     if not len(numbers):
         raise TableError(f"{name} holds no value: there is nothing to average")
-    if bad := int((~np.isfinite(numbers)).sum()):
+    bad = int((~np.isfinite(numbers)).sum())
+    if bad:
         raise TableError(
             f"{name} holds {bad:,} missing or infinite values of {len(numbers):,}: drop or fill them first"
         )
@@ -387,23 +408,27 @@ def _bounds(numbers: np.ndarray, n_boot: int, seed: int, level: float) -> tuple[
     if n_boot <= block:
         means = _draws(n, n_boot, seed) @ numbers / n
     else:
-        rng, sizes = (
-            np.random.default_rng(seed),
-            [min(block, n_boot - start) for start in range(0, n_boot, block)],
-        )
-        means = np.concatenate([_counts(_resample(rng, n, size)) @ numbers / n for size in sizes])
+        rng, parts = np.random.default_rng(seed), []
+        for start in range(0, n_boot, block):
+            drawn = _resample(rng, n, min(block, n_boot - start))
+            parts.append(_counts(drawn) @ numbers / n)
+        means = np.concatenate(parts)
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
 
 
 @lru_cache(maxsize=4)
 def _draws(n: int, n_boot: int, seed: int) -> sparse.csr_array:
-    """The same customers drawn for every model that is judged on them: kept, for models are judged one by one."""
+    """The same customers drawn for every model that is judged on them: kept, for models are judged
+    one by one.
+    """
     return _counts(_resample(np.random.default_rng(seed), n, n_boot))
 
 
 def _counts(drawn: np.ndarray) -> sparse.csr_array:
-    """Resamples x customers: a one for every draw; what is drawn twice stands there twice, and adds up."""
+    """Resamples x customers: a one for every draw; what is drawn twice stands there twice, and adds
+    up.
+    """
     times, n = drawn.shape
     return sparse.csr_array(
         (np.ones(drawn.size), drawn.ravel(), n * np.arange(times + 1)), shape=(times, n)

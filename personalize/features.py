@@ -175,7 +175,6 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     DataFrame, one row a customer in the order given
         - customer_id
         - next_orders : purchases
-        - next_days : days with a purchase
         - next_spend : money of all orders, returns deducted; 0 without an order
 
     Raises
@@ -189,14 +188,13 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     >>> orders = pd.DataFrame({"customer_id": [1, 1, 1, 2], "order_id": [10, 11, 12, 13], "product_id": 5,
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0, 5.0]})
     >>> outcome(pz.load({"orders": orders}), [1, 2], as_of="2024-01-01", days=35).iloc[0].to_dict()
-    {'customer_id': 1.0, 'next_orders': 2.0, 'next_days': 1.0, 'next_spend': 7.0}
+    {'customer_id': 1.0, 'next_orders': 2.0, 'next_spend': 7.0}
     """
     after = _day(as_of)
     found = tables.between(after, after + pd.Timedelta(days=days)).query("outcome")
     asked = pd.DataFrame({"customer_id": np.asarray(customers)})
     joined = asked.merge(found, on="customer_id", how="left")
-    whole = {"next_orders": "int64", "next_days": "int64"}
-    return joined.fillna({"next_orders": 0, "next_days": 0, "next_spend": 0.0}).astype(whole)
+    return joined.fillna({"next_orders": 0, "next_spend": 0.0}).astype({"next_orders": "int64"})
 
 
 def _totals(tables: Tables, as_of: Any, *, days: int | None) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 The entries stand in `personalize/columns/*.csv`, one file a topic, with five columns:
 
 - `column`: its name. `X_low` and `X_high`, the ends of the interval of X, need no entry.
-- `unit`: "%" for shares (0.25 is shown as 25.0), "money" for the currency of the shop, else as shown.
+- `unit`: "%" for shares (0.25 is shown as 25.0), "money" for the currency of the shop, else as
+  shown.
 - `digits`: decimals; empty for as many as matter.
 - `meaning`: what it holds, a few words.
 - `table`: name of the exported table for which this holds; empty for every table.
@@ -61,7 +62,7 @@ def _entries() -> Mapping[tuple[str, str], Meaning]:
     """Table (or "") and column -> meaning, from all files."""
     entries: dict[tuple[str, str], Meaning] = {}
     folder = files("personalize").joinpath("columns")
-    for file in sorted(folder.iterdir(), key=lambda path: path.name):
+    for file in sorted(folder.iterdir(), key=str):
         for row in csv.DictReader(file.read_text(encoding="utf-8").splitlines()):
             digits = int(row["digits"]) if row["digits"] else None
             entries[row["table"], row["column"]] = Meaning(row["unit"], digits, row["meaning"])

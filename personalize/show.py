@@ -1,7 +1,8 @@
-"""What a notebook cell ends in: tables, readings, figures, headline numbers and exports that show themselves.
+"""What a notebook cell ends in: tables, readings, figures, headlines and exports.
 
-Each function returns a `Shown`, which JupyterLab renders, the report lays out, and the notebook test compares: every
-kind has a plain text form that holds its numbers. Text that comes from data (product names) is escaped.
+Each function returns a `Shown`, which JupyterLab renders, the report lays out, and the notebook
+test compares: every kind has a plain text form that holds its numbers. Text that comes from data
+(product names) is escaped.
 """
 
 import base64
@@ -10,7 +11,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
@@ -25,6 +26,7 @@ from personalize import glossary, plots
 from personalize.tables import Absent, TableError, Unavailable
 
 EMPTY = "–"
+FORMULA = re.compile(r"[=+\-@\t\r]")  # what a spreadsheet runs begins so
 Digits = int | Mapping[str, int] | None
 
 
@@ -45,10 +47,10 @@ class Shown:
 
 
 def optional(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What `function(*args, **kwargs)` returns, or an `Absent` that says why the data do not allow it.
+    """What `function(*args, **kwargs)` returns, or an `Absent` that says what the data lack.
 
-    Only `tables.Unavailable` counts: a missing table, too short a time, too few of something. Any other error is
-    raised, wrong input too. Of an argument that is absent itself nothing is asked: it is what comes back.
+    Only `tables.Unavailable` counts: a missing table, too short a time, too few of something. Any
+    other error is raised, wrong input too. An argument that is absent itself is what comes back.
 
     Examples
     --------
@@ -75,19 +77,19 @@ def table(
     digits: Digits = None,
     max_rows: int = 20,
 ) -> Shown:
-    """A table with a caption, numbers aligned and separated by thousands, the unit under each column's name.
+    """A table with a caption, numbers aligned, thousands separated, units under the names.
 
     Units and decimals come from the glossary (`personalize.glossary`) by the names of the columns.
 
     Parameters
     ----------
     frame : the rows to show; a named index becomes the first columns. Or a result with `.table()`.
-    caption : what the table holds, one line; default: the `caption` of the result, where it has one.
+    caption : what the table holds, one line; default: the `caption` of the result.
     currency : unit of the columns that hold money.
-    units : column -> unit written under its name; comes before the glossary. "%" means the column holds shares:
-        0.25 is shown as 25.0.
-    digits : decimals, for all columns or by column; default: those of the glossary, else as many as matter, the same
-        for a whole column.
+    units : column -> unit written under its name; comes before the glossary. "%" means the column
+        holds shares: 0.25 is shown as 25.0.
+    digits : decimals, for all columns or by column; default: those of the glossary, else as many as
+        matter, the same for a whole column.
     max_rows : rows shown; the caption says when there are more.
     """
     if isinstance(frame, Absent):
@@ -95,32 +97,29 @@ def table(
     if not isinstance(frame, pd.DataFrame | pd.Series):
         frame, caption = frame.table(), caption or getattr(frame, "caption", "")
     flat = _flat(frame)
-    _refuse_unknown(flat, caption, units, digits)
-    head = flat.head(max_rows)
-    cells, shown_units = {}, {}
-    for name in head.columns:
-        known = glossary.meaning(name)
-        unit = (units or {}).get(name, known.unit)
-        unit = (currency or "money") if unit == "money" else unit
-        given = digits.get(name) if isinstance(digits, Mapping) else digits
-        cells[name] = _column(head[name], unit, known.digits if given is None else given)
-        if unit:
-            shown_units[name] = unit
+    units = dict(units or {})
+    places = digits if isinstance(digits, Mapping) else dict.fromkeys(flat.columns, digits)
+    _refuse_unknown(f"show.table '{caption}'", flat, {*units, *places})
     if len(flat) > max_rows:
         caption = f"{caption} (first {max_rows} of {len(flat):,} rows)"
-    numeric = {name for name in head.columns if _is_number(head[name])}
-    markup = _table_html(caption, cells, shown_units, numeric)
-    return Shown({"text/html": markup, "text/plain": _table_text(caption, cells, shown_units)})
+    columns = []
+    for name in flat.columns:
+        known = glossary.meaning(name)
+        unit = units.get(name, known.unit)
+        if unit == "money":
+            unit = currency or unit
+        given = places.get(name)
+        decimals = known.digits if given is None else given
+        columns.append(_Column(name, unit, flat[name].head(max_rows), decimals))
+    html_form, plain = _table_html(caption, columns), _table_text(caption, columns)
+    return Shown({"text/html": html_form, "text/plain": plain})
 
 
-def _refuse_unknown(
-    flat: pd.DataFrame, caption: str, units: Mapping[str, str] | None, digits: Digits
-) -> None:
-    named = {*(units or {}), *(digits if isinstance(digits, Mapping) else {})}
-    if unknown := sorted(named - set(flat.columns)):
+def _refuse_unknown(what: str, flat: pd.DataFrame, named: set[str]) -> None:
+    unknown = sorted(named - set(flat.columns))
+    if unknown:
         raise TableError(
-            f"show.table '{caption}': units or digits for columns {unknown} that the table lacks; "
-            f"present: {list(flat.columns)}"
+            f"{what}: names columns {unknown} that the table lacks; present: {list(flat.columns)}"
         )
 
 
@@ -154,7 +153,7 @@ def with_intervals(frame: Any) -> Any:
 
 
 def text(markdown: Any) -> Shown:
-    """A reading: Markdown whose numbers come from the data. Money signs and tags in it are shown, never interpreted.
+    """A reading: Markdown with numbers from the data; money signs and tags in it are shown as such.
 
     Parameters
     ----------
@@ -186,8 +185,8 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
     Parameters
     ----------
     ax : what a function of `plots` returned, or axes or a figure of your own.
-    alt : one or two sentences with the numbers the picture shows; default: made from the table that was drawn, or from
-        the lines, points and bars of axes drawn by hand.
+    alt : one or two sentences with the numbers the picture shows; default: made from the table that
+        was drawn, or from the lines, points and bars of axes drawn by hand.
     """
     if isinstance(ax, Absent):
         return text(ax)
@@ -211,91 +210,75 @@ def headline(
     baseline: float | None = None,
     unit: str = "",
 ) -> Shown:
-    """A headline number with its interval and the baseline it must beat; at most three a notebook, all on the index.
+    """A headline number with its interval and the baseline it must beat; at most three a notebook.
 
     Parameters
     ----------
     name : what the number is, a few words.
-    value, low, high, baseline : numbers in the same unit; `unit` "%" means shares: 0.25 is shown as 25%.
+    value, low, high, baseline : numbers in the same unit; "%" means shares: 0.25 is shown as 25%.
     """
     if isinstance(value, Absent):
         return text(value)
+    numbers = {"value": value, "low": low, "high": high, "baseline": baseline}
     shown = _quantity(value, unit)
-    interval = (
-        "" if low is None or high is None else f"{_quantity(low, unit)} to {_quantity(high, unit)}"
-    )
-    against = "" if baseline is None else f"baseline {_quantity(baseline, unit)}"
-    note = "; ".join(part for part in (interval, against) if part)
-    numbers = {
-        "value": _plain(value),
-        "low": _plain(low),
-        "high": _plain(high),
-        "baseline": _plain(baseline),
-    }
-    facts = {
-        "kind": "headline",
-        "name": name,
-        **numbers,
-        "unit": unit,
-        "shown": shown,
-        "note": note,
-    }
-    plain = f"{name}: {shown}" + (f" ({note})" if note else "")
-    big = f'<b style="font-size:1.7em">{html.escape(shown)}</b> {html.escape(name)}'
-    small = f"<br><small>{html.escape(note)}</small>" if note else ""
-    return _shown(f'<div class="headline mathjax_ignore">{big}{small}</div>', plain, facts)
+    notes = []
+    if low is not None and high is not None:
+        notes.append(f"{_quantity(low, unit)} to {_quantity(high, unit)}")
+    if baseline is not None:
+        notes.append(f"baseline {_quantity(baseline, unit)}")
+    note = "; ".join(notes)
+    facts: dict[str, Any] = {"kind": "headline", "name": name, "unit": unit}
+    facts |= {"shown": shown, "note": note}
+    for key, number in numbers.items():
+        facts[key] = _plain(number)
+    markup = f'<b style="font-size:1.7em">{html.escape(shown)}</b> {html.escape(name)}'
+    plain = f"{name}: {shown}"
+    if note:
+        markup += f"<br><small>{html.escape(note)}</small>"
+        plain += f" ({note})"
+    return _shown(f'<div class="headline mathjax_ignore">{markup}</div>', plain, facts)
 
 
 def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = None) -> Shown:
-    """Write `tables/<name>.csv` and `.parquet` when a report is being made; always shows the same line.
+    """Write `tables/<name>.csv` and `.parquet` when a report is made; always shows the same line.
 
     Parameters
     ----------
-    frame : the rows; a named index becomes the first columns. With a column `customer_id` the files are readable
-        by their owner only.
+    frame : the rows; a named index becomes the first columns. With a column `customer_id` the files
+        are readable by their owner only.
     name : file name without ending: lower-case letters, digits and underscores.
-    about : column -> what it holds, shown beside the link on the index page; default: the words of the glossary.
+    about : column -> what it holds, shown on the index page; default: the words of the glossary.
     """
     if isinstance(frame, Absent):
         return text(frame)
     if not re.fullmatch(r"[a-z0-9][a-z0-9_]*", name):
         raise TableError(
-            f"show.export: '{name}' is no table name; use lower-case letters, digits and underscores"
+            f"show.export: '{name}' is no table name; use lower-case letters, digits, underscores"
         )
     flat, about = _flat(frame), dict(about or {})
-    unknown = sorted(set(about) - set(flat.columns))
-    if unknown:
-        raise TableError(
-            f"show.export '{name}': describes columns {unknown} that the table lacks; present: {list(flat.columns)}"
-        )
+    _refuse_unknown(f"show.export '{name}'", flat, set(about))
     folder = os.environ.get("PERSONALIZE_TABLES")
     if folder:
         _write(flat, Path(folder) / name)
     size = f"{len(flat):,} rows, {len(flat.columns)} columns"
-    columns = {}
+    columns, listed = {}, ""
     for column in flat.columns:
-        columns[column] = about.get(column) or glossary.meaning(column, table=name).text
-    listed = "".join(
-        f"<dt>{html.escape(c)}</dt><dd>{html.escape(text)}</dd>" for c, text in columns.items()
-    )
-    heading = f"<summary>Table <b>{name}</b>: {size}</summary>"
-    facts = {
-        "kind": "export",
-        "name": name,
-        "rows": len(flat),
-        "columns": columns,
-        "customers": _personal(flat),
-    }
+        held = about.get(column) or glossary.meaning(column, table=name).text
+        columns[column] = held
+        listed += f"<dt>{html.escape(column)}</dt><dd>{html.escape(held)}</dd>"
+    facts: dict[str, Any] = {"kind": "export", "name": name, "rows": len(flat)}
+    facts |= {"columns": columns, "customers": _personal(flat)}
     plain = f"Table {name}: {size} ({', '.join(flat.columns)})"
-    return _shown(
-        f'<details class="export mathjax_ignore">{heading}<dl>{listed}</dl></details>', plain, facts
-    )
+    heading = f"<summary>Table <b>{name}</b>: {size}</summary>"
+    markup = f'<details class="export mathjax_ignore">{heading}<dl>{listed}</dl></details>'
+    return _shown(markup, plain, facts)
 
 
 def load_ipython_extension(shell: Any) -> None:
     """Let every result of the kit show itself as its table, in JupyterLab and in reports.
 
-    Importing this module in a running Jupyter or IPython does it; `%load_ext personalize.show` does it again.
+    Importing this module in a running Jupyter or IPython does it; `%load_ext personalize.show` does
+    it again.
 
     Parameters
     ----------
@@ -307,26 +290,29 @@ def load_ipython_extension(shell: Any) -> None:
 
 
 def _estimator_bundle(thing: Any) -> Any:
-    """scikit-learn's drawing of an estimator, but for those of this kit, which show their tables."""
-    ours = type(thing).__module__.startswith("personalize.")
-    return {} if ours else thing._repr_mimebundle_()
+    """scikit-learn's drawing of an estimator; models of this kit show their tables instead."""
+    if type(thing).__module__.startswith("personalize."):
+        return {}
+    return thing._repr_mimebundle_()
 
 
 def _own_html(thing: Any) -> str | None:
-    """The table of a result of this kit; of anything else, and of what is not fitted yet, its own form."""
+    """The table of a result of this kit; of anything else, and if not fitted yet, its own form."""
     from IPython.utils.dir2 import get_real_method
 
     kind = type(thing)
     if not kind.__module__.startswith("personalize.") or not callable(getattr(kind, "table", None)):
         own = get_real_method(thing, "_repr_html_")
-        return own() if own else None
+        return own and own()
     try:
         frame = _flat(thing.table())
     except (TypeError, ValueError, AttributeError):  # not fitted yet, or a table that needs a name
         return None
-    caption = f"{kind.__name__}: {(kind.__doc__ or '').strip().splitlines()[0] if kind.__doc__ else 'a table'}"
+    first, *_ = (kind.__doc__ or "a table").strip().splitlines()
+    caption = f"{kind.__name__}: {first}"
     if _personal(frame):
-        return f"<p>{html.escape(caption)} {len(frame):,} rows, one a customer or more: see <code>.table()</code>.</p>"
+        size = f"{len(frame):,} rows, one a customer or more"
+        return f"<p>{html.escape(caption)} {size}: see <code>.table()</code>.</p>"
     return table(frame, caption).data["text/html"]
 
 
@@ -336,19 +322,13 @@ def neutral(value: Any) -> Any:
     >>> neutral("=cmd()"), neutral("-5.2"), neutral("- 5%"), neutral(-5)
     ("'=cmd()", '-5.2', "'- 5%", -5)
     """
-    risky = (
-        isinstance(value, str)
-        and value[:1] in "=+-@\t\r"
-        and value
-        and not re.fullmatch(r"[-+]?\d+([.,]\d+)?", value)
-    )
-    return "'" + value if risky else value
+    if not isinstance(value, str) or not FORMULA.match(value):
+        return value
+    return value if re.fullmatch(r"[-+]?\d+([.,]\d+)?", value) else "'" + value
 
 
-def _shown(markup: str, plain: str, facts: dict[str, Any] | None = None) -> Shown:
-    return Shown(
-        {"text/html": markup, "text/plain": plain}, {"personalize": facts} if facts else {}
-    )
+def _shown(markup: str, plain: str, facts: dict[str, Any]) -> Shown:
+    return Shown({"text/html": markup, "text/plain": plain}, {"personalize": facts})
 
 
 def _personal(flat: pd.DataFrame) -> bool:
@@ -357,74 +337,75 @@ def _personal(flat: pd.DataFrame) -> bool:
 
 def _write(flat: pd.DataFrame, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    words = {neutral(name): _words(flat[name]) for name in flat.columns}
-    content = pd.DataFrame(words, index=flat.index).to_csv(index=False, lineterminator="\n")
-    files = {
-        ".csv": content.encode("utf-8" if content.isascii() else "utf-8-sig"),
-        ".parquet": flat.to_parquet(index=False),
-    }
+    words = flat.apply(_words).rename(columns=neutral)
+    content = words.to_csv(index=False, lineterminator="\n")
+    encoding = "utf-8" if content.isascii() else "utf-8-sig"
+    files = {".csv": content.encode(encoding), ".parquet": flat.to_parquet(index=False)}
+    mode = 0o600 if _personal(flat) else 0o644
     for ending, data in files.items():
         half = path.with_name(f".{path.name}{ending}.part")
-        half.touch(mode=0o600 if _personal(flat) else 0o644)
+        half.touch(mode=mode)
         half.write_bytes(data)
         half.replace(path.with_name(path.name + ending))
 
 
 def _words(values: pd.Series) -> pd.Series:
-    """A column as it is written to CSV; numbers with a fraction as objects, which pandas writes faster, and alike."""
-    if pd.api.types.is_float_dtype(values.dtype):
+    """A column as it is written to CSV.
+
+    Numbers with a fraction become objects, which pandas writes faster, and alike.
+    """
+    kind = values.dtype
+    if pd.api.types.is_float_dtype(kind):
         return values.astype(object)
-    if _is_number(values) or pd.api.types.is_datetime64_any_dtype(values):
+    if _is_number(values) or pd.api.types.is_datetime64_any_dtype(kind):
         return values
-    if (
-        isinstance(values.dtype, pd.StringDtype)
-        and not values.str.match(r"[=+\-@\t\r]", na=False).any()
-    ):
+    if isinstance(kind, pd.StringDtype) and not values.str.match(FORMULA, na=False).any():
         return values
-    return pd.Series(
-        [neutral(_joined(value)) for value in values.astype(object)], values.index, dtype=object
-    )
+    return values.astype(object).map(_joined).map(neutral)
 
 
 def _joined(value: Any) -> Any:
-    return (
-        " + ".join(map(str, value))
-        if isinstance(value, tuple | list | set | frozenset | np.ndarray)
-        else value
-    )
+    if isinstance(value, tuple | list | set | frozenset | np.ndarray):
+        return " + ".join(map(str, value))
+    return value
 
 
-def _flat(frame: pd.DataFrame) -> pd.DataFrame:
+def _flat(frame: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """The frame with named index levels as its first columns, and one word for each column."""
     if isinstance(frame, pd.Series):
         frame = frame.to_frame()
-    named = [name for name in frame.index.names if name is not None]
-    plain = frame.reset_index() if named else frame.reset_index(drop=True)
-    names = [
-        " ".join(map(str, c)).strip() if isinstance(c, tuple) else str(c) for c in plain.columns
-    ]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    unnamed = not any(frame.index.names)
+    plain = frame.reset_index(drop=unnamed)
+    names = []
+    for name in plain.columns:
+        parts = name if isinstance(name, tuple) else (name,)
+        names.append(" ".join(map(str, parts)).strip())
+    flat = plain.set_axis(names, axis=1)
+    twice = sorted(set(flat.columns[flat.columns.duplicated()]))
+    if twice:
         raise TableError(f"a table to show has columns of the same name: {twice}; rename them")
-    return plain.set_axis(names, axis=1)
+    return flat
 
 
 def _is_number(values: pd.Series) -> bool:
     return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
 
 
-def _digits(digits: Digits, name: str) -> int | None:
-    return digits.get(name) if isinstance(digits, Mapping) else digits
+class _Column:
+    """One column as it is shown: its name, unit and cells as text."""
 
-
-def _column(values: pd.Series, unit: str, digits: int | None) -> list[str]:
-    """The cells of one column as text, numbers with the same decimals all the way down."""
-    if not _is_number(values) or re.search(r"(^|_)id$", str(values.name)):
-        return [_cell(value) for value in values]
-    numbers = values.astype(float).to_numpy() * (100 if unit == "%" else 1)
-    whole = pd.api.types.is_integer_dtype(values) and unit != "%"
-    places = (
-        digits if digits is not None else 0 if whole else 1 if unit == "%" else _places(numbers)
-    )
-    return [f"{value:,.{places}f}" if math.isfinite(value) else EMPTY for value in numbers]
+    def __init__(self, name: str, unit: str, values: pd.Series, digits: int | None) -> None:
+        self.name, self.unit, self.numeric = name, unit, _is_number(values)
+        if not self.numeric or re.search(r"(^|_)id$", name):
+            self.cells = list(map(_cell, values))
+            return
+        numbers = values.astype(float).to_numpy()
+        if unit == "%":
+            numbers, digits = 100 * numbers, 1 if digits is None else digits
+        elif digits is None and not pd.api.types.is_integer_dtype(values):
+            digits = _places(numbers)
+        form = f"{{:,.{digits or 0}f}}"
+        self.cells = np.where(np.isfinite(numbers), list(map(form.format, numbers)), EMPTY).tolist()
 
 
 def _places(numbers: np.ndarray) -> int:
@@ -432,15 +413,9 @@ def _places(numbers: np.ndarray) -> int:
     top = sizes.max(initial=0)
     if top == 0 or (sizes == np.round(sizes)).all():
         return 0
-    return (
-        0
-        if top >= 10_000
-        else 1
-        if top >= 100
-        else 2
-        if top >= 1
-        else min(6, 2 - math.floor(math.log10(top)))
-    )
+    if top >= 1:
+        return 2 - int(top >= 100) - int(top >= 10_000)
+    return min(6, 2 - math.floor(math.log10(top)))
 
 
 def _cell(value: Any) -> str:
@@ -448,45 +423,37 @@ def _cell(value: Any) -> str:
     if value is None or (not isinstance(value, str) and pd.isna(value)):
         return EMPTY
     if isinstance(value, bool | np.bool_):
-        return "yes" if value else "no"
+        return ["no", "yes"][int(value)]
     if isinstance(value, pd.Timestamp):
-        return value.strftime("%Y-%m-%d" if value == value.normalize() else "%Y-%m-%d %H:%M")
+        return f"{value:%Y-%m-%d %H:%M}".removesuffix(" 00:00")
     return str(value)
 
 
-def _table_html(
-    caption: str, cells: dict[str, list[str]], units: Mapping[str, str], numeric: set[str]
-) -> str:
-    kind = {name: ' class="n"' if name in numeric else "" for name in cells}
-    unit = {
-        name: f"<small>{html.escape(units[name])}</small>" if name in units else ""
-        for name in cells
-    }
-    heads = "".join(
-        f'<th scope="col"{kind[c]}>{html.escape(c.replace("_", " "))}{unit[c]}</th>' for c in cells
-    )
-    columns = [
-        [f"<td{kind[c]}>{html.escape(value)}</td>" for value in values]
-        for c, values in cells.items()
-    ]
-    body = "\n".join(f"<tr>{''.join(row)}</tr>" for row in zip(*columns, strict=True))
+def _table_html(caption: str, columns: Sequence[_Column]) -> str:
+    heads, cells = "", []
+    for column in columns:
+        kind = ' class="n"' if column.numeric else ""
+        unit = f"<small>{html.escape(column.unit)}</small>" if column.unit else ""
+        name = html.escape(column.name.replace("_", " "))
+        heads += f'<th scope="col"{kind}>{name}{unit}</th>'
+        cells.append([f"<td{kind}>{html.escape(cell)}</td>" for cell in column.cells])
+    rows = []
+    for row in zip(*cells, strict=True):
+        rows.append(f"<tr>{''.join(row)}</tr>")
     opening = f'<table class="shown mathjax_ignore"><caption>{html.escape(caption)}</caption>'
+    body = "\n".join(rows)
     return f"{opening}\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
 
-def _table_text(caption: str, cells: dict[str, list[str]], units: Mapping[str, str]) -> str:
-    heads = [f"{c} ({units[c]})" if c in units else c for c in cells]
-    frame = pd.DataFrame(
-        {
-            head: pd.Series(values, dtype=object)
-            for head, values in zip(heads, cells.values(), strict=True)
-        }
-    )
-    return (
-        f"{caption}\n{frame.to_string(index=False)}"
-        if len(frame)
-        else f"{caption}\n(no rows) {', '.join(heads)}"
-    )
+def _table_text(caption: str, columns: Sequence[_Column]) -> str:
+    cells = {}
+    for column in columns:
+        head = f"{column.name} ({column.unit})" if column.unit else column.name
+        cells[head] = pd.Series(column.cells, dtype=object)
+    frame = pd.DataFrame(cells)
+    if frame.empty:
+        return f"{caption}\n(no rows) {', '.join(cells)}"
+    return f"{caption}\n{frame.to_string(index=False)}"
 
 
 def _markdown(words: str) -> str:
@@ -495,16 +462,16 @@ def _markdown(words: str) -> str:
 
 def _quantity(value: float, unit: str) -> str:
     if unit == "%":
-        return EMPTY if not math.isfinite(value) else f"{100 * value:.1f}%"
-    return plots.number(float(value)) + (f" {unit}" if unit else "")
+        return f"{100 * value:.1f}%" if math.isfinite(value) else EMPTY
+    return f"{plots.number(float(value))} {unit}".rstrip()
 
 
-def _plain(value: Any) -> Any:
-    if value is None:
-        return None
+def _plain(value: Any) -> int | float | None:
     if isinstance(value, Integral):
         return int(value)
-    return float(value) if isinstance(value, Real) and math.isfinite(value) else None
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    return None
 
 
 if "IPython" in sys.modules and (_shell := sys.modules["IPython"].get_ipython()) is not None:

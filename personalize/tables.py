@@ -374,7 +374,7 @@ class Table:
         """
         if missing := sorted(set(columns or []) - set(self.columns)):
             raise TableError(f"no column {missing} in '{self.relation}'. Present: {self.columns}")
-        chosen = ", ".join(f"`{column}`" for column in columns or self.columns)
+        chosen = ", ".join(map(ticked, columns or self.columns))
         return self.engine.frame(f"select {chosen} from {self.relation}", max_rows=max_rows)
 
 
@@ -531,7 +531,7 @@ class Tables:
 
     def sql(self, text: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
         """The result of a query whose `{table}` and `{value}` marks are filled in, as a DataFrame."""
-        marks = {name: _literal(value) for name, value in values.items()}
+        marks = {name: literal(value) for name, value in values.items()}
         return self.engine.frame(text.format_map({**self.relations, **marks}), max_rows=max_rows)
 
     def query(self, name: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
@@ -570,16 +570,34 @@ def require_tables(tables: Any, call: str) -> None:
         )
 
 
-def _literal(value: Any) -> str:
+def ticked(column: str) -> str:
+    """The column as an SQL name, whatever characters it holds.
+
+    >>> ticked("order id")
+    '`order id`'
+    """
+    return "`" + column.replace("`", "``") + "`"
+
+
+def quoted(value: object) -> str:
+    """The value as an SQL string.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def literal(value: Any) -> str:
     """The value as SQL text, in the dialect that every engine reads.
 
-    >>> _literal("it's"), _literal(3), _literal(pd.Timestamp("2017-09-30"))
+    >>> literal("it's"), literal(3), literal(pd.Timestamp("2017-09-30"))
     ("'it''s'", '3', "timestamp '2017-09-30 00:00:00'")
     """
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat"):
+        return quoted(value)
+    if hasattr(value, "isoformat"):
         return f"timestamp '{pd.Timestamp(value)}'"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_literal, value))
+        return ", ".join(map(literal, value))
     return str(value)

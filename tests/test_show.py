@@ -70,7 +70,7 @@ def test_digits_and_units_for_unknown_columns_are_refused():
 
 @given(st.lists(st.floats(-1e9, 1e9, allow_nan=False), min_size=1, max_size=20))
 def test_the_decimals_of_a_column_are_the_same_all_the_way_down(values):
-    cells = show._column(pd.Series(values, name="x"), "", None)
+    cells = show._Column("x", "", pd.Series(values), None).cells
     assert len({len(cell.partition(".")[2]) for cell in cells}) == 1
 
 
@@ -230,6 +230,21 @@ def test_what_the_data_do_not_allow_flows_on_and_is_told_where_it_is_shown():
 def test_wrong_input_is_never_taken_for_missing_data():
     with pytest.raises(TableError, match="no table name"):
         show.optional(show.export, FRAME, "No Name")
+
+
+def test_of_an_absent_argument_nothing_is_asked():
+    nothing = Absent("needs more days")
+    assert show.optional(len, nothing) is nothing and show.optional(dict, a=nothing) is nothing
+    assert show.with_intervals(nothing) is nothing
+
+
+def test_an_interval_is_written_beside_its_value_and_a_missing_one_is_a_dash():
+    frame = pd.DataFrame(
+        {"x": [1.0, None], "x_low": [0.5, None], "x_high": [2.0, None], "y": [1, 2]}
+    )
+    folded = show.with_intervals(frame)
+    assert folded.x.tolist() == ["1.00 (0.50 to 2.00)", "–"] and list(folded) == ["x", "y"]
+    assert list(frame) == ["x", "x_low", "x_high", "y"]
 
 
 def test_an_absent_result_meets_no_protocol_by_accident():

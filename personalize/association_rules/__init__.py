@@ -22,7 +22,6 @@ from personalize.association_rules.cross_selling import (
     substitutes,
 )
 from personalize.association_rules.eclat import frequent_itemsets, itemsets
-from personalize.association_rules.glossary import about, spoken
 from personalize.association_rules.multilevel import cross_level, group_lifts, parents
 from personalize.association_rules.rule_generation import pairs, rules, warm
 from personalize.association_rules.sequence import direction
@@ -54,7 +53,6 @@ __all__ = [
     "Baskets",
     "Control",
     "NextProduct",
-    "about",
     "basket_sizes",
     "baskets",
     "bundles",
@@ -79,7 +77,6 @@ __all__ = [
     "rules",
     "shuffled",
     "spend",
-    "spoken",
     "substitutes",
     "support_count",
     "trial_scores",

@@ -58,6 +58,10 @@ def group_lifts(
     Returns
     -------
     DataFrame, groups by groups: 1 is twice as often as expected, -1 half as often, 0 as expected.
+
+    Raises
+    ------
+    Unavailable : where there are no groups, or no two of them are expected to meet.
     """
     data = encode(baskets)
     _, names, held = _groups_held(data, groups)
@@ -68,6 +72,8 @@ def group_lifts(
     with np.errstate(divide="ignore", invalid="ignore"):
         lifts = np.log2(np.maximum(data.pair_counts(codes), 0.5) / expected)
     lifts[(expected < min_expected) | np.eye(len(codes), dtype=bool)] = np.nan
+    if np.isnan(lifts).all():
+        raise Unavailable(f"no two groups are expected in {min_expected:g} baskets together")
     return pd.DataFrame(lifts, index=names[codes], columns=names[codes])
 
 
@@ -86,6 +92,10 @@ def cross_level(
     -------
     DataFrame, one row a product and group, most extra baskets first: product_id, group, and the numbers of `rules`
     (n, n_antecedent, n_consequent, ..., p_adjusted, accepted).
+
+    Raises
+    ------
+    Unavailable : where there are no groups.
 
     Notes
     -----
@@ -121,6 +131,8 @@ def cross_level(
 
 def _groups_held(data: Baskets, groups: pd.Series) -> tuple[np.ndarray, np.ndarray, csr_array]:
     """The group of each item (-1: none), the names of the groups, and baskets by groups: 1 where it holds one."""
+    if not len(groups):
+        raise Unavailable("no groups of items: they need a products table with a coarser column")
     group, names = pd.factorize(groups.reindex(data.labels), sort=True)
     known = np.flatnonzero(group >= 0)
     shape = (len(data.labels), len(names))

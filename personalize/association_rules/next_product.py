@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from personalize.association_rules.significance import jackknife_reach
 from personalize.association_rules.transactions import Baskets, encode
-from personalize.tables import TableError, require_fitted
+from personalize.tables import Unavailable, require_fitted
 
 WAYS = ("pair rules", "confidence", "lift", "popularity")
 
@@ -50,13 +50,14 @@ class NextProduct(BaseEstimator):
 
         Raises
         ------
-        TableError : where no product is in `min_count` baskets, and for what is no table of baskets.
+        Unavailable : where no product is in `min_count` baskets.
+        TableError : for what is no table of baskets.
         """
         data = encode(X)
         first = np.argsort(-data.item_counts, kind="stable")[: self.most]
         codes = np.sort(first[data.item_counts[first] >= self.min_count])
         if len(codes) == 0:
-            raise TableError(
+            raise Unavailable(
                 f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count"
             )
         n = data.pair_counts(codes).astype(np.float32)
@@ -129,6 +130,10 @@ class NextProduct(BaseEstimator):
             "adjusted_lift": self.lift_[row, column],
         }
         return pd.DataFrame(columns)
+
+    def hit_rates(self, later: pd.DataFrame | Baskets, *, seed: int, k: int = 10) -> pd.DataFrame:
+        """`trial_scores` of a `next_product_trial` on later baskets."""
+        return trial_scores(next_product_trial(self, later, seed=seed), k=k)
 
 
 def next_product_trial(

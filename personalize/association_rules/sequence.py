@@ -7,9 +7,11 @@ import pandas as pd
 from scipy.sparse import csr_array, hstack
 from scipy.special import stdtr
 
+from personalize.association_rules.cross_selling import named
 from personalize.association_rules.significance import Q, t_quantile
 from personalize.association_rules.transactions import GROUPS, Baskets, encode
 from personalize.inference import adjust
+from personalize.tables import Tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,10 @@ class Directions:
     def table(self) -> pd.DataFrame:
         """One row a pair, smallest p first; see `direction`."""
         return self.pairs
+
+    def named(self, tables: Tables, *, level: str) -> "Directions":
+        """The same with product names in place of ids; see `named`."""
+        return Directions(named(self.pairs, tables, level=level))
 
     def reading(self) -> str:
         """How many pairs have a direction, and the most one-sided one, in sentences."""

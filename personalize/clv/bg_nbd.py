@@ -1,6 +1,4 @@
-"""BG/NBD and MBG/NBD: how often will a customer buy, and is the customer still there? And what all
-such models share.
-"""
+"""BG/NBD and MBG/NBD: how often will a customer buy, and is the customer still there?"""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar

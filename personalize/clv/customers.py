@@ -1,6 +1,4 @@
-"""One row a customer: the few numbers from which every model of lifetime value learns, looked up
-once.
-"""
+"""One row a customer: the few numbers from which every model learns, looked up once."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

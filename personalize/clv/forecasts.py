@@ -1,6 +1,4 @@
-"""Forecasts of each customer's next weeks: the contract, naive rates, probability models, and
-blends of forecasts.
-"""
+"""Forecasts of each customer's next weeks: naive rates, probability models, and blends of them."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, Self

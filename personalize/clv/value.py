@@ -1,6 +1,4 @@
-"""What each customer is worth: money later in money of today, the table a marketer loads, and the
-tiers to act on.
-"""
+"""What each customer is worth: the table that a marketer loads, and the tiers to act on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -22,10 +22,18 @@ from personalize.recommenders.neighbours import (
     Social,
     UserKNN,
 )
-from personalize.recommenders.pitfalls import random_split, sampled_ranks
+from personalize.recommenders.pitfalls import leakage, random_split, sampled_ranks
 from personalize.recommenders.reorder import Reorder
 from personalize.recommenders.scoreboard import Scoreboard
-from personalize.recommenders.slate import Periods, most_named, periods, saleable, slates
+from personalize.recommenders.slate import (
+    Periods,
+    answer,
+    cold_start,
+    most_named,
+    periods,
+    saleable,
+    slates,
+)
 
 __all__ = [
     "ALS",
@@ -46,6 +54,9 @@ __all__ = [
     "Trial",
     "UserKNN",
     "alpha_curve",
+    "answer",
+    "cold_start",
+    "leakage",
     "most_named",
     "periods",
     "random_split",

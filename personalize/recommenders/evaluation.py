@@ -276,6 +276,7 @@ class Trial:
             wanted.customer_id.nunique(),
             float((wanted.kind == UNSEEN).mean()) if len(wanted) else 0.0,
             self.k,
+            repeat,
         )
 
 

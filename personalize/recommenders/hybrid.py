@@ -15,15 +15,7 @@ from personalize.tables import TableError
 
 __all__ = ["AlphaCurve", "Hybrid", "alpha_curve"]
 
-_POINTS = [
-    "alpha",
-    "ndcg",
-    "ndcg_low",
-    "ndcg_high",
-    "difference",
-    "difference_low",
-    "difference_high",
-]
+_POINTS = ["alpha", "ndcg", "ndcg_low", "ndcg_high", "gain", "gain_low", "gain_high"]
 
 
 class Hybrid(Recommender):
@@ -93,15 +85,18 @@ class AlphaCurve:
 
     Attributes
     ----------
-    points : alpha, ndcg with its bounds, and the paired difference to alpha 1 with its bounds
+    points : alpha, ndcg with its bounds, and the paired gain over alpha 1 with its bounds
     best : the weight with the highest mean; of equals the largest. 1 where there was nothing to
         choose
     note : why there was nothing to choose, "" otherwise
+    first, second : what the two models are called
     """
 
     points: pd.DataFrame
     best: float
     note: str = ""
+    first: str = "the first model"
+    second: str = "the second model"
 
     def table(self) -> pd.DataFrame:
         """One row a weight."""
@@ -111,13 +106,12 @@ class AlphaCurve:
         """Which weight the days chose, and what it gained there, in one or two sentences."""
         if self.note:
             return f"The weight is 1, there is nothing to blend: {self.note}"
-        chosen = f"The choose days set the weight of the first model to **{self.best:g}**."
+        chosen = f"The choose days set the weight of {self.first} to **{self.best:g}**."
         if self.best == 1:
-            return f"{chosen} It is 1: the second model adds nothing here."
+            return f"{chosen} It is 1: {self.second} adds nothing here."
         return (
-            f"{chosen} The rest is the second model; the gain is "
-            f"{self.points.difference.max():.4f} "
-            "in NDCG where the weight was chosen, and the judge days say what is left of it."
+            f"{chosen} The rest is {self.second}; the gain is {self.points.gain.max():.4f} in NDCG "
+            "where the weight was chosen, and the judge days below say what is left of it."
         )
 
 
@@ -154,8 +148,8 @@ def alpha_curve(
 
     Returns
     -------
-    AlphaCurve : points (alpha, ndcg, ndcg_low, ndcg_high; difference, difference_low,
-        difference_high against `first` alone, paired) and best
+    AlphaCurve : points (alpha; ndcg and gain, paired, over `first` alone, each with its bounds)
+        and best
     """
     nothing = pd.DataFrame(columns=_POINTS, dtype=float)
     try:
@@ -175,4 +169,5 @@ def alpha_curve(
         rows.append((float(alpha), *bounds))
     points = pd.DataFrame(rows, columns=_POINTS)
     best = points.alpha[points.ndcg == points.ndcg.max()].max()
-    return AlphaCurve(points, float(best))
+    names = type(first).__name__, type(second).__name__
+    return AlphaCurve(points, float(best), "", *names)

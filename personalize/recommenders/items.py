@@ -59,8 +59,8 @@ class _ItemWeights(Recommender):
 
         Returns
         -------
-        DataFrame : rank, product_id, score (sum of the weights from the products in the basket,
-            above 0); empty where the model knows no product of the basket
+        DataFrame : rank, product_id, product (its name), score (sum of the weights from the
+            products in the basket, above 0); empty where the model knows no product of the basket
         """
         require_fitted(self, "history_")
         number = self.history_.product_number(pd.Index(basket).unique())
@@ -69,10 +69,12 @@ class _ItemWeights(Recommender):
         total[places] = 0
         best = np.lexsort([-self.history_.buyers[self.items_], -total])[:k]
         best = best[total[best] > 0]
+        number = self.items_[best]
         return pd.DataFrame(
             {
                 "rank": np.arange(1, len(best) + 1),
-                "product_id": self.history_.products[self.items_[best]],
+                "product_id": self.history_.products[number],
+                "product": self.history_.described.names[number],
                 "score": total[best].astype(float),
             }
         )

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 
 from personalize.evaluate import Interval, bootstrap_mean, paired_bootstrap
+from personalize.recommenders.base import Repeat
 from personalize.tables import TableError, Tables, Unavailable
 
 __all__ = ["Scoreboard", "summary"]
 
 _SCORE = ["ndcg", "ndcg_low", "ndcg_high"]
-_GAIN = ["difference", "difference_low", "difference_high"]
+_GAIN = ["gain", "gain_low", "gain_high"]
 _METRICS = ["precision", "recall", "average_precision", "hit", "recall_again", "recall_new"]
 _CONTENT = ["coverage", "gini", "popularity", "novelty", "diversity", "repeats", "familiar"]
 
@@ -34,6 +35,7 @@ class Scoreboard:
     customers : customers scored: with a purchase up to the cut and something to find after it
     unseen : share of what was to be found that was never sold up to the cut: out of reach
     k : length of the lists
+    repeat : what the lists could name, see `Trial.compare`
     """
 
     summary: pd.DataFrame
@@ -44,20 +46,28 @@ class Scoreboard:
     customers: int
     unseen: float
     k: int
+    repeat: Repeat = "allow"
 
     def table(self) -> pd.DataFrame:
         """One row a model, best first.
 
         Returns
         -------
-        DataFrame : model; ndcg, ndcg_low, ndcg_high (mean and interval over customers); difference,
-            difference_low, difference_high (paired, against the best baseline); verdict ("use it",
+        DataFrame : model; ndcg, ndcg_low, ndcg_high (mean and interval over customers); gain,
+            gain_low, gain_high (paired, over the best baseline); verdict ("use it",
             "baseline", or "do not: not better than ..."); precision, recall, average_precision,
             hit, recall_again, recall_new (means over customers); and what the lists contain, see
             `beyond_accuracy.contents`: coverage, gini, popularity, novelty, diversity, repeats,
             familiar
         """
         return self.summary
+
+    @property
+    def caption(self) -> str:
+        """What the table holds, in one line."""
+        what = ", new products only" if self.repeat == "new" else ""
+        over = f"gain over {self.baseline}, paired"
+        return f"NDCG@{self.k} over {self.customers:,} customers{what}; {over}"
 
     @property
     def choice(self) -> str:
@@ -90,7 +100,7 @@ class Scoreboard:
         score = f"NDCG@{self.k} {best.ndcg:.3f} {bounds}"
         if self.choice == self.baseline:
             return f"No model is shown to be better than **{self.baseline}** ({score}): use that."
-        gain = f"{best.difference:+.3f} [{best.difference_low:+.3f}, {best.difference_high:+.3f}]"
+        gain = f"{best.gain:+.3f} [{best.gain_low:+.3f}, {best.gain_high:+.3f}]"
         beside = f"against {self.baseline} {gain} on the same customers"
         return f"Use **{self.choice}**: {score}, {beside}."
 
@@ -118,8 +128,9 @@ class Scoreboard:
         )
 
     def reading(self) -> str:
-        """The conclusion, and which models were left out."""
-        return f"{self.conclusion} {self.left_out}"
+        """The conclusion, which models were left out and, of new products, how new they are."""
+        newness = f" {self.newness}" if self.repeat == "new" else ""
+        return f"{self.conclusion} {self.left_out}{newness}"
 
     def by_history(
         self, model: str, *, groups: int = 4, min_cell: int = 10, seed: int = 0
@@ -136,7 +147,7 @@ class Scoreboard:
         Returns
         -------
         DataFrame : products_known (from - to), customers, ndcg, ndcg_low, ndcg_high, baseline (NDCG
-            of the best baseline), difference, difference_low, difference_high (paired, against it)
+            of the best baseline), gain, gain_low, gain_high (paired, over it)
         """
         known = self.scores.drop_duplicates("customer_id").set_index("customer_id").known
         edges = known.quantile(np.linspace(0, 1, groups + 1)[1:-1]).unique()
@@ -231,7 +242,7 @@ def summary(
 
 
 def _intervals(own: pd.Series, naive: pd.Series, seed: int) -> tuple[tuple, tuple]:
-    """The mean with its bounds, and the paired difference with its bounds."""
+    """The mean with its bounds, and the paired gain with its bounds."""
     mean, pair = bootstrap_mean(own, seed=seed), paired_bootstrap(own, naive, seed=seed)
     return (mean.estimate, mean.low, mean.high), (pair.difference, pair.low, pair.high)
 

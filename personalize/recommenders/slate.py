@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,10 @@ import pandas as pd
 from personalize.evaluate import Split, time_split
 from personalize.recommenders.base import Recommender
 from personalize.recommenders.history import History
+from personalize.recommenders.scoreboard import Scoreboard
 from personalize.tables import TableError, Tables, Unavailable
 
-__all__ = ["Periods", "most_named", "periods", "saleable", "slates"]
+__all__ = ["Periods", "answer", "cold_start", "most_named", "periods", "saleable", "slates"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Periods:
     judge: Split
     as_of: pd.Timestamp
     days: int
+    caption: ClassVar[str] = "What each stretch of days is used for"
 
     def table(self) -> pd.DataFrame:
         """One row a period: period, first_day, last_day, days, used_for."""
@@ -216,3 +218,31 @@ def most_named(
             "typical_reason": found.reason.to_numpy(),
         }
     )
+
+
+def cold_start(newcomers: Scoreboard, launches: Scoreboard) -> str:
+    """What each of the two groups without a history is best shown, in two sentences."""
+    return (
+        f"**Newcomers** ({newcomers.customers:,} customers): {newcomers.conclusion} "
+        f"**Launches** ({launches.customers:,} customers bought one): {launches.conclusion}"
+    )
+
+
+def answer(again: Scoreboard, discover: Scoreboard) -> str:
+    """Which model serves each of the two lists, and how many of its places come true."""
+    both = f"Buy again with {again.choice}, discover with {discover.choice}"
+    old, new = "nothing could be judged", "there was nothing new to find"
+    if again.customers:
+        hits, plain = _hits(again)
+        old = f"of {again.k} products named, a customer then buys {hits:.1f}, against {plain:.1f}"
+        old += " of the bestsellers"
+    if discover.customers:
+        hits, plain = _hits(discover)
+        new = f"of {discover.k} new to the customer {hits:.2f}, against {plain:.2f}"
+    return f"{both}: {old}; {new}."
+
+
+def _hits(board: Scoreboard) -> tuple[float, float]:
+    """Places bought on the lists of the chosen model, and on those of the bestsellers."""
+    chosen, popular = board.row(board.choice), board.row("most popular")
+    return board.k * chosen.precision, board.k * popular.precision

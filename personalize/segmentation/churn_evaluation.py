@@ -33,9 +33,9 @@ class ChurnReport:
         past rate, with _low, _high (empty for recency, which gives no chance); found (share of the
         silent customers that are in the tenth with the highest scores), found_gain, found_gain_low,
         found_gain_high (over recency alone)
-    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, y_low, y_high. ROC:
-        x is the share of the staying who are listed, y that of the silent; the other: x is recall,
-        y precision
+    curves : one row a point: model, curve ("ROC" or "precision and recall"), x, y, y_low, y_high.
+        ROC: x is the share of the staying who are listed, y that of the silent; the other: x is
+        recall, y precision
     calibration : one row a model and tenth of the customers by predicted chance, highest first:
         model, tenth, customers, predicted, observed, observed_low, observed_high, and lift
         (observed over the rate of all), lift_low, lift_high

@@ -17,7 +17,6 @@ from sklearn.mixture import GaussianMixture
 
 from personalize.segmentation.kmeans import (
     KMeansSegments,
-    best_centers,
     nearest,
     one_thread,
     search,
@@ -30,7 +29,7 @@ STABLE, FIRM = 0.75, 0.85
 APART = 0.7
 OUTLIERS = 0.5
 SMALLEST = 0.02
-_STARTS = 5
+_STARTS, _AGAIN = 10, 3  # of the search in all customers, and of that in each sample
 _MANY = 500  # customers from which a sample is sure to hold enough different ones
 _METHODS_SAMPLE, _METHODS_BOOT = 800, 10
 
@@ -135,7 +134,7 @@ def choose_n_segments(
     if len(z) > SAMPLE:
         drawn = np.random.default_rng(seed).choice(len(z), SAMPLE, replace=False)
         z = z[np.sort(drawn)]
-    different = len(np.unique(z, axis=0))
+    different = len(pd.DataFrame(z).drop_duplicates())
     possible = sorted({int(k) for k in candidates if 2 <= k <= different})
     if not possible:
         raise TableError(
@@ -168,9 +167,8 @@ class _Trial:
         return [rng.uniform(low, high, self.z.shape) for _ in range(10)]
 
     def judge(self, k: int) -> dict[str, float]:
-        centers = best_centers(self.z, k, seed=self.seed)
-        label = nearest(self.z, centers)
-        inertia = float(((self.z - centers[label]) ** 2).sum())
+        found = search(self.z, k, n_init=_STARTS, tol=0.0, random_state=self.seed)
+        label, inertia = found.labels_, found.inertia_
         return {
             "n_segments": k,
             "inertia": inertia,
@@ -204,14 +202,14 @@ class _Trial:
         times = np.bincount(drawn, minlength=len(self.z))
         z, weight = self.z[times > 0], times[times > 0]
         size = k if len(z) > _MANY else min(k, len(np.unique(z, axis=0)))
-        found = search(z, size, weight=weight, n_init=_STARTS, random_state=seed)
+        found = search(z, size, weight=weight, n_init=_AGAIN, random_state=seed)
         return nearest(self.z, found.cluster_centers_)
 
     def gap(self, inertia: float, k: int) -> dict[str, float]:
         """The references are alike, so the best centres of the first are where the search in the
         others starts.
         """
-        start = search(self.references[0], k, n_init=_STARTS, random_state=self.seed)
+        start = search(self.references[0], k, n_init=_AGAIN, random_state=self.seed)
         uniform = []
         for reference in self.references:
             settled = search(reference, k, init=start.cluster_centers_, n_init=1)
@@ -279,9 +277,9 @@ def _pick(rows: pd.DataFrame) -> tuple[int, str]:
     return int(best.n_segments), (
         f"no grouping is sharply separated (silhouette at most {passing.silhouette.max():.2f}; "
         f"{APART:.2f} or more is called strong), so segments are useful slices rather than "
-        f"separate kinds of customers; {best.n_segments} is the largest number whose every slice comes back "
-        f"in new samples of the customers {_firmness(best)} and is not made of outliers"
-        f"{_finer(rows[rows.n_segments > best.n_segments])}"
+        f"separate kinds of customers; {best.n_segments} is the largest number whose every "
+        f"slice comes back in new samples of the customers {_firmness(best)} and is not made of "
+        f"outliers{_finer(rows[rows.n_segments > best.n_segments])}"
     )
 
 

@@ -102,7 +102,7 @@ class KMeansSegments(deployment.Saved, ClusterMixin, BaseEstimator):
         ids, features = customers_and_features(table)
         order = np.argsort(ids, kind="stable")
         z = self._learn_scale(features.iloc[order])
-        different = count_different(z, self.n_segments)
+        different = len(pd.DataFrame(z).drop_duplicates())
         if self.n_segments not in range(1, different + 1):
             raise TableError(
                 f"n_segments = {self.n_segments} cannot be found in {len(z):,} customer(s), of "
@@ -284,14 +284,6 @@ def search(z: np.ndarray, k: int, *, weight: np.ndarray | None = None, **setting
     """scikit-learn's k-means, with as many iterations as it takes."""
     model = KMeans(k, max_iter=1000, **{"tol": TOL, **settings})
     return model.fit(z, sample_weight=weight)
-
-
-def count_different(z: np.ndarray, enough: int) -> int:
-    """How many different rows there are; the count stops when the first rows hold `enough` of
-    them.
-    """
-    first = len(np.unique(z[:1000], axis=0))
-    return first if first >= enough or len(z) <= 1000 else len(np.unique(z, axis=0))
 
 
 def one_thread() -> threadpool_limits:

@@ -87,7 +87,7 @@ def hindsight(
         model = KMeansSegments(**clusters.get_params()).fit(table)
         assigned = RFM().fit(table).assign(table).merge(model.assign(table), on="customer_id")
     except TableError as reason:
-        raise Unavailable(f"no segments {days} days before {as_of}: {reason}") from None
+        raise Unavailable(f"no segments on {cut:%Y-%m-%d}, {days} days before: {reason}") from None
     return Hindsight(assigned, outcome(tables, table.customer_id, as_of=cut, days=days), cut)
 
 

@@ -34,7 +34,7 @@ def test_hybrid_score_is_the_weighted_share_of_each_models_best():
 def test_the_alpha_curve_scores_the_hybrid_itself_and_ends_at_zero_gain(trial):
     curve = alpha_curve(PersonalFrequency(), ItemKNN(), trial=trial, alphas=(0, 0.5))
     assert curve.points.alpha.tolist() == [0, 0.5, 1]
-    assert curve.points.difference.iloc[-1] == 0
+    assert curve.points.gain.iloc[-1] == 0
     board = trial.compare(
         {"half": Hybrid(PersonalFrequency(), ItemKNN(), alpha=0.5), "second": ItemKNN()}
     )

@@ -30,7 +30,7 @@ def test_verdicts_compare_with_the_better_baseline_on_the_same_customers(board):
     assert board.baseline == "personal frequency"
     assert table.verdict["most popular"] == "baseline"
     assert table.verdict["the same"] == "do not: not better than personal frequency"
-    assert table.difference["the same"] == 0
+    assert table.gain["the same"] == 0
     assert table.verdict["neighbours"] == "do not: worse than personal frequency"
     assert board.choice == "personal frequency"
     assert "No model is shown to be better than **personal frequency**" in board.reading()
@@ -96,7 +96,7 @@ def test_segments_given_as_a_table_are_scored_apart_and_small_ones_hidden(board)
     assert table.customers.tolist() == [54, 5]
     own = board.scores[(board.scores.model == "neighbours") & (board.scores.customer_id < 5)]
     assert table.ndcg[1] == pytest.approx(own.ndcg.mean())
-    assert (table.difference - (table.ndcg - table.baseline)).abs().max() < 1e-12
+    assert (table.gain - (table.ndcg - table.baseline)).abs().max() < 1e-12
     assert board.by_segment("neighbours", segments, min_cell=10).segment.tolist() == ["A"]
 
 

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 import personalize as pz
-from personalize.segmentation import CustomerSpace, KMeansSegments
+from personalize.segmentation import CustomerSpace, KMeansSegments, known_facts
 from personalize.tables import TableError
 
 
@@ -119,7 +119,9 @@ def test_later_customers_need_the_same_attributes(people) -> None:
 def test_complete_journey_has_one_large_component_of_how_much_a_customer_buys() -> None:
     tables = pz.load("complete_journey")
     rfm = pz.features.rfm(tables, as_of="2017-12-31")
-    wide = rfm.merge(pz.features.window_spend(tables, as_of="2017-12-31"), on="customer_id")
+    wide = known_facts(tables, rfm, as_of="2017-12-31")
+    assert len(wide) == len(rfm) and {"income", "spend_13w"} < set(wide)
+    wide = wide.select_dtypes("number")
     space = CustomerSpace(many=5).fit(wide)
     assert space.table().variance[0] > 0.8
     assert space.loadings()["component 1"].drop("recency_days").min() > 0.8

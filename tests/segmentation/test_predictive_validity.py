@@ -91,5 +91,5 @@ def test_hindsight_forms_the_segments_without_the_later_period(
     assert past.groupings().grouping.tolist() == foresight(assigned, later).grouping.tolist()
     verdicts = past.groupings().set_index("grouping").loc["k-means clusters"]
     assert (verdicts.spend_verdict, verdicts.silence_verdict) == ("worse", "better")
-    with pytest.raises(Unavailable, match="no segments 56 days before"):
+    with pytest.raises(Unavailable, match="no segments on 2016-11-25, 56 days before"):
         hindsight(tables, KMeansSegments(n_segments=5), as_of="2017-01-20", days=56)

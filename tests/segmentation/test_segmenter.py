@@ -19,10 +19,11 @@ from personalize.segmentation import (
     KMeansSegments,
     RuleCard,
     Segmenter,
+    members,
     newcomers,
     segment_map,
 )
-from personalize.tables import TableError
+from personalize.tables import Absent, TableError
 
 
 @pytest.fixture(scope="module")
@@ -180,3 +181,12 @@ def test_a_small_number_of_newcomers_is_not_given() -> None:
         and newcomers(few.head(90)) == "no customer is too new"
     )
     assert newcomers(few, min_cell=5) == "5 customers (5.0%) are too new"
+
+
+def test_the_list_of_members_holds_chances_where_there_are_any(journey, fitted) -> None:
+    placed = fitted.assign(journey)
+    chances = journey[["customer_id"]].head(9).assign(churn=0.5, at_risk=2.0)
+    found = members(placed, chances, as_of="2017-12-31")
+    assert len(found) == len(journey) and found.churn.notna().sum() == 9
+    without = members(placed, Absent("needs more days"), as_of="2017-12-31")
+    assert list(without) == list(found)[:-2] and (without.as_of == "2017-12-31").all()
