@@ -106,6 +106,7 @@ async def execute(
     with tempfile.TemporaryDirectory(prefix="pz-") as scratch:
         env = {**os.environ, **SAME_EVERYWHERE, "IPYTHONDIR": scratch}
         env.pop("PERSONALIZE_TABLES", None)
+        env.pop("PERSONALIZE_LAB_TABLES", None)
         if tables:
             env["PERSONALIZE_TABLES"] = str(tables)
         started: list[Any] = []

@@ -81,5 +81,6 @@ def open_jupyter(folder: Path, more: Sequence[str]) -> None:
     """Become JupyterLab on that folder, and ask nothing about news, nor look into the network."""
     settings = [str(TEMPLATES / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
+    os.environ["PERSONALIZE_LAB_TABLES"] = str(folder.resolve() / "tables")
     root = f"--ServerApp.root_dir={folder.resolve()}"
     os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", root, *more])
