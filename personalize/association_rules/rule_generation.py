@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personalize.association_rules.eclat import mine
-from personalize.association_rules.significance import passes, tested
+from personalize.association_rules.significance import tested
 from personalize.association_rules.transactions import Baskets, encode
 
 
@@ -81,7 +81,7 @@ def rules(
     found = mine(data, min_count=min_count, max_size=max_size)
     by_group = data.counts_by_customers(*found.items)
     table = tested(found, data, by_group)
-    table = table[passes(table, min_confidence, theta)]
+    table = table[(table["confidence"] >= min_confidence) & (table["lift"] > theta)]
     if consequents is not None:
         table = table[table["consequent"].str[0].isin(list(consequents))]
     return table.reset_index(drop=True)
