@@ -400,7 +400,7 @@ def standardized_residuals(table: ArrayLike) -> np.ndarray:
     >>> standardized_residuals([[30, 10], [10, 30]]).round(2).tolist()
     [[4.47, -4.47], [-4.47, 4.47]]
     """
-    counts = _counts(table)
+    counts = counts_of(table)
     if min(counts.shape) < 2:
         return np.full(counts.shape, np.nan)
     from statsmodels.stats.contingency_tables import Table
@@ -435,7 +435,7 @@ def cramers_v(table: ArrayLike, *, level: float = 0.95) -> CramersV:
     """
     from scipy.stats import chi2_contingency
 
-    counts = _counts(table)
+    counts = counts_of(table)
     chi2, p, df, expected = chi2_contingency(counts, correction=False)
     lower = special.chndtrinc(chi2, df, (1 + level) / 2)
     upper = special.chndtrinc(chi2, df, (1 - level) / 2)
@@ -448,7 +448,8 @@ def cramers_v(table: ArrayLike, *, level: float = 0.95) -> CramersV:
     return CramersV(strength, low, high, float(chi2), int(df), float(p), expected)
 
 
-def _counts(table: ArrayLike) -> np.ndarray:
+def counts_of(table: ArrayLike) -> np.ndarray:
+    """The table as numbers, none missing or below 0 (TableError)."""
     counts = np.asarray(table, float)
     wrong = int((~(counts >= 0)).sum())
     if wrong:

@@ -7,16 +7,19 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.covariance import MinCovDet
 from statsmodels.regression.linear_model import OLS
 
 import personalize as pz
 from personalize import statistics
-from personalize.statistics import changes, joint_outliers
-from personalize.statistics.changes import BLOCK, SHORTEST, _drops, _off_line, _without_weekdays
-from personalize.statistics.joint import robust_distances
-
-DAY0 = pd.Timestamp("2024-01-01")
+from personalize.statistics import changes
+from personalize.statistics.change_points import (
+    BLOCK,
+    SHORTEST,
+    _drops,
+    _off_line,
+    _without_weekdays,
+)
+from tests.statistics.shops import DAY0
 
 
 def days(orders: np.ndarray) -> pd.DataFrame:
@@ -30,6 +33,20 @@ def noise(rng: np.random.Generator, n: int = 364, likeness: float = 0.0) -> np.n
     for k in range(1, n):
         drawn[k] += likeness * drawn[k - 1]
     return 400 + 60 * np.arange(n) / n + 40 * (np.arange(n) % 7 == 5) + drawn
+
+
+def _people(n: int, seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    size = rng.normal(0, 1, n)
+    return pd.DataFrame({
+        "customer_id": range(n), "orders": np.exp(2.5 + 0.6 * size + rng.normal(0, 0.3, n)).round() + 1,
+        "lines_per_order": np.exp(1.5 - 0.4 * size + rng.normal(0, 0.2, n)),
+        "spend_per_order": np.exp(3 + rng.normal(0, 0.5, n)), "quiet_days": np.exp(rng.normal(2, 0.5, n)),
+    }).assign(spend=lambda t: t.orders * t.spend_per_order)  # fmt: skip
+
+
+def _behaviour(people: pd.DataFrame) -> statistics.Behaviour:
+    return statistics.Behaviour(people, pd.DataFrame(), pd.DataFrame())
 
 
 @given(st.integers(2 * SHORTEST, 120), st.integers(0, 99))
@@ -57,7 +74,7 @@ def test_a_planted_step_is_found_on_its_day_with_its_size() -> None:
         abs((row.day - DAY0).days - 200) <= 3
         and row.earliest <= DAY0 + pd.Timedelta(days=200) <= row.latest
     )
-    assert row.low < -60 / row.before < row.high < 0
+    assert row.change_low < -60 / row.before < row.change_high < 0
 
 
 def test_two_steps_are_found_and_the_level_follows_them() -> None:
@@ -123,89 +140,3 @@ def test_the_end_of_cdnow_s_cohort_is_its_one_step() -> None:
     """Fader and Hardie's cohort bought first in January to March 1997: nobody joins after the 25th of March."""
     found = changes(statistics.hours(pz.load("cdnow"))).table()
     assert found.day.dt.strftime("%Y-%m-%d").tolist() == ["1997-03-26"] and found.change[0] < -0.6
-
-
-def _people(n: int, seed: int) -> pd.DataFrame:
-    rng = np.random.default_rng(seed)
-    size = rng.normal(0, 1, n)
-    return pd.DataFrame({
-        "customer_id": range(n), "orders": np.exp(2.5 + 0.6 * size + rng.normal(0, 0.3, n)).round() + 1,
-        "lines_per_order": np.exp(1.5 - 0.4 * size + rng.normal(0, 0.2, n)),
-        "spend_per_order": np.exp(3 + rng.normal(0, 0.5, n)), "quiet_days": np.exp(rng.normal(2, 0.5, n)),
-    }).assign(spend=lambda t: t.orders * t.spend_per_order)  # fmt: skip
-
-
-def _behaviour(people: pd.DataFrame) -> statistics.Behaviour:
-    return statistics.Behaviour(people, pd.DataFrame(), pd.DataFrame())
-
-
-def test_robust_distances_agree_with_scikit_learn_and_find_as_tight_a_half() -> None:
-    people = statistics.customers(pz.load("complete_journey"))
-    x = np.log(people[["orders", "spend_per_order", "lines_per_order"]].to_numpy(float))
-    ours = robust_distances(x)
-    theirs = MinCovDet(random_state=0, support_fraction=(len(x) + 4) // 2 / len(x)).fit(x)
-    assert np.corrcoef(ours, theirs.dist_)[0, 1] > 0.999
-    assert ours == pytest.approx(theirs.dist_, rel=0.15, abs=0.01)
-    order = np.random.default_rng(1).permutation(len(x))
-    assert robust_distances(x[order]) == pytest.approx(ours[order], rel=1e-9)
-
-
-@given(st.integers(0, 50))
-@settings(max_examples=8, deadline=None)
-def test_distances_do_not_depend_on_the_units(seed: int) -> None:
-    x = np.random.default_rng(seed).normal(size=(150, 3))
-    assert robust_distances(x * [1, 60, 0.01] + [5, 0, 2]) == pytest.approx(
-        robust_distances(x), rel=1e-6
-    )
-
-
-def test_few_normal_customers_are_far_out_and_odd_combinations_are_found() -> None:
-    people = _people(3000, 1)
-    plain = joint_outliers(_behaviour(people), min_cell=1)
-    assert plain.expected == 3 and (plain.groups.empty or plain.groups.customers[0] <= 12)
-    odd = people.head(40).assign(
-        orders=60, lines_per_order=18.0
-    )  # each common alone, never together
-    odd = odd.assign(spend=odd.orders * odd.spend_per_order)
-    found = joint_outliers(_behaviour(pd.concat([odd, people.tail(2960)])), min_cell=1)
-    far = found.table().set_index("group").loc["far out"]
-    assert 40 <= far.customers <= 52 and found.unseen >= 30 and far.median_orders == 60
-    assert far.revenue_share == pytest.approx(
-        odd.spend.sum() / (odd.spend.sum() + people.spend.tail(2960).sum()), rel=0.1
-    )
-    assert found.table().share.sum() == pytest.approx(
-        1
-    ) and found.table().revenue_share.sum() == pytest.approx(1)
-
-
-def test_outliers_up_to_a_third_cannot_hide_themselves() -> None:
-    people = _people(600, 2)
-    crowd = people.assign(
-        spend_per_order=people.spend_per_order.where(people.customer_id >= 200, 5000.0)
-    )
-    found = joint_outliers(_behaviour(crowd.assign(spend=crowd.orders * crowd.spend_per_order)))
-    assert found.table().customers[0] >= 200 and "several crowds" in found.note
-
-
-@pytest.mark.parametrize(
-    ("change", "note"),
-    [
-        ({}, "3 customer(s) with orders and spend, 50 are needed"),
-        ({"orders": 1, "lines_per_order": 1.0, "spend_per_order": 2.0}, "fewer than two measures vary"),
-        ({"lines_per_order": lambda t: t.orders, "spend_per_order": lambda t: t.orders,
-          "quiet_days": lambda t: t.orders - 1}, "two measures are one: no distance"),
-    ],
-)  # fmt: skip
-def test_customers_who_are_few_or_alike_are_stated(change: dict, note: str) -> None:
-    people = _people(3 if not change else 300, 3).assign(**change)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = joint_outliers(_behaviour(people))
-    assert note in found.note and found.table().empty
-
-
-def test_fewer_than_the_smallest_group_are_not_counted() -> None:
-    people = _people(800, 4)
-    people.loc[:3, "spend_per_order"] = 1e5
-    found = joint_outliers(_behaviour(people.assign(spend=people.orders * people.spend_per_order)))
-    assert found.note == "fewer than 10 are far out: not counted here" and found.table().empty

@@ -14,12 +14,14 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import personalize as pz
-from personalize import plots, statistics
+from personalize import inference, plots, statistics
 from personalize.simulate.reviews import opinion_truth
-from personalize.statistics import tokens
-from personalize.tables import TableError
+from personalize.statistics import text_mining
+from personalize.tables import TableError, Unavailable
 
 DAY0 = pd.Timestamp("2024-01-01")
+
+
 CHINESE = [
     ("质量很好，包装也精美，非常满意。", 5, ["质量", "包装", "精美", "满意"]),
     ("物流太慢了，等了两个星期才收到。", 2, ["物流", "太慢", "星期"]),
@@ -55,96 +57,6 @@ def shop(reviews: list[tuple], **more: pd.DataFrame) -> pz.tables.Tables:
     return pz.load({"orders": orders, "reviews": written, **more})
 
 
-def test_twenty_chinese_reviews_are_cut_into_words_neither_characters_nor_sentences() -> None:
-    cut = list(tokens.phrases([text for text, _, _ in CHINESE]))
-    for phrases, (text, _, expected) in zip(cut, CHINESE, strict=True):
-        said = {term[0] for term in tokens.terms(phrases, longest=1)}
-        assert set(expected) <= said, (text, said)
-        chinese = [word for word in said if tokens.is_chinese(word)]
-        assert all(2 <= len(word) <= 4 for word in chinese), chinese
-    words = [
-        word for phrases in cut for phrase in phrases for word in phrase if tokens.is_chinese(word)
-    ]
-    assert 1.5 < np.mean([len(word) for word in words]) < 2.5
-
-
-def test_twenty_chinese_reviews_give_counts_and_ratings_by_word() -> None:
-    tables = shop([(k, text, rating) for k, (text, rating, _) in enumerate(CHINESE)])
-    found = statistics.words(tables, min_cell=2).table().set_index("term")
-    holding = [rating for text, rating, _ in CHINESE if "包装" in text]
-    assert (found.documents["包装"], found.rating["包装"]) == (
-        len(holding),
-        pytest.approx(np.mean(holding)),
-    )
-    assert found.script["包装"] == "Chinese" and "的" not in found.index
-
-
-def test_the_part_of_the_dictionary_that_is_loaded_cuts_as_the_whole_does() -> None:
-    whole = jieba.Tokenizer()
-    with whole.get_dict_file() as file:
-        whole.FREQ, whole.total = whole.gen_pfdict(file)
-    whole.initialized = True
-    texts = [text for text, _, _ in CHINESE]
-    part = tokens._cutter(texts)
-    assert len(part.__self__.FREQ) < len(whole.FREQ) / 10 and part.__self__.total == whole.total
-    for text in texts:
-        for run in tokens._RUN.findall(text):
-            assert list(part(run)) == list(whole.cut(run))
-
-
-def test_english_has_no_dictionary_loaded_and_chinese_leaves_no_cache_no_log_and_no_warning(
-    tmp_path: Path,
-) -> None:
-    program = (
-        "import logging, sys\nfrom personalize.statistics import tokens\nlist(tokens.phrases(['lovely tea']))\n"
-        "assert 'jieba' not in sys.modules\nbefore = logging.getLogger().handlers[:], logging.getLogger().level\n"
-        "assert list(tokens.phrases(['质量满意']))[0] == [['质量', '满意']]\n"
-        "assert (logging.getLogger().handlers, logging.getLogger().level) == before\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False,
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-    )  # fmt: skip
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert not list(tmp_path.iterdir())
-
-
-def test_both_languages_in_one_text_and_words_that_turn_a_meaning_round() -> None:
-    found = list(
-        tokens.phrases(["About the T恤: I didn’t like it, 不推荐! Value for money?", "", "2024"])
-    )
-    assert found[0] == [
-        ["about", "the", "t恤"],
-        ["i", "didn't", "like", "it"],
-        ["不推荐"],
-        ["value", "for", "money"],
-    ]
-    assert found[1:] == [[], [["2024"]]]
-    terms = {tokens.written(term) for term in tokens.terms(found[0], longest=3)}
-    assert {"t恤", "didn't like", "不推荐", "value for money", "money"} <= terms
-    assert not {"推荐", "for money", "about", "the", "2024"} & terms
-
-
-@given(
-    st.lists(st.sampled_from(["tea", "the", "lovely", "mug", "not"]), max_size=8), st.integers(1, 3)
-)
-@settings(max_examples=60, deadline=None)
-def test_terms_equal_every_window_without_a_stop_word_at_its_ends(
-    words: list[str], longest: int
-) -> None:
-    windows = [
-        tuple(words[a:b])
-        for a in range(len(words))
-        for b in range(a + 1, min(a + longest, len(words)) + 1)
-    ]
-    expected = (
-        pd.Series([w for w in windows if "the" not in (w[0], w[-1])], dtype=object)
-        .value_counts()
-        .to_dict()
-    )
-    assert dict(tokens.terms([words], longest=longest)) == expected
-
-
 REVIEWS = [
     (1, "lovely tea", 5), (1, "lovely mug", 4), (2, "lovely tea", 5), (2, "awful mug", 1), (3, "awful tea", 2),
     (3, "awful awful mug", 1), (4, "tea", 3), (5, "lovely", 4), (5, "awful", 2), (6, None, 5),
@@ -168,6 +80,102 @@ def _by_hand(word: str) -> tuple[float, float, float]:
     return rating, stats.t.ppf(0.975, k - 1) * np.sqrt(variance), 2 * stats.t.sf(abs(t), k - 1)
 
 
+def test_twenty_chinese_reviews_are_cut_into_words_neither_characters_nor_sentences() -> None:
+    cut = list(text_mining.phrases([text for text, _, _ in CHINESE]))
+    for phrases, (text, _, expected) in zip(cut, CHINESE, strict=True):
+        said = {term[0] for term in text_mining.terms(phrases, longest=1)}
+        assert set(expected) <= said, (text, said)
+        chinese = [word for word in said if text_mining.is_chinese(word)]
+        assert all(2 <= len(word) <= 4 for word in chinese), chinese
+    words = [
+        word
+        for phrases in cut
+        for phrase in phrases
+        for word in phrase
+        if text_mining.is_chinese(word)
+    ]
+    assert 1.5 < np.mean([len(word) for word in words]) < 2.5
+
+
+def test_twenty_chinese_reviews_give_counts_and_ratings_by_word() -> None:
+    tables = shop([(k, text, rating) for k, (text, rating, _) in enumerate(CHINESE)])
+    found = statistics.words(tables, min_cell=2).table().set_index("term")
+    holding = [rating for text, rating, _ in CHINESE if "包装" in text]
+    assert (found.documents["包装"], found.rating["包装"]) == (
+        len(holding),
+        pytest.approx(np.mean(holding)),
+    )
+    assert found.script["包装"] == "Chinese" and "的" not in found.index
+
+
+def test_the_part_of_the_dictionary_that_is_loaded_cuts_as_the_whole_does() -> None:
+    whole = jieba.Tokenizer()
+    with whole.get_dict_file() as file:
+        whole.FREQ, whole.total = whole.gen_pfdict(file)
+    whole.initialized = True
+    texts = [text for text, _, _ in CHINESE]
+    part = text_mining._cutter(texts)
+    assert len(part.__self__.FREQ) < len(whole.FREQ) / 10 and part.__self__.total == whole.total
+    for text in texts:
+        for run in text_mining._RUN.findall(text):
+            assert list(part(run)) == list(whole.cut(run))
+
+
+def test_english_has_no_dictionary_loaded_and_chinese_leaves_no_cache_no_log_and_no_warning(
+    tmp_path: Path,
+) -> None:
+    program = (
+        "import logging, sys\nfrom personalize.statistics import text_mining\nlist(text_mining.phrases(['lovely tea']))\n"
+        "assert 'jieba' not in sys.modules\nbefore = logging.getLogger().handlers[:], logging.getLogger().level\n"
+        "assert list(text_mining.phrases(['质量满意']))[0] == [['质量', '满意']]\n"
+        "assert (logging.getLogger().handlers, logging.getLogger().level) == before\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert not list(tmp_path.iterdir())
+
+
+def test_both_languages_in_one_text_and_words_that_turn_a_meaning_round() -> None:
+    found = list(
+        text_mining.phrases(
+            ["About the T恤: I didn’t like it, 不推荐! Value for money?", "", "2024"]
+        )
+    )
+    assert found[0] == [
+        ["about", "the", "t恤"],
+        ["i", "didn't", "like", "it"],
+        ["不推荐"],
+        ["value", "for", "money"],
+    ]
+    assert found[1:] == [[], [["2024"]]]
+    terms = {text_mining.written(term) for term in text_mining.terms(found[0], longest=3)}
+    assert {"t恤", "didn't like", "不推荐", "value for money", "money"} <= terms
+    assert not {"推荐", "for money", "about", "the", "2024"} & terms
+
+
+@given(
+    st.lists(st.sampled_from(["tea", "the", "lovely", "mug", "not"]), max_size=8), st.integers(1, 3)
+)
+@settings(max_examples=60, deadline=None)
+def test_terms_equal_every_window_without_a_stop_word_at_its_ends(
+    words: list[str], longest: int
+) -> None:
+    windows = [
+        tuple(words[a:b])
+        for a in range(len(words))
+        for b in range(a + 1, min(a + longest, len(words)) + 1)
+    ]
+    expected = (
+        pd.Series([w for w in windows if "the" not in (w[0], w[-1])], dtype=object)
+        .value_counts()
+        .to_dict()
+    )
+    assert dict(text_mining.terms([words], longest=longest)) == expected
+
+
 def test_rating_by_word_its_interval_and_test_equal_those_of_the_reviews_written_out() -> None:
     found = statistics.words(shop(REVIEWS), min_cell=2, longest=1)
     table = found.table().set_index("term")
@@ -178,8 +186,8 @@ def test_rating_by_word_its_interval_and_test_equal_those_of_the_reviews_written
     for word, (rating, half, _) in expected.items():
         assert table.rating[word] == pytest.approx(rating)
         ends = max(rating - half, 1), min(rating + half, 5)
-        assert (table.low[word], table.high[word]) == pytest.approx(ends)
-    adjusted = statistics.holm(np.array([expected[word][2] for word in table.index]))
+        assert (table.rating_low[word], table.rating_high[word]) == pytest.approx(ends)
+    adjusted = inference.adjust(np.array([expected[word][2] for word in table.index]))
     assert table.p_adjusted.to_numpy() == pytest.approx(adjusted)
     assert table.without["awful"] == pytest.approx(np.mean([5, 4, 5, 3, 4]))
 
@@ -262,7 +270,7 @@ def test_texts_that_say_nothing_or_come_from_few_are_stated(rows: list[tuple], n
 def test_equal_ratings_have_no_interval_but_a_test_and_missing_ratings_say_so() -> None:
     rows = [(c, "lovely", 5.0) for c in range(12)] + [(c, "plain", 3.0) for c in range(12, 30)]
     table = statistics.words(shop(rows), longest=1).table().set_index("term")
-    assert np.isnan(table.low["lovely"]) and table.note["lovely"] == "always the same rating"
+    assert np.isnan(table.rating_low["lovely"]) and table.note["lovely"] == "always the same rating"
     assert table.p_adjusted["lovely"] < 0.01
     bare = statistics.words(shop([(c, "lovely", None) for c in range(12)]), longest=1)
     assert bare.table().note.tolist() == ["not rated"] and bare.table().documents.tolist() == [12]
@@ -275,9 +283,11 @@ def test_what_is_absent_is_named() -> None:
         match=r"words of 'orders' are not known: choose one of \['products', 'reviews'\]",
     ):
         statistics.words(tables, of="orders")
-    with pytest.raises(TableError, match="has no table 'products': add product_id and text"):
+    with pytest.raises(TableError, match="has no table 'products'"):
         statistics.words(tables, of="products")
     with pytest.raises(TableError, match="has no column 'text'"):
+        statistics.words(shop([(1, None, 5.0)]), of="reviews")
+    with pytest.raises(Unavailable, match="has no texts: it would need reviews"):
         statistics.words(shop([(1, None, 5.0)]))
 
 
@@ -293,5 +303,5 @@ def test_a_picture_with_chinese_names_shows_them_or_the_hint_says_what_to_instal
 def test_without_a_font_for_chinese_there_is_one_clear_hint(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(plots.style, "_cjk_family", list)
+    monkeypatch.setattr(plots.style, "cjk_family", list)
     assert plots.font_hint(["tea", "台历"]).startswith("No font on this machine draws Chinese")
