@@ -19,7 +19,7 @@ import pytest
 
 import personalize as pz
 from personalize import segmentation, simulate
-from personalize.tables import TableError, _literal, sql_file
+from personalize.tables import TableError, literal, sql_file
 
 SQL = Path(pz.__file__).parent / "sql"
 WHERE = os.environ.get("PERSONALIZE_SPARK", "local[2]")
@@ -163,7 +163,7 @@ def assert_same(duck, spark, text, of):
 
 
 def filled(tables, text):
-    marks = {**{name: _literal(value) for name, value in VALUES.items()}, **WORDS}
+    marks = {**{name: literal(value) for name, value in VALUES.items()}, **WORDS}
     marks |= tables.relations
     asked = set(re.findall(r"{(\w+)}", text))
     for name in FRAMES.keys() & asked:

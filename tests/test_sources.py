@@ -7,7 +7,7 @@ import pytest
 
 import personalize as pz
 from personalize.simulate import large
-from personalize.sources import guess, store
+from personalize.sources import conversion, guess, loading
 from personalize.sources.spec import parse, read
 from personalize.tables import TableError
 
@@ -276,17 +276,17 @@ def test_a_second_process_that_converts_the_same_never_takes_the_file_from_a_fir
     tmp_path, monkeypatch
 ):
     source, there = _source(tmp_path), []
-    made = store.prepare(source)
+    made = loading.prepare(source)
     note = made.path.with_name(made.path.name + ".json")
 
     def replace(old, new, moved=os.replace):
         there.append(made.path.is_file() and note.is_file())
         moved(old, new)
 
-    monkeypatch.setattr(store.os, "replace", replace)
-    store._convert(read(source), made.path, note)
+    monkeypatch.setattr(conversion.os, "replace", replace)
+    conversion.convert(read(source), made.path, note)
     assert there == [True, True]
-    assert store.prepare(source) == made
+    assert loading.prepare(source) == made
 
 
 def test_a_refused_source_leaves_nothing_behind(tmp_path):
@@ -338,7 +338,7 @@ def test_an_engine_and_a_sample_that_make_no_sense_are_told_with_all_other_probl
     for part in (
         "'name' must be",
         "'orders'",
-        "'engine' must be duckdb",
+        "'engine.name' must be duckdb",
         "'engine.cores'",
         "'sample' must be a share",
     ):

@@ -22,8 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from personalize.engine.embedded import DuckDB
-from personalize.engine.interface import quoted, ticked
-from personalize.tables import TableError
+from personalize.tables import TableError, quoted, ticked
 
 _SESSION = {
     "spark.sql.session.timeZone": "UTC",

@@ -3,6 +3,7 @@ reason.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,9 @@ class Log:
         return pd.DataFrame(self.rows, columns=names).astype({"rows": "int64"})
 
 
-def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scratch: Path) -> Log:
+def clean(
+    engine: Engine, spec: SourceSpec, frames: Mapping[str, pd.DataFrame], scratch: Path
+) -> Log:
     """Write the clean tables of a source into the engine, with `order_totals` beside them.
 
     Parameters

@@ -168,7 +168,9 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
     if file.suffix.lower() in (".parquet", ".pq", ".xlsx"):
         return reading.typed(file, rows=most).astype("str"), "utf-8"
     encoding = _encoding(file)
-    names, separator, _ = reading.header(file, TableSpec("orders", {}, encoding=encoding))
+    names, separator, _ = reading.header(
+        file, TableSpec(name="orders", columns={}, encoding=encoding)
+    )
     with reading.open_text(file, encoding) as text:
         rows = csv.reader(text, delimiter=separator)
         next(rows)

@@ -6,7 +6,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -81,7 +81,9 @@ def _kind(file: Path) -> str:
 
 
 def _bytes(file: Path) -> IO[bytes]:
-    return gzip.GzipFile(file) if file.suffix.lower() == ".gz" else file.open("rb")
+    if file.suffix.lower() == ".gz":
+        return cast(IO[bytes], gzip.GzipFile(file))
+    return file.open("rb")
 
 
 def open_text(file: Path, encoding: str) -> IO[str]:

@@ -2,7 +2,6 @@
 file.
 """
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -54,7 +53,9 @@ def stage(
     -------
     list of str : what could not be read, in words; empty when all is well.
     """
-    origin = replace(spec.tables["orders"], name=table.name) if table.derived else table
+    origin = table
+    if table.derived:
+        origin = spec.tables["orders"].model_copy(update={"name": table.name})
     raw = (
         reading.relation(engine, origin, scratch)
         if frame is None
