@@ -15,7 +15,7 @@ from personalize.clv.customers import Records
 from personalize.clv.discount import discount_factor, discounted_purchases
 from personalize.clv.forecasts import BuyTillYouDie, Forecast
 from personalize.clv.prediction_intervals import Bands
-from personalize.evaluate import PairedDifference, Interval, paired_bootstrap
+from personalize.evaluate import Interval, PairedDifference, paired_bootstrap
 from personalize.tables import TableError, Tables, require_fitted
 
 __all__ = ["Worth", "concentration", "tier_table", "tiers", "top_gain", "value_table"]
