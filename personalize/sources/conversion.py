@@ -34,10 +34,8 @@ def convert(spec: SourceSpec, path: Path, note: Path) -> None:
     ------
     TableError : every problem of the source in one message; nothing is left behind.
     """
-    if spec.engine.embedded:
-        _into_file(spec, path, note)
-    else:
-        _into_cluster(spec, path, note)
+    into = _into_file if spec.engine.embedded else _into_cluster
+    into(spec, path, note)
 
 
 def in_memory(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> DuckDB:
