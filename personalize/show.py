@@ -242,6 +242,8 @@ def headline(
 def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = None) -> Shown:
     """Write `tables/<name>.csv` and `.parquet` when a report is made; always shows the same line.
 
+    Explored in JupyterLab (`personalize lab`), it writes beside the copy and says where.
+
     Parameters
     ----------
     frame : the rows; a named index becomes the first columns. With a column `customer_id` the files
@@ -257,10 +259,13 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
         )
     flat, about = _flat(frame), dict(about or {})
     _refuse_unknown(f"show.export '{name}'", flat, set(about))
-    folder = os.environ.get("PERSONALIZE_TABLES")
-    if folder:
-        _write(flat, Path(folder) / name)
     size = f"{len(flat):,} rows, {len(flat.columns)} columns"
+    folder = os.environ.get("PERSONALIZE_TABLES")
+    lab = os.environ.get("PERSONALIZE_LAB_TABLES")  # where one explores, it is said where they go
+    if folder or lab:
+        _write(flat, Path(folder or lab or "") / name)
+    if lab:
+        size += f", written to {os.path.relpath(Path(lab) / name)}.csv and .parquet"
     columns, listed = {}, ""
     for column in flat.columns:
         held = about.get(column) or glossary.meaning(column, table=name).text

@@ -114,6 +114,15 @@ def test_an_export_writes_nothing_unless_a_report_is_made(tmp_path, monkeypatch)
     assert not list(tmp_path.iterdir())
 
 
+def test_where_one_explores_an_export_says_where_it_went(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERSONALIZE_TABLES", raising=False)
+    monkeypatch.setenv("PERSONALIZE_LAB_TABLES", str(tmp_path / "tables"))
+    said = repr(show.export(pd.DataFrame({"customers": [10]}), "plan"))
+    assert "1 rows, 1 columns, written to tables/plan.csv and .parquet" in said
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"plan.csv", "plan.parquet"}
+
+
 def test_an_export_shows_the_same_whether_it_writes_or_not(tmp_path, monkeypatch):
     monkeypatch.delenv("PERSONALIZE_TABLES", raising=False)
     silent = show.export(FRAME, "plan")

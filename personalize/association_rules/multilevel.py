@@ -15,7 +15,8 @@ CHUNK = 512
 
 
 def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
-    """The group of each item: for each value of `level` the value of `upper` that most of its products have.
+    """The group of each item: for each value of `level` the value of `upper` that most of its
+    products have.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
 
     Raises
     ------
-    Unavailable : where the source lacks such a column of the vocabulary, or `upper` is the level itself.
+    Unavailable : where the source lacks such a column of the vocabulary, or `upper` is the level
+        itself.
     TableError : when there is no column of that name.
     """
     check_level(tables, level)
@@ -47,7 +49,8 @@ def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
 def group_lifts(
     baskets: pd.DataFrame | Baskets, groups: pd.Series, *, k: int = 12, min_expected: float = 5.0
 ) -> pd.DataFrame:
-    """How much oftener the commonest groups meet than basket size lets expect: log2 of the size-adjusted lift.
+    """How much oftener the commonest groups meet than basket size lets expect: log2 of the
+    size-adjusted lift.
 
     Parameters
     ----------
@@ -90,8 +93,8 @@ def cross_level(
 
     Returns
     -------
-    DataFrame, one row a product and group, most extra baskets first: product_id, group, and the numbers of `rules`
-    (n, n_antecedent, n_consequent, ..., p_adjusted, accepted).
+    DataFrame, one row a product and group, most extra baskets first: product_id, group, and the
+    numbers of `rules` (n, n_antecedent, n_consequent, ..., p_adjusted, accepted).
 
     Raises
     ------
@@ -99,10 +102,11 @@ def cross_level(
 
     Notes
     -----
-    The null is that of the products, for a group is in a basket when one of its products is: in a basket of size s
-    the group has the chance 1 - prod (1 - p[s, i]); beside product x its products have 1 - (1 - p[s, x]) / d[s]
-    of the room they have without it (d: see `BasketSizeNull`). What products of one group do to each other is none
-    of the rule's business: expectations are scaled so that the group's own baskets are met.
+    The null is that of the products, for a group is in a basket when one of its products is: in a
+    basket of size s the group has the chance 1 - prod (1 - p[s, i]); beside product x its products
+    have 1 - (1 - p[s, x]) / d[s] of the room they have without it (d: see `BasketSizeNull`). What
+    products of one group do to each other is none of the rule's business: expectations are scaled
+    so that the group's own baskets are met.
     """
     data = encode(baskets)
     group, names, held = _groups_held(data, groups)
@@ -130,7 +134,8 @@ def cross_level(
 
 
 def _groups_held(data: Baskets, groups: pd.Series) -> tuple[np.ndarray, np.ndarray, csr_array]:
-    """The group of each item (-1: none), the names of the groups, and baskets by groups: 1 where it holds one."""
+    """The group of each item (-1: none), the names of the groups, and baskets by groups: 1 where it
+    holds one."""
     if not len(groups):
         raise Unavailable("no groups of items: they need a products table with a coarser column")
     group, names = pd.factorize(groups.reindex(data.labels), sort=True)

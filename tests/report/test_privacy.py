@@ -1,6 +1,8 @@
-"""What a report publishes names no customer and shows no group of fewer than `min_cell`; and hostile names do nothing.
+"""What a report publishes names no customer and shows no group of fewer than `min_cell`; and
+hostile names do nothing.
 
-Published is everything but `tables/`: pages, executed notebooks, manifest, and what the runner says. The scans below
+Published is everything but `tables/`: pages, executed notebooks, manifest, and what the runner
+says. The scans below
 read it as an outsider would; each is proved by planting what it must find.
 """
 
@@ -144,7 +146,9 @@ def published(report) -> Iterator[tuple[str, str]]:
 
 
 def named(report) -> list[str]:
-    """Where customer ids stand in what is published: whole, grouped, as a power of ten, or without their prefix."""
+    """Where customer ids stand in what is published: whole, grouped, as a power of ten, or without
+    their prefix.
+    """
     parts, found = {name.removeprefix("cust-") for name in report.customers}, []
     length = len(min(parts))
     for name, text in published(report):
@@ -308,7 +312,9 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def failed(shop_report, tmp_path_factory, notebook_file):
-    """Reports on the marked shop whose notebooks all fail with an error that names customers, masked and not."""
+    """Reports on the marked shop whose notebooks all fail with an error that names customers,
+    masked and not.
+    """
     folder, made = tmp_path_factory.mktemp("failed"), {}
     parameters = 'p:source: str = "complete_journey"  # built-in source or path of a source file'
     load = "import personalize as pz\ntables = pz.load(source)"
