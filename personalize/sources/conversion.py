@@ -38,13 +38,15 @@ def convert(spec: SourceSpec, path: Path, note: Path) -> None:
     into(spec, path, note)
 
 
-def in_memory(frames: Mapping[str, pd.DataFrame]) -> tuple[DuckDB, SourceSpec]:
-    """An engine without a file that holds these rows, cleaned, and the source that they make."""
+def in_memory(
+    frames: Mapping[str, pd.DataFrame],
+) -> tuple[DuckDB, dict[str, str], SourceSpec]:
+    """An engine without a file that holds these rows, cleaned, where, and the source they make."""
     engine = DuckDB()
     spec = SourceSpec(name="frames", tables=_tables_of(frames))
     with tempfile.TemporaryDirectory() as scratch:
         _fill(engine, spec, frames, Path(scratch))
-    return engine, spec
+    return engine, kept(engine), spec
 
 
 def _tables_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, TableSpec]:

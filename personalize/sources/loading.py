@@ -112,8 +112,8 @@ def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:
         problems.append("table 'orders' is missing: it is the one table that is always needed")
     if problems:
         raise TableError.of("the DataFrames cannot be used:", problems)
-    engine, spec = conversion.in_memory(frames)
-    return _tables(engine, conversion.kept(engine), spec)
+    engine, places, spec = conversion.in_memory(frames)
+    return _tables(engine, places, spec)
 
 
 def _frame_problems(name: str, columns: list[str]) -> list[str]:
