@@ -137,19 +137,27 @@ def with_intervals(frame: Any) -> Any:
     """
     if isinstance(frame, Absent):
         return frame
-    folded = frame.copy() if isinstance(frame, pd.DataFrame) else frame.table()
+    if not isinstance(frame, pd.DataFrame):
+        frame = frame.table()
+    folded = frame.copy()
     for name in folded.columns:
         ends = [f"{name}_low", f"{name}_high"]
         if set(ends) <= set(folded.columns):
-            known = glossary.meaning(name)
-            scale, places = (100, 1) if known.unit == "%" else (1, 2)
-            places = places if known.digits is None else known.digits
-            say = f"{{:,.{places}f}} ({{:,.{places}f}} to {{:,.{places}f}})".format
-            numbers = folded[[name, *ends]] * scale
-            text = [say(*row) for row in numbers.itertuples(index=False)]
-            folded[name] = np.where(folded[name].isna(), "–", text)
+            folded[name] = _in_one(folded[[name, *ends]], glossary.meaning(name))
             folded = folded.drop(columns=ends)
     return folded
+
+
+def _in_one(numbers: pd.DataFrame, known: glossary.Meaning) -> np.ndarray:
+    """A value and the ends of its interval as one text a row."""
+    scale, places = 1, 2
+    if known.unit == "%":
+        scale, places = 100, 1
+    if known.digits is not None:
+        places = known.digits
+    say = f"{{:,.{places}f}} ({{:,.{places}f}} to {{:,.{places}f}})".format
+    texts = list(map(say, *(numbers * scale).to_numpy(float).T))
+    return np.where(numbers.iloc[:, 0].isna(), EMPTY, texts)
 
 
 def text(markdown: Any) -> Shown:
@@ -175,8 +183,8 @@ def answer(sentence: Any) -> Shown:
     if isinstance(sentence, Absent):
         sentence = repr(sentence)
     safe = _markdown(" ".join(sentence.split()))
-    return Shown({"text/markdown": f"**Answer.** {safe}", "text/plain": f"Answer: {safe}"},
-                 {"personalize": {"kind": "answer", "text": safe}})  # fmt: skip
+    data = {"text/markdown": f"**Answer.** {safe}", "text/plain": f"Answer: {safe}"}
+    return Shown(data, {"personalize": {"kind": "answer", "text": safe}})
 
 
 def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
@@ -191,10 +199,10 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
     if isinstance(ax, Absent):
         return text(ax)
     alt = " ".join((alt or plots.description(ax)).split())
-    if not re.search(r"\d", alt):
+    if not re.search(r"\d", alt) and "Not available here" not in alt:
         raise TableError(
-            f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, e.g. "
-            "'Bars of 5 segments: largest 1,204 customers, smallest 88'"
+            f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, "
+            "e.g. 'Bars of 5 segments: largest 1,204 customers, smallest 88'"
         )
     picture = base64.b64encode(plots.png(ax)).decode()
     metadata = {"image/png": {"alt": alt}}
@@ -217,9 +225,10 @@ def headline(
     name : what the number is, a few words.
     value, low, high, baseline : numbers in the same unit; "%" means shares: 0.25 is shown as 25%.
     """
-    if isinstance(value, Absent):
-        return text(value)
     numbers = {"value": value, "low": low, "high": high, "baseline": baseline}
+    for given in numbers.values():
+        if isinstance(given, Absent):
+            return text(given)
     shown = _quantity(value, unit)
     notes = []
     if low is not None and high is not None:
@@ -405,11 +414,14 @@ class _Column:
             self.cells = list(map(_cell, values))
             return
         numbers = values.astype(float).to_numpy()
+        fixed = 0
         if unit == "%":
-            numbers, digits = 100 * numbers, 1 if digits is None else digits
-        elif digits is None and not pd.api.types.is_integer_dtype(values):
-            digits = _places(numbers)
-        form = f"{{:,.{digits or 0}f}}"
+            numbers, fixed = 100 * numbers, 1
+        elif not pd.api.types.is_integer_dtype(values):
+            fixed = _places(numbers)
+        if digits is None:
+            digits = fixed
+        form = f"{{:,.{digits}f}}"
         self.cells = np.where(np.isfinite(numbers), list(map(form.format, numbers)), EMPTY).tolist()
 
 
@@ -438,14 +450,17 @@ def _table_html(caption: str, columns: Sequence[_Column]) -> str:
     heads, cells = "", []
     for column in columns:
         kind = ' class="n"' if column.numeric else ""
-        unit = f"<small>{html.escape(column.unit)}</small>" if column.unit else ""
         name = html.escape(column.name.replace("_", " "))
-        heads += f'<th scope="col"{kind}>{name}{unit}</th>'
+        if column.unit:
+            name += f"<small>{html.escape(column.unit)}</small>"
+        heads += f'<th scope="col"{kind}>{name}</th>'
         cells.append([f"<td{kind}>{html.escape(cell)}</td>" for cell in column.cells])
     rows = []
     for row in zip(*cells, strict=True):
         rows.append(f"<tr>{''.join(row)}</tr>")
-    opening = f'<table class="shown mathjax_ignore"><caption>{html.escape(caption)}</caption>'
+    opening = '<table class="shown mathjax_ignore">'
+    if caption:
+        opening += f"<caption>{html.escape(caption)}</caption>"
     body = "\n".join(rows)
     return f"{opening}\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
@@ -453,12 +468,15 @@ def _table_html(caption: str, columns: Sequence[_Column]) -> str:
 def _table_text(caption: str, columns: Sequence[_Column]) -> str:
     cells = {}
     for column in columns:
-        head = f"{column.name} ({column.unit})" if column.unit else column.name
+        head = column.name
+        if column.unit:
+            head += f" ({column.unit})"
         cells[head] = pd.Series(column.cells, dtype=object)
     frame = pd.DataFrame(cells)
-    if frame.empty:
-        return f"{caption}\n(no rows) {', '.join(cells)}"
-    return f"{caption}\n{frame.to_string(index=False)}"
+    body = f"(no rows) {', '.join(cells)}"
+    if len(frame):
+        body = frame.to_string(index=False)
+    return f"{caption}\n{body}".lstrip("\n")
 
 
 def _markdown(words: str) -> str:

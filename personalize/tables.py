@@ -33,8 +33,13 @@ class Unavailable(TableError):
 class Absent:
     """What a notebook holds in place of a result that the data do not allow.
 
-    False and empty; whatever is asked of it is absent too, so that the cells after it flow on, and
-    what shows it shows the reason (see `personalize.show.optional`).
+    The cells after it flow on; what shows it shows the reason (see `personalize.show.optional`):
+
+    - it is false and empty, and any attribute, item, call, comparison (`==` and `!=` as well) and
+      operator gives the same object again, beside an array or a frame too;
+    - in a sentence it is a dash, as a missing number is in a table; `str` gives the reason;
+    - it is no number, and names that begin with an underscore are not answered: no protocol of
+      another library is met by accident. To unpack it there is nothing: take items.
 
     Parameters
     ----------
@@ -45,23 +50,30 @@ class Absent:
     >>> nothing = Absent("needs a table of products")
     >>> bool(nothing), len(nothing), list(nothing[nothing.lift > 1].head(3))
     (False, 0, [])
-    >>> f"{nothing.share:.1%}"
-    '–'
+    >>> f"{nothing.share:.1%}", pd.Series([1, 2]) * nothing
+    ('–', Not available here: needs a table of products.)
     """
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    __array_ufunc__ = None  # numpy and pandas leave an operator beside it to this class
+    __pandas_priority__ = 10_000
+    __hash__ = object.__hash__
 
-    def _absent(self, *_: Any, **__: Any) -> "Absent":
+    def __init__(self, reason: str) -> None:
+        self.reason = " ".join(reason.split()).rstrip(".")
+
+    def _absent(self, *_: Any, **__: Any) -> Any:
         return self
 
     __call__ = __getitem__ = _absent
-    __add__ = __sub__ = __mul__ = __truediv__ = __and__ = __or__ = __neg__ = __invert__ = _absent
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rand__ = __ror__ = _absent
-    __lt__ = __le__ = __gt__ = __ge__ = _absent
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _absent
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = _absent
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _absent
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _absent
+    __and__ = __or__ = __xor__ = __matmul__ = _absent
+    __rand__ = __ror__ = __rxor__ = __rmatmul__ = _absent
 
-    def __getattr__(self, name: str) -> "Absent":
-        if name.startswith("_"):  # no protocol of another library is met by accident
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
             raise AttributeError(name)
         return self
 
@@ -74,11 +86,14 @@ class Absent:
     def __iter__(self) -> Iterator[Any]:
         return iter(())
 
+    def __contains__(self, item: Any) -> bool:
+        return False
+
     def __format__(self, spec: str) -> str:
         return "–"
 
     def __repr__(self) -> str:
-        return f"Not available here: {self.reason.rstrip('.')}."
+        return f"Not available here: {self.reason}."
 
 
 def require_fitted(model: Any, attribute: str) -> None:

@@ -37,7 +37,16 @@ NO_CUSTOMERS = {
     ),
     **dict.fromkeys(["full place", "sampled place", "rank"], "places in an order"),
     **dict.fromkeys(
-        ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"],
+        [
+            "months later",
+            "renewals",
+            "days",
+            "quiet days",
+            "recency days",
+            "last day",
+            "days behind",
+            "behind",
+        ],
         "time",
     ),
     **dict.fromkeys(
