@@ -84,7 +84,8 @@ def table(
     Parameters
     ----------
     frame : the rows to show; a named index becomes the first columns. Or a result with `.table()`.
-    caption : what the table holds, one line; default: the `caption` of the result.
+    caption : what the table holds, one line; default: the `caption` of the result or of the `attrs`
+        of the table.
     currency : unit of the columns that hold money.
     units : column -> unit written under its name; comes before the glossary. "%" means the column
         holds shares: 0.25 is shown as 25.0.
@@ -94,8 +95,9 @@ def table(
     """
     if isinstance(frame, Absent):
         return text(frame)
+    caption = caption or _caption(frame)
     if not isinstance(frame, pd.DataFrame | pd.Series):
-        frame, caption = frame.table(), caption or getattr(frame, "caption", "")
+        frame = frame.table()
     flat = _flat(frame)
     units = dict(units or {})
     places = digits if isinstance(digits, Mapping) else dict.fromkeys(flat.columns, digits)
@@ -113,6 +115,13 @@ def table(
         columns.append(_Column(name, unit, flat[name].head(max_rows), decimals))
     html_form, plain = _table_html(caption, columns), _table_text(caption, columns)
     return Shown({"text/html": html_form, "text/plain": plain})
+
+
+def _caption(shown: Any) -> str:
+    """The caption of a result, or the one that a table carries in its `attrs`."""
+    if isinstance(shown, pd.DataFrame | pd.Series):
+        return shown.attrs.get("caption", "")
+    return getattr(shown, "caption", "")
 
 
 def _refuse_unknown(what: str, flat: pd.DataFrame, named: set[str]) -> None:

@@ -156,9 +156,9 @@ def test_the_core_of_a_topic_stands_in_the_open_in_standard_packages(name):
     assert imported & CORE[name]
 
 
-@pytest.mark.parametrize("name", CORE)
-def test_a_notebook_ends_with_what_to_change(name):
-    nb = _read(ROOT / "notebooks" / f"{name}.ipynb")
+@every_notebook
+def test_a_notebook_ends_with_what_to_change(path):
+    nb = _read(path)
     prose = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown")
     assert re.findall(r"(?m)^## (.+)$", prose)[-2:] == ["Change it", "Decision"]
 

@@ -222,6 +222,22 @@ def test_a_result_that_is_not_ready_shows_what_it_would_without_the_kit(shell):
     assert _html(shell, clv.BetaGeo()) is None
 
 
+def test_a_caption_comes_from_the_result_or_the_table_unless_one_is_given():
+    class Found:
+        caption = "What was found"
+
+        def table(self):
+            return FRAME
+
+    carried = FRAME.copy()
+    carried.attrs["caption"] = "2 products"
+    for thing, words in ((Found(), "What was found"), (carried, "2 products")):
+        assert repr(show.table(thing)).startswith(f"{words}\n")
+        assert repr(show.table(thing, "Mine")).startswith("Mine\n")
+    assert "caption" not in show.table(FRAME).data["text/html"]
+    assert repr(show.table(FRAME)).split()[0] == "product"
+
+
 def _few():
     raise Unavailable("needs 3 customers, has 2")
 
@@ -261,6 +277,31 @@ def test_an_absent_result_meets_no_protocol_by_accident():
     assert not hasattr(nothing, "__array__") and not hasattr(nothing, "_repr_html_")
     with pytest.raises(TypeError):
         float(nothing)
+    with pytest.raises(ValueError, match="unpack"):
+        first, second = nothing
+
+
+@pytest.mark.parametrize("other", [1, np.float64(2), np.ones(3), FRAME.n, FRAME[["n"]], "x", None])
+def test_beside_anything_an_absent_result_stays_absent(other):
+    nothing = Absent("needs more")
+    for made in (nothing + other, other - nothing, 2**nothing, other * nothing.share):
+        assert made is nothing
+    for compared in (nothing == other, nothing != other, other == nothing, other < nothing):
+        assert compared is nothing and not compared
+    assert round(abs(-nothing), 2) is nothing and other not in nothing
+    assert nothing in [nothing] and {nothing: 1}[nothing] == 1
+    assert max(nothing, default=0) == 0 and sorted(nothing) == []
+
+
+def test_a_headline_an_answer_and_a_figure_of_what_is_absent_say_why():
+    nothing = Absent("needs 3 customers,\n has 2.")
+    told = "Not available here: needs 3 customers, has 2."
+    assert repr(show.headline("Gain", 1.0, low=nothing)) == told
+    assert repr(show.answer(nothing)) == f"Answer: {told}"
+    fig, (left, right) = plots.figure(1, 2)
+    plots.bars(Absent("needs more"), x="n", y="product", ax=left)
+    plots.bars(Absent("needs more"), x="n", y="product", ax=right)
+    assert "Not available here" in repr(show.figure(fig))
 
 
 def test_units_and_decimals_come_from_the_glossary_and_own_ones_win(monkeypatch):

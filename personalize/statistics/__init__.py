@@ -24,7 +24,7 @@ from personalize.statistics.customer_base import (
     units,
 )
 from personalize.statistics.data_card import card, facts, verdicts
-from personalize.statistics.decision import decide
+from personalize.statistics.decision import decide, readiness
 from personalize.statistics.demographics import Attributes, attributes
 from personalize.statistics.descriptives import (
     Description,
@@ -42,7 +42,7 @@ from personalize.statistics.inequality import (
     persistence,
 )
 from personalize.statistics.outlier_detection import JointOutliers, joint_outliers, outliers
-from personalize.statistics.quality import columns, oddities, promises
+from personalize.statistics.quality import cleaning_log, columns, oddities, promises
 from personalize.statistics.seasonality import (
     Season,
     Trend,
@@ -91,6 +91,7 @@ __all__ = [
     "by_weekday",
     "card",
     "changes",
+    "cleaning_log",
     "columns",
     "compare",
     "concentration",
@@ -109,6 +110,7 @@ __all__ = [
     "outliers",
     "persistence",
     "promises",
+    "readiness",
     "season",
     "sizes",
     "texts",

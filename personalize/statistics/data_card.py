@@ -14,6 +14,12 @@ RECOMMENDERS_USE = {
 }
 
 
+def captioned(table: pd.DataFrame, caption: str) -> pd.DataFrame:
+    """The table with a caption in its `attrs`, where `show.table` finds it."""
+    table.attrs["caption"] = caption
+    return table
+
+
 def facts(tables: Tables) -> pd.Series:
     """The size of a shop in one row.
 
@@ -66,7 +72,8 @@ def card(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
         "tables": "; ".join(counted),
         "not in this source": ", ".join(absent) or "nothing is missing",
     }
-    return pd.DataFrame({"fact": list(rows), "value": list(rows.values())})
+    found = pd.DataFrame({"fact": list(rows), "value": list(rows.values())})
+    return captioned(found, f"The card of '{tables.name}'")
 
 
 def verdicts(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
@@ -90,7 +97,10 @@ def verdicts(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
     rows = []
     for topic, judge in TOPICS.items():
         rows.append((topic, *judge(tables, size)))
-    return pd.DataFrame(rows, columns=["topic", "verdict", "because", "would_help"])
+    found = pd.DataFrame(rows, columns=["topic", "verdict", "because", "would_help"])
+    given = found.verdict.value_counts().reindex(["yes", "no"], fill_value=0)
+    whole = f"{given['yes']} of {len(found)} topics can be fed in full"
+    return captioned(found, f"{whole}, {given['no']} not at all")
 
 
 def _graded(full: bool, because: str, would_help: str) -> Verdict:

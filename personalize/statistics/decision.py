@@ -1,4 +1,6 @@
-"""What follows from the description: the sentence at the end of the report."""
+"""What follows from the description: the sentences at the end of the reports."""
+
+import pandas as pd
 
 from personalize.statistics.change_points import Changes
 from personalize.statistics.customer_base import Behaviour
@@ -33,3 +35,21 @@ def decide(
         said.append(f"the busiest hour is {hours.peak} h with {times}")
     said.append(steps.advice(trends))
     return f"{'; '.join(said)}."
+
+
+def readiness(
+    size: pd.Series, kept: pd.DataFrame, odd: pd.DataFrame, verdicts: pd.DataFrame
+) -> str:
+    """How much there is, how far it can be trusted, and how many topics it can feed.
+
+    Parameters
+    ----------
+    size, kept, odd, verdicts : from `facts`, `promises`, `oddities` and `verdicts`
+    """
+    given = verdicts.verdict.value_counts().reindex(["yes", "no"], fill_value=0)
+    return (
+        f"{size.customers:,.0f} customers, {size.orders:,.0f} orders and {size['lines']:,.0f} "
+        f"lines over {size.days:,.0f} days, with {kept.breaches.sum():,} broken promises and "
+        f"{len(odd)} oddities that are named and handled, feed {given['yes']} of "
+        f"{len(verdicts)} topics in full and {given['no']} not at all."
+    )

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from personalize.statistics.customer_base import piece_rule, units
-from personalize.statistics.data_card import facts
+from personalize.statistics.data_card import captioned, facts
 from personalize.tables import CONTRACTS, Column, Tables
 
 RULES = {
@@ -116,7 +116,26 @@ def promises(tables: Tables, size: pd.Series | None = None) -> pd.DataFrame:
             title = f"every {CONTRACTS[name].row} is described once"
             rows.append((title, *_repeats(tables, name)))
     found = pd.DataFrame(rows, columns=["promise", "checked", "breaches"])
-    return found.assign(kept=found.breaches == 0)
+    found["kept"] = found.breaches == 0
+    said = f"{found.kept.sum()} of {len(found)} promises kept"
+    return captioned(found, f"{said}, {found.breaches.sum():,} breaches found")
+
+
+def cleaning_log(tables: Tables) -> pd.DataFrame:
+    """What was read, dropped, changed, or kept although odd, with the reason: the log of a source.
+
+    Parameters
+    ----------
+    tables : Tables
+
+    Returns
+    -------
+    DataFrame, one row a step and reason: table, step, reason, rows, consequence.
+    """
+    log = tables.log.copy()
+    rows = log.groupby("step").rows.sum().reindex(["read", "dropped"], fill_value=0)
+    said = f"{rows['read']:,} rows read, {rows['dropped']:,} dropped"
+    return captioned(log, f"{said}; steps marked 'kept' stay in although odd")
 
 
 def _unlogged(log: pd.DataFrame) -> tuple[int, int]:
@@ -169,7 +188,14 @@ def columns(tables: Tables) -> pd.DataFrame:
         for column in table.columns:
             kind = contract.columns.get(column, Column("attribute", "")).kind
             rows.append(_column(tables, name, column, kind=kind, rows=n))
-    return pd.DataFrame(rows)
+    found = pd.DataFrame(rows)
+    said = (
+        f"{len(found)} columns: {(found.filled < 1).sum()} with gaps, "
+        f"{(found.valid < 1).sum()} with values against the rule, "
+        f"{(found.known < 1).sum()} that name what no other table describes, "
+        f"{(found.behind > 7).sum()} more than a week behind"
+    )
+    return captioned(found, said)
 
 
 def _column(tables: Tables, name: str, column: str, *, kind: str, rows: int) -> dict[str, object]:
@@ -232,7 +258,10 @@ def oddities(tables: Tables, size: pd.Series | None = None, *, min_cell: int = 1
     found = pd.DataFrame(rows, columns=ODDITIES)
     found = found.astype({"n": "int64", "share": float, "spend_share": float})
     few = (found.unit == "customers") & (found.n < min_cell)
-    return found[(found.n > 0) & ~few].reset_index(drop=True)
+    found = found[(found.n > 0) & ~few].reset_index(drop=True)
+    large = f"{units(tables).large_lines.sum():,.0f} lines claim more than 1,000 units"
+    said = f"{len(found)} oddities that stay in ({large} and are not pieces)"
+    return captioned(found, said)
 
 
 def _share(part: float, whole: float) -> float:

@@ -35,3 +35,20 @@ def test_verdicts_follow_the_data(groceries: pz.tables.Tables, cdnow: pz.tables.
     assert short.verdict[["03 association rules", "04 recommenders"]].tolist() == ["no", "no"]
     assert (short.because.str.len() > 5).all()
     assert set(statistics.verdicts(shop(SEVEN)).verdict) <= {"yes", "partly", "no"}
+
+
+def test_the_answer_and_the_captions_count_what_the_tables_hold(cdnow: pz.tables.Tables) -> None:
+    size, odd = statistics.facts(cdnow), statistics.oddities(cdnow)
+    kept, verdicts = statistics.promises(cdnow, size), statistics.verdicts(cdnow, size)
+    said = statistics.readiness(size, kept, odd, verdicts)
+    full, none = (int((verdicts.verdict == word).sum()) for word in ("yes", "no"))
+    assert said.startswith(f"{size.customers:,.0f} customers")
+    assert said.endswith(f"feed {full} of 9 topics in full and {none} not at all.")
+    assert (
+        kept.attrs["caption"] == f"{kept.kept.sum()} of {len(kept)} promises kept, 0 breaches found"
+    )
+    log = statistics.cleaning_log(cdnow)
+    read = log.rows[log.step == "read"].sum()
+    assert (
+        log.attrs["caption"].startswith(f"{read:,} rows read") and "caption" not in cdnow.log.attrs
+    )

@@ -15,7 +15,7 @@ from scipy import stats
 
 import personalize as pz
 from personalize import inference, plots, statistics
-from personalize.simulate.reviews import opinion_truth
+from personalize.simulate.activity import opinion_truth
 from personalize.statistics import text_mining
 from personalize.tables import TableError, Unavailable
 
