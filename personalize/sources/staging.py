@@ -68,10 +68,10 @@ def stage(
     origin = table
     if table.derived:
         origin = spec.tables["orders"].model_copy(update={"name": table.name})
-    if frame is None:
-        raw = reading.relation(engine, origin, scratch)
+    if frame is not None:
+        raw, cheap = engine.register(f"raw_{table.name}", frame), True
     else:
-        raw = engine.register(f"raw_{table.name}", frame)
+        raw, cheap = reading.relation(engine, origin, scratch), reading.is_typed(origin)
     types = engine.types(raw)
     missing = []
     for key, name in table.columns.items():
@@ -81,7 +81,7 @@ def stage(
         present = f"Present: {', '.join(types)}. Correct 'columns' in the source file"
         return [f"table '{table.name}': column(s) not in the file: {', '.join(missing)}. {present}"]
     text = f"select {', '.join(_made(engine, spec, table, origin, types))} from {raw}"
-    if frame is not None or reading.is_typed(origin):  # cheap to read again, costly to copy
+    if cheap:  # to read again, and costly to copy
         engine.view(f"cast_{table.name}", text)
     else:
         engine.table(f"cast_{table.name}", text, temporary=True)
