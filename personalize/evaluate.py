@@ -17,7 +17,7 @@ from scipy import sparse
 from personalize.tables import TableError
 
 __all__ = [
-    "Comparison",
+    "PairedDifference",
     "Interval",
     "Split",
     "bootstrap_mean",
@@ -256,7 +256,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedDifference:
     """Two scores of the same customers, and the interval of their difference.
 
     Attributes
@@ -329,7 +329,7 @@ def bootstrap_mean(
 
 def paired_bootstrap(
     a: Any, b: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95
-) -> Comparison:
+) -> PairedDifference:
     """Is `a` really better than `b`? The interval of the mean difference over the same customers.
 
     Parameters
@@ -339,7 +339,7 @@ def paired_bootstrap(
 
     Returns
     -------
-    Comparison : mean_a, mean_b, difference, low, high, n and `.verdict`
+    PairedDifference : mean_a, mean_b, difference, low, high, n and `.verdict`
 
     Raises
     ------
@@ -366,7 +366,7 @@ def paired_bootstrap(
         )
     low, high = _bounds(left - right, n_boot, seed, level)
     difference = float((left - right).mean())
-    return Comparison(
+    return PairedDifference(
         float(left.mean()), float(right.mean()), difference, low, high, len(left), level
     )
 

@@ -203,7 +203,8 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
     ----------
     ax : what a function of `plots` returned, or axes or a figure of your own.
     alt : one or two sentences with the numbers the picture shows; default: made from the table that
-        was drawn, or from the lines, points and bars of axes drawn by hand.
+        was drawn, or from the lines, points and bars of axes drawn by hand. Where the names need a
+        font that this machine lacks, it ends with what to do.
     """
     if isinstance(ax, Absent):
         return text(ax)
@@ -213,6 +214,7 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
             f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, "
             "e.g. 'Bars of 5 segments: largest 1,204 customers, smallest 88'"
         )
+    alt = f"{alt} {plots.font_hint([alt])}".rstrip()
     picture = base64.b64encode(plots.png(ax)).decode()
     metadata = {"image/png": {"alt": alt}}
     return Shown({"image/png": picture, "text/plain": f"[figure] {alt}"}, metadata)

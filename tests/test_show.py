@@ -84,6 +84,14 @@ def test_a_figure_carries_its_description_as_text_and_as_alternative_text():
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
 
 
+def test_a_figure_whose_names_cannot_be_drawn_here_says_what_to_do(monkeypatch):
+    draw = lambda: plots.bars(FRAME, x="amount", y="product")  # noqa: E731
+    monkeypatch.setattr(plots.style, "cjk_family", list)
+    assert "牛奶" in repr(show.figure(draw())) and "fonts-noto-cjk" in repr(show.figure(draw()))
+    monkeypatch.setattr(plots.style, "cjk_family", lambda: ["DejaVu Sans"])
+    assert "fonts-noto-cjk" not in repr(show.figure(draw()))
+
+
 def test_a_description_without_a_number_is_refused():
     with pytest.raises(TableError, match="holds no number"):
         show.figure(plots.bars(FRAME, x="amount", y="product"), "Bars of products")

@@ -90,7 +90,7 @@ class Itemsets:
 
 def tuples(labels: np.ndarray, items: np.ndarray) -> Iterator[tuple]:
     """The rows of an array of item codes as tuples of labels."""
-    words = labels.astype(object)
+    words = pd.Series(labels).astype(object).to_numpy()  # times stay times
     return zip(*(words[column].tolist() for column in items.T), strict=True)
 
 

@@ -101,6 +101,7 @@ class Reader(HTMLParser):
         self.tags: list[str] = []
         self.handlers: list[str] = []
         self.cell: list[str] | None = None
+        self.pandas = False
         self.feed(text)
         self.close()
 
@@ -114,10 +115,11 @@ class Reader(HTMLParser):
         ]
         if tag == "table":
             self.tables.append([])
+            self.pandas = "dataframe" in dict(attrs).get("class", "").split()  # a plain frame
         elif tag == "tr":
             self.tables[-1].append([])
         elif tag in ("td", "th"):
-            number = "n" in dict(attrs).get("class", "").split()
+            number = "n" in dict(attrs).get("class", "").split() or (self.pandas and tag == "td")
             self.cell = ["number" if number else "text", "", ""]
         elif tag == "small" and self.cell:
             self.cell[0] += " unit"
@@ -206,6 +208,7 @@ def _small_cells(table, min_cell: int) -> Iterator[str]:
         {"known"} if ("known in", "") in heads else set()
     )  # of rows whose value is known in another table
     for row in table[1:]:
+        row = [("text", "", "")] * (len(heads) - len(row)) + row  # cells that span several rows
         for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
             counted = (
                 kind == "number" and unit not in NO_PEOPLE and head not in {*NO_CUSTOMERS, *shares}
@@ -401,6 +404,7 @@ def _table(head, value, unit="", kind="n"):
         _table("n", 3),
         _table("buyers", 1),
         _table("a name nobody has listed", 2),
+        pd.DataFrame({"share": [0.5], "customers": [3]}, index=["loyal"]).to_html(),
         "Offer it to <b>4</b> customers.",
         "Held by 7 of 300 customers",
         '<img alt="Bars: the smallest 8 loyal customers">',
