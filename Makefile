@@ -54,7 +54,7 @@ engines: $(READY)  ## add Apache Spark and the PostgreSQL driver, which their te
 	  || $(call FAILED,requirements-engines.lock could not be installed. See above$(comma) and whether the network is there.)
 
 cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine (after make engines; minutes)
-	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py tests/test_mllib.py
+	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/engine/test_conformance.py tests/engine/test_mllib.py
 	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
 lab: $(READY)  ## explore copies of the notebooks in JupyterLab

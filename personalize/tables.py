@@ -143,7 +143,7 @@ class Contract:
 
 
 def _contract(row: str, columns: str, *, key: tuple[str, ...] = (), open: bool = False) -> Contract:
-    """A contract from its glossary: name (* required), kind and meaning of a column on each line."""
+    """A contract from its glossary: on each line name (* required), kind and meaning."""
     words = [line.split(None, 2) for line in columns.strip().splitlines()]
     return Contract(
         row,
@@ -509,9 +509,12 @@ class Tables:
         --------
         >>> import personalize as pz
         >>> day = pd.to_datetime(["2024-01-05", "2024-01-05", "2024-01-06"])
-        >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 10, 11], "product_id": [5, 6, 5],
-        ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0], "store_id": [5, 5, 7]})
-        >>> pz.load({"orders": orders}).where("store_id = 5").order_totals.to_pandas(["order_id", "amount"])
+        >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 10, 11],
+        ...                        "product_id": [5, 6, 5],
+        ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0],
+        ...                        "store_id": [5, 5, 7]})
+        >>> pz.load({"orders": orders}).where("store_id = 5").order_totals.to_pandas(["order_id",
+        ...          "amount"])
            order_id  amount
         0        10     5.0
         """
@@ -545,7 +548,7 @@ class Tables:
         return name
 
     def sql(self, text: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
-        """The result of a query whose `{table}` and `{value}` marks are filled in, as a DataFrame."""
+        """The result of a query whose `{table}` and `{value}` marks are filled in."""
         marks = {name: literal(value) for name, value in values.items()}
         return self.engine.frame(text.format_map({**self.relations, **marks}), max_rows=max_rows)
 

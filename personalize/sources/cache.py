@@ -27,14 +27,6 @@ def short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def place(spec: SourceSpec, origin: str, fingerprint: str) -> Path:
-    """The engine file of a source (DuckDB), or the stem of its note (Spark)."""
-    ending = "duckdb"
-    if not spec.engine.embedded:
-        ending = f"spark-{short(spec.engine.address() + spec.engine.folder)}"
-    return folder() / f"{spec.name}-{origin}-{fingerprint[:16]}.{ending}"
-
-
 def fingerprint(spec: SourceSpec) -> str:
     """What the tables depend on: raw content, source file and code.
 

@@ -34,18 +34,27 @@ def convert(spec: SourceSpec, path: Path, note: Path) -> None:
     ------
     TableError : every problem of the source in one message; nothing is left behind.
     """
-    if spec.engine.embedded:
-        _into_file(spec, path, note)
-    else:
-        _into_cluster(spec, path, note)
+    into = _into_file if spec.engine.embedded else _into_cluster
+    into(spec, path, note)
 
 
-def in_memory(spec: SourceSpec, frames: Mapping[str, pd.DataFrame]) -> DuckDB:
-    """An engine without a file that holds these rows, cleaned."""
+def in_memory(
+    frames: Mapping[str, pd.DataFrame],
+) -> tuple[DuckDB, dict[str, str], SourceSpec]:
+    """An engine without a file that holds these rows, cleaned, where, and the source they make."""
     engine = DuckDB()
+    spec = SourceSpec(name="frames", tables=_tables_of(frames))
     with tempfile.TemporaryDirectory() as scratch:
         _fill(engine, spec, frames, Path(scratch))
-    return engine
+    return engine, kept(engine), spec
+
+
+def _tables_of(frames: Mapping[str, pd.DataFrame]) -> dict[str, TableSpec]:
+    """Tables whose rows are in memory, under canonical names."""
+    tables = {}
+    for name, frame in frames.items():
+        tables[name] = TableSpec(name=name, columns=dict(zip(frame, frame, strict=True)))
+    return tables
 
 
 def kept(engine: Engine) -> dict[str, str]:
@@ -109,8 +118,7 @@ def _filled(engine: Engine, spec: SourceSpec, scratch: Path) -> dict[str, Any]:
         from personalize import simulate
 
         frames = simulate.shop(**spec.simulate).tables
-        tables = {name: TableSpec.of_frame(name, frame) for name, frame in frames.items()}
-        spec = spec.model_copy(update={"tables": tables})
+        spec = spec.model_copy(update={"tables": _tables_of(frames)})
     _fill(engine, spec, frames, scratch)
     found = engine.frame(
         "select min(day) as first, max(day) as last, count(distinct customer_id) as customers "

@@ -11,7 +11,7 @@ import pandas as pd
 from personalize.engine import Engine, connect
 from personalize.parameters import check_in_kernel
 from personalize.sources import cache, conversion, database
-from personalize.sources.spec import SourceSpec, TableSpec, read
+from personalize.sources.spec import SourceSpec, read
 from personalize.tables import CONTRACTS, TableError, Tables, unknown_columns
 
 
@@ -94,7 +94,10 @@ def prepare(source: str | Path, *, fresh: bool = True) -> Prepared:
     origin = cache.short(str(Path(source).resolve()))
     spec = database.fetched(asked, cache.folder(), origin, fresh=fresh)
     fingerprint = cache.fingerprint(spec)
-    path = cache.place(spec, origin, fingerprint)
+    ending = "duckdb"
+    if not spec.engine.embedded:
+        ending = f"spark-{cache.short(spec.engine.address() + spec.engine.folder)}"
+    path = cache.folder() / f"{spec.name}-{origin}-{fingerprint[:16]}.{ending}"
     note = path.with_name(path.name + ".json")
     if not note.is_file() or (spec.engine.embedded and not path.is_file()):
         conversion.convert(spec, path, note)
@@ -109,10 +112,8 @@ def _from_frames(frames: Mapping[str, pd.DataFrame]) -> Tables:
         problems.append("table 'orders' is missing: it is the one table that is always needed")
     if problems:
         raise TableError.of("the DataFrames cannot be used:", problems)
-    tables = {name: TableSpec.of_frame(name, frame) for name, frame in frames.items()}
-    spec = SourceSpec(name="frames", tables=tables)
-    engine = conversion.in_memory(spec, frames)
-    return _tables(engine, conversion.kept(engine), spec)
+    engine, places, spec = conversion.in_memory(frames)
+    return _tables(engine, places, spec)
 
 
 def _frame_problems(name: str, columns: list[str]) -> list[str]:

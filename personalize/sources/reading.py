@@ -133,7 +133,10 @@ def header(file: Path, table: TableSpec) -> tuple[list[str], str, str]:
 
 
 def _encoding_hint() -> str:
-    return "set 'encoding: latin-1' (or cp1252, utf-16, gb18030, ...) for this table in the source file"
+    return (
+        "set 'encoding: latin-1' (or cp1252, utf-16, gb18030, ...) "
+        "for this table in the source file"
+    )
 
 
 def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> str:

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from datetime import date
 from glob import glob
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 from zoneinfo import available_timezones
 
-import pandas as pd
 import yaml
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -110,11 +109,6 @@ class TableSpec(TableKeys):
 
     name: str
     folder: Path = Path()
-
-    @classmethod
-    def of_frame(cls, name: str, frame: pd.DataFrame) -> Self:
-        """A table whose rows are in memory, under canonical names."""
-        return cls(name=name, columns=dict(zip(frame, frame, strict=True)))
 
     @property
     def derived(self) -> bool:

@@ -619,7 +619,7 @@ def _reported(rows):
 @pytest.fixture(scope="module")
 def titles():
     """The names of the notebooks of the checkout."""
-    names = {path.stem for path in (Path(__file__).parents[1] / "notebooks").glob("[0-9]*.ipynb")}
+    names = {path.stem for path in (Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb")}
     return names or pytest.skip("no notebooks in the checkout")
 
 
