@@ -43,7 +43,8 @@ setup: $(READY)  ## install everything into .venv (done by the other targets by 
 	  || $(call FAILED,requirements.lock could not be installed. See above$(comma) and whether the network is there.)
 	@$(INSTALL) --no-build-isolation -e . \
 	  || $(call FAILED,the package itself could not be installed. See above.)
-	@$(CHECK) >.venv/check.txt 2>&1 || { cat .venv/check.txt >&2; false; } || $(call FAILED,the packages of the lock do not fit together on this Python. Try Python 3.11 to 3.13.)
+	@$(CHECK) >.venv/check.txt 2>&1 || { cat .venv/check.txt >&2; false; } \
+	  || $(call FAILED,the packages of the lock do not fit together on this Python. Try Python 3.11 to 3.13.)
 	@.venv/bin/python -m compileall -q personalize
 	@.venv/bin/python -c 'import matplotlib.font_manager, personalize as pz; \
 	  pz.association_rules.warm(); pz.recommenders.warm()'
@@ -58,7 +59,7 @@ cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine
 	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
 lab: $(READY)  ## explore copies of the notebooks in JupyterLab
-	@$(PYTHON) -m personalize lab $(ARGS)
+	@$(PYTHON) -m personalize lab $(if $(filter-out file default,$(origin SOURCE)),$(SOURCE)) $(ARGS)
 
 report: $(READY)  ## run the notebooks on SOURCE and write reports/<name>/index.html
 	@$(RUN) -m personalize report $(SOURCE) --jobs $(JOBS) $(ARGS)
@@ -84,6 +85,6 @@ bench: $(READY)  ## time against peers, as ratios within one run
 	@$(RUN) -m benchmarks $(ARGS)
 
 clean:  ## remove .venv, built reports and caches
-	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage docs/api
+	rm -rf .venv .bench .pytest_cache .hypothesis .ruff_cache .mypy_cache .coverage docs/api lab
 	find reports -mindepth 1 ! -name README.md ! -name example.png -delete
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,7 +1,7 @@
-"""Set-up never resolves: newer releases of locked packages may lie about, the locked ones still win.
+"""Set-up never resolves: newer releases of locked packages may lie about, the locked ones win.
 
-python .ci/newer_releases.py write FOLDER : newer releases of three packages, two wanted with an extra
-python .ci/newer_releases.py pips FOLDER : the Makefile's install line, by the oldest pip of each Python
+python .ci/newer_releases.py write FOLDER : newer releases of packages, two wanted with an extra
+python .ci/newer_releases.py pips FOLDER : the Makefile's install line by each Python's oldest pip
 python .ci/newer_releases.py check PYTHON : what that environment holds is what the lock says
 """
 

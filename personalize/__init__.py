@@ -9,7 +9,7 @@ Modules load when they are first named, so that a session pays only for what it 
 
 from importlib import import_module
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULES = (
     "association_rules",
