@@ -201,7 +201,8 @@ class History:
         """The history of the flagged purchases, as seen on another day."""
         orders = np.add.reduceat(keep, self.start[:-1], dtype=np.int32)
         kept = orders > 0
-        number, row = np.unique(self.row[kept], return_inverse=True)
+        number = np.flatnonzero(np.bincount(self.row[kept]))
+        row = np.searchsorted(number, self.row[kept])
         return History(
             day,
             self.customers[number],
