@@ -45,8 +45,8 @@ setup: $(READY)  ## install everything into .venv (done by the other targets by 
 	  || $(call FAILED,the package itself could not be installed. See above.)
 	@$(CHECK) >.venv/check.txt 2>&1 || { cat .venv/check.txt >&2; false; } || $(call FAILED,the packages of the lock do not fit together on this Python. Try Python 3.11 to 3.13.)
 	@.venv/bin/python -m compileall -q personalize
-	@.venv/bin/python -c 'import matplotlib.font_manager, personalize as pz; from personalize.recommenders import kernels; \
-	  pz.association_rules.warm(); pz.segmentation.warm(); kernels.warm()'
+	@.venv/bin/python -c 'import matplotlib.font_manager, personalize as pz; \
+	  pz.association_rules.warm(); pz.recommenders.warm()'
 	@touch $@
 
 engines: $(READY)  ## add Apache Spark and the PostgreSQL driver, which their tests need, to the environment
@@ -54,7 +54,7 @@ engines: $(READY)  ## add Apache Spark and the PostgreSQL driver, which their te
 	  || $(call FAILED,requirements-engines.lock could not be installed. See above$(comma) and whether the network is there.)
 
 cluster: $(READY)  ## answers and faults on a real Spark cluster on this machine (after make engines; minutes)
-	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/test_conformance.py tests/test_mllib.py
+	@$(RUN) tests/spark/cluster.py $(PYTHON) -m pytest -q -p no:cacheprovider tests/engine/test_conformance.py tests/engine/test_mllib.py
 	@PERSONALIZE_CLUSTER=3e5 $(RUN) -m pytest -q -p no:cacheprovider tests/spark
 
 lab: $(READY)  ## explore copies of the notebooks in JupyterLab

@@ -187,7 +187,8 @@ def _init(given: Given) -> int:
 
     if not spec.plain_word(given.name):
         raise TableError(
-            f"--name {given.name!r}: take a short lower-case word (a-z, 0-9, _); it names the report folder"
+            f"--name {given.name!r}: take a short lower-case word (a-z, 0-9, _); it names the "
+            "report folder"
         )
     out = given.out or Path(f"{given.name}.yml")
     if out.exists():
@@ -247,10 +248,13 @@ def _report(given: Given) -> int:
                 _say(f"    {parameter}")
         return 0
     if given.dry_run or given.verbose:
-        due = report.due(given.source, force=given.force, progress=_say, **_asked(given))
-        for row in due.itertuples():
+        plan = report.Plan(given.source, **_asked(given))
+        with report.reading(_say):
+            plan.check()
+        for row in plan.due(given.force).itertuples():
             _say(
-                f"{row.notebook}: {row.reason or 'unchanged'}; {row.parameters or 'no parameter set'}"
+                f"{row.notebook}: {row.reason or 'unchanged'}; "
+                f"{row.parameters or 'no parameter set'}"
             )
         if given.dry_run:
             return 0
@@ -312,7 +316,8 @@ def _new(given: Given) -> int:
     for name in workspace.new(given.folder):
         _say(f"  {name}")
     _say(
-        f"Next: cd {given.folder}, then personalize init YOUR_ORDERS.csv --name ours, or personalize report"
+        f"Next: cd {given.folder}, then personalize init YOUR_ORDERS.csv --name ours, or "
+        "personalize report"
     )
     return 0
 
@@ -351,9 +356,13 @@ def _whole(text: str) -> int:
 
 
 def _pairs(given: list[str]) -> dict[str, str]:
-    if wrong := [text for text in given if "=" not in text]:
-        raise TableError(f"-p takes NAME=VALUE, not {wrong}")
-    return dict(text.split("=", 1) for text in given)
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise TableError(f"-p takes NAME=VALUE, not {text!r}")
+        pairs[name] = value
+    return pairs
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from scipy import sparse
 from personalize.tables import TableError
 
 __all__ = [
-    "Comparison",
+    "PairedDifference",
     "Interval",
     "Split",
     "bootstrap_mean",
@@ -78,8 +78,8 @@ def time_split(tables: Any, *, cut: Any, until: Any = None) -> Split:
     last = pd.Timestamp(tables.end if until is None else until).normalize()
     if not tables.start <= cut < last:
         raise TableError(
-            f"cut = {cut:%Y-%m-%d} leaves nothing to learn from or nothing to score on: orders run from "
-            f"{tables.start:%Y-%m-%d} to {last:%Y-%m-%d}; choose a day between the two"
+            f"cut = {cut:%Y-%m-%d} leaves nothing to learn from or nothing to score on: orders run "
+            f"from {tables.start:%Y-%m-%d} to {last:%Y-%m-%d}; choose a day between the two"
         )
     return Split(tables.until(cut), tables.between(cut, last), cut, last)
 
@@ -177,31 +177,18 @@ def definitions(k: int = 10) -> pd.DataFrame:
     -------
     DataFrame : metric, meaning
     """
-    return pd.DataFrame(
-        [
-            (
-                "NDCG",
-                f"hits weighted 1/log2(rank+1), divided by the best sum possible with min({k}, n) hits",
-            ),
-            ("recall", "hits / n, the share of all that the customer bought"),
-            ("precision", f"hits / {k}, the share of the list that the customer bought"),
-            (
-                "average precision",
-                "mean over the n products of the precision at their rank (else 0)",
-            ),
-            ("hit", f"1 when at least one of the {k} was bought"),
-            (
-                "n",
-                "distinct products the customer bought after the cut, also those never sold before it",
-            ),
-            ("candidates", "every product sold up to the cut: full ranking, no sampled negatives"),
-            (
-                "ties",
-                "score, then the customer's latest purchase, then popularity, then product id",
-            ),
-        ],
-        columns=["metric", "meaning"],
-    )
+    best = f"divided by the best sum possible with min({k}, n) hits"
+    meanings = {
+        "NDCG": f"hits weighted 1/log2(rank+1), {best}",
+        "recall": "hits / n, the share of all that the customer bought",
+        "precision": f"hits / {k}, the share of the list that the customer bought",
+        "average precision": "mean over the n products of the precision at their rank (else 0)",
+        "hit": f"1 when at least one of the {k} was bought",
+        "n": "distinct products the customer bought after the cut, also those never sold before it",
+        "candidates": "every product sold up to the cut: full ranking, no sampled negatives",
+        "ties": "score, then the customer's latest purchase, then popularity, then product id",
+    }
+    return pd.DataFrame({"metric": meanings.keys(), "meaning": meanings.values()})
 
 
 def _check_lists(lists: pd.DataFrame, truth: pd.DataFrame, k: int) -> None:
@@ -269,7 +256,7 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedDifference:
     """Two scores of the same customers, and the interval of their difference.
 
     Attributes
@@ -342,7 +329,7 @@ def bootstrap_mean(
 
 def paired_bootstrap(
     a: Any, b: Any, *, n_boot: int = 1000, seed: int = 0, level: float = 0.95
-) -> Comparison:
+) -> PairedDifference:
     """Is `a` really better than `b`? The interval of the mean difference over the same customers.
 
     Parameters
@@ -352,7 +339,7 @@ def paired_bootstrap(
 
     Returns
     -------
-    Comparison : mean_a, mean_b, difference, low, high, n and `.verdict`
+    PairedDifference : mean_a, mean_b, difference, low, high, n and `.verdict`
 
     Raises
     ------
@@ -379,7 +366,7 @@ def paired_bootstrap(
         )
     low, high = _bounds(left - right, n_boot, seed, level)
     difference = float((left - right).mean())
-    return Comparison(
+    return PairedDifference(
         float(left.mean()), float(right.mean()), difference, low, high, len(left), level
     )
 
@@ -395,7 +382,8 @@ def _numbers(values: Any, name: str, n_boot: int, level: float) -> np.ndarray:
     bad = int((~np.isfinite(numbers)).sum())
     if bad:
         raise TableError(
-            f"{name} holds {bad:,} missing or infinite values of {len(numbers):,}: drop or fill them first"
+            f"{name} holds {bad:,} missing or infinite values of {len(numbers):,}: "
+            "drop or fill them first"
         )
     return numbers
 

@@ -51,7 +51,8 @@ def rfm(tables: Tables, *, as_of: Any, window_days: int | None = None) -> pd.Dat
     --------
     >>> import personalize as pz
     >>> day = pd.to_datetime(["2024-01-05 23:50", "2024-01-06 00:10", "2024-01-02 12:00"])
-    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12], "product_id": [5, 5, 6],
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12],
+    ...                        "product_id": [5, 5, 6],
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0]})
     >>> rfm(pz.load({"orders": orders}), as_of="2024-01-06").to_dict("records")[0]
     {'customer_id': 1, 'recency_days': 0, 'frequency': 2, 'monetary': 5.0}
@@ -94,7 +95,8 @@ def tenure(tables: Tables, *, as_of: Any) -> pd.DataFrame:
     --------
     >>> import personalize as pz
     >>> day = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-20"])
-    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12], "product_id": [5, 5, 6],
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12],
+    ...                        "product_id": [5, 5, 6],
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0]})
     >>> tenure(pz.load({"orders": orders}), as_of="2024-02-20").tenure_days.tolist()
     [50, 0]
@@ -136,9 +138,11 @@ def window_spend(tables: Tables, *, as_of: Any, weeks: Sequence[int] = (4, 13, 2
     --------
     >>> import personalize as pz
     >>> day = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-20"])
-    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12], "product_id": [5, 5, 6],
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 11, 12],
+    ...                        "product_id": [5, 5, 6],
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0]})
-    >>> window_spend(pz.load({"orders": orders}), as_of="2024-02-20", weeks=(1, 4)).iloc[0].to_dict()
+    >>> tables = pz.load({"orders": orders})
+    >>> window_spend(tables, as_of="2024-02-20", weeks=(1, 4)).iloc[0].to_dict()
     {'customer_id': 1.0, 'spend_1w': 0.0, 'orders_1w': 0.0, 'spend_4w': 3.0, 'orders_4w': 1.0}
     """
     require_tables(tables, "window_spend")
@@ -168,7 +172,8 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     tables : Tables that reach at least `days` days beyond `as_of`
     customers : ids of the customers to look at
     as_of : last day known before
-    days : length of the later period, 1 or more; 56 are eight weeks, so that every weekday counts equally
+    days : length of the later period, 1 or more; 56 are eight weeks, in which
+        every weekday counts equally
 
     Returns
     -------
@@ -185,7 +190,8 @@ def outcome(tables: Tables, customers: Any, *, as_of: Any, days: int = 56) -> pd
     --------
     >>> import personalize as pz
     >>> day = pd.to_datetime(["2024-01-01", "2024-02-01", "2024-02-01", "2024-02-20"])
-    >>> orders = pd.DataFrame({"customer_id": [1, 1, 1, 2], "order_id": [10, 11, 12, 13], "product_id": 5,
+    >>> orders = pd.DataFrame({"customer_id": [1, 1, 1, 2], "order_id": [10, 11, 12, 13],
+    ...                        "product_id": 5,
     ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0, 5.0]})
     >>> outcome(pz.load({"orders": orders}), [1, 2], as_of="2024-01-01", days=35).iloc[0].to_dict()
     {'customer_id': 1.0, 'next_orders': 2.0, 'next_spend': 7.0}

@@ -240,15 +240,16 @@ def mean_difference(
     from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
     groups = [DescrStatsW(*part) for part in _groups(first, second, counts)]
-    mean = np.array([float(g.mean) for g in groups])
-    n = np.array([g.nobs for g in groups])
-    squares = np.array([float(g.sumsquares) for g in groups])
+    one, two = groups
+    mean = np.array([float(one.mean), float(two.mean)])
+    n = np.array([one.nobs, two.nobs])
+    squares = np.array([float(one.sumsquares), float(two.sumsquares)])
     difference = float(mean[0] - mean[1])
     if n.min() < 2 or not (squares > (_ROUNDING * mean) ** 2 * n).any():
         return MeanDifference(difference)
     both = CompareMeans(*groups)
-    t, p, df = (float(x) for x in both.ttest_ind(usevar="unequal"))
-    low, high = (float(x) for x in both.tconfint_diff(alpha=1 - level, usevar="unequal"))
+    t, p, df = map(float, both.ttest_ind(usevar="unequal"))
+    low, high = map(float, both.tconfint_diff(alpha=1 - level, usevar="unequal"))
     total = n.sum()
     pooled = np.sqrt(squares.sum() / (total - 2))
     g = float((1 - 3 / (4 * total - 9)) * difference / pooled)
@@ -300,8 +301,8 @@ def rank_comparison(
     from scipy.stats import mannwhitneyu
     from statsmodels.stats.nonparametric import rank_compare_2indep
 
-    parts = _groups(first, second, counts)
-    a, b = (np.repeat(values, n.astype(int)) for values, n in parts)
+    (x, n), (y, m) = _groups(first, second, counts)
+    a, b = np.repeat(x, n.astype(int)), np.repeat(y, m.astype(int))
     size = len(a) * len(b)
     if (a == a[0]).all() and (b == a[0]).all():
         return RankComparison(0.5, u=size / 2)
@@ -324,7 +325,7 @@ def _groups(
     parts = []
     for k, group in enumerate((first, second)):
         values = np.asarray(group, float)
-        n = np.ones(len(values)) if counts is None else np.asarray(counts[k], float)
+        n = _weights(values, None if counts is None else counts[k])
         if n.shape != values.shape:
             raise TableError(f"{len(n):,} counts for {len(values):,} values: one a value is needed")
         if not n.sum() > 0:
@@ -332,6 +333,13 @@ def _groups(
             raise TableError(f"the {which} group is empty: there is nothing to compare")
         parts.append((values, n))
     return parts
+
+
+def _weights(values: np.ndarray, counts: ArrayLike | None) -> np.ndarray:
+    """How often each value occurs, as numbers."""
+    if counts is None:
+        return np.ones(len(values))
+    return np.asarray(counts, float)
 
 
 def adjust(p_values: ArrayLike, *, method: str = "holm", tests: int | None = None) -> np.ndarray:
@@ -400,7 +408,7 @@ def standardized_residuals(table: ArrayLike) -> np.ndarray:
     >>> standardized_residuals([[30, 10], [10, 30]]).round(2).tolist()
     [[4.47, -4.47], [-4.47, 4.47]]
     """
-    counts = _counts(table)
+    counts = counts_of(table)
     if min(counts.shape) < 2:
         return np.full(counts.shape, np.nan)
     from statsmodels.stats.contingency_tables import Table
@@ -435,20 +443,23 @@ def cramers_v(table: ArrayLike, *, level: float = 0.95) -> CramersV:
     """
     from scipy.stats import chi2_contingency
 
-    counts = _counts(table)
+    counts = counts_of(table)
     chi2, p, df, expected = chi2_contingency(counts, correction=False)
     lower = special.chndtrinc(chi2, df, (1 + level) / 2)
     upper = special.chndtrinc(chi2, df, (1 - level) / 2)
     below = special.chdtr(df, chi2)
-    lower = lower if below > (1 + level) / 2 else 0.0
-    upper = upper if below > (1 - level) / 2 else 0.0
+    if below <= (1 + level) / 2:
+        lower = 0.0
+    if below <= (1 - level) / 2:
+        upper = 0.0
     scale = counts.sum() * (min(counts.shape) - 1)
     found = np.sqrt(np.array([max(chi2 - df, 0), lower, upper]) / scale)
     strength, low, high = np.minimum(found, 1).tolist()
     return CramersV(strength, low, high, float(chi2), int(df), float(p), expected)
 
 
-def _counts(table: ArrayLike) -> np.ndarray:
+def counts_of(table: ArrayLike) -> np.ndarray:
+    """The table as numbers, none missing or below 0 (TableError)."""
     counts = np.asarray(table, float)
     wrong = int((~(counts >= 0)).sum())
     if wrong:
@@ -501,7 +512,7 @@ def spearman(first: ArrayLike, second: ArrayLike, *, level: float = 0.95) -> tup
     """
     from scipy.stats import spearmanr
 
-    r, p = (float(x) for x in spearmanr(first, second))
+    r, p = map(float, spearmanr(first, second))
     return _fisher(r, (1 + r**2 / 2) / (np.size(first) - 3), level), p
 
 
@@ -647,7 +658,7 @@ def _delong(outcome: ArrayLike, scores: list[ArrayLike]) -> tuple[np.ndarray, np
     from scipy.stats import rankdata
 
     happened = np.asarray(outcome, bool)
-    values = np.array([np.asarray(score, float) for score in scores])
+    values = np.vstack(scores).astype(float)
     m, n = int(happened.sum()), int((~happened).sum())
     if not m or not n:
         raise TableError(f"it happened to {m:,} of {m + n:,} customers: nothing to tell apart")
@@ -690,8 +701,9 @@ def gini(
     (0.0, 0.75, 0.0)
     """
     x = np.asarray(values, float)
-    w = np.ones(len(x)) if counts is None else np.asarray(counts, float)
-    _, place = np.unique(x if by is None else np.asarray(by, float), return_inverse=True)
+    w = _weights(x, counts)
+    order = x if by is None else np.asarray(by, float)
+    _, place = np.unique(order, return_inverse=True)
     tied = np.bincount(place, weights=w)
     balance = (2 * tied.cumsum() - tied)[place] / w.sum() - 1  # share below less share above
     return float(w * x @ balance / (w @ x))
@@ -718,9 +730,9 @@ def gini_interval(
     >>> round(gini_interval([0.0, 10.0], counts=[8, 2]).value, 12)
     0.8
     """
-    order = np.argsort(values, kind="stable")
-    x = np.asarray(values, float)[order]
-    w = np.ones(len(x)) if counts is None else np.asarray(counts, float)[order]
+    x = np.asarray(values, float)
+    order = np.argsort(x, kind="stable")
+    x, w = x[order], _weights(x, counts)[order]
     n, mean = w.sum(), x @ w / w.sum()
     found = max(gini(x, counts=w), 0.0)
     if n < 2:

@@ -1,7 +1,9 @@
 """The parameters of a notebook: what its parameters cell declares, and whether a value fits.
 
-The cell holds one `name: type = default  # help [range]` a line, so that names, types, defaults and meaning are known
-without starting a kernel. One check serves the command line, the runner and the kernel, whoever runs the notebook:
+The cell holds one `name: type = default  # help [range]` a line, so that names, types, defaults and
+meaning are known
+without starting a kernel. One check serves the command line, the runner and the kernel, whoever
+runs the notebook:
 
     level: float = 0.95  # how sure the intervals are [0.5 to 0.999]
     k: int = 10  # length of every list [1 or more]
@@ -16,7 +18,7 @@ import math
 import re
 import sys
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -37,9 +39,11 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 _SPAN = re.compile(
     rf"(?:(?P<also>{_NUMBER}), or )?(?P<low>{_NUMBER})(?: to (?P<high>{_NUMBER})| or more)"
 )
-_COLUMN = re.compile(r"(?:(?P<words>\w+(?:, \w+)*), or )?a column of (?P<table>\w+)")
+_COLUMN = re.compile(r"(?:(?P<word>\w+), or )?a column of (?P<table>\w+)")
 _WORDS = re.compile(r"[\w.-]+(?:, [\w.-]+)+")
 _BRACKET = re.compile(r"\s*\[([^\[\]]*)\]$")
+_UNREADABLE = (ValueError, SyntaxError, AttributeError, IndexError, tokenize.TokenError)
+_TYPES = {"int": int, "str": str}
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
 
 
@@ -52,7 +56,8 @@ class ParameterError(TableError):
 
 @dataclass(frozen=True)
 class Range:
-    """The values a parameter may take: a span of numbers, with one more besides, words, or names of columns.
+    """The values a parameter may take: a span of numbers, with one more besides, words, or names of
+    columns.
 
     >>> Range.of("number of clusters [0, or 2 to 20]").holds(1)
     False
@@ -61,31 +66,35 @@ class Range:
     text: str = ""
     low: float = float("-inf")
     high: float = float("inf")
-    also: float | None = None
+    also: float = float("nan")
     words: tuple[str, ...] = ()
     table: str = ""
 
     @classmethod
     def of(cls, help: str) -> "Range":
-        """The range that a help text ends in; any value where it ends in none. ValueError where it cannot be read."""
+        """The range that a help text ends in; any value where it ends in none. ValueError where it
+        cannot be read.
+        """
         bracket = _BRACKET.search(help)
         if not bracket:
             return cls()
         text = bracket[1]
-        if span := _SPAN.fullmatch(text):
+        span, column = _SPAN.fullmatch(text), _COLUMN.fullmatch(text)
+        if span:
             low, high = float(span["low"]), float(span["high"] or "inf")
             if low >= high:
                 raise ValueError(f"the range [{text}] holds no value")
-            return cls(text, low, high, float(span["also"]) if span["also"] else None)
-        if column := _COLUMN.fullmatch(text):
-            words = tuple(column["words"].split(", ")) if column["words"] else ()
-            return cls(text, words=words, table=column["table"])
+            return cls(text, low, high, float(span["also"] or "nan"))
+        if column:
+            return cls(text, words=(column["word"] or "",), table=column["table"])
         if _WORDS.fullmatch(text):
             return cls(text, words=tuple(text.split(", ")))
         raise ValueError(f"[{text}] is no range")
 
     def holds(self, value: Any) -> bool:
-        """Whether the value, or every item of a list, is in the range; which columns there are, the data say."""
+        """Whether the value, or every item of a list, is in the range; which columns there are, the
+        data say.
+        """
         if isinstance(value, list):
             return all(map(self.holds, value))
         if self.table or not self.text:
@@ -97,7 +106,7 @@ class Range:
         )
 
     def __str__(self) -> str:
-        return f"one of {self.text}" if self.words and not self.table else self.text
+        return "one of " * bool(self.words and not self.table) + self.text
 
 
 @dataclass(frozen=True)
@@ -134,40 +143,41 @@ class Parameter:
         >>> Parameter("k", "int", 5, "length [1 or more]").line(7)
         'k: int = 7  # length [1 or more]'
         """
-        comment = f"  # {self.help}" if self.help else ""
-        return f"{self.name}: {self.kind} = {value!r}{comment}"
+        return f"{self.name}: {self.kind} = {value!r}  # {self.help}"
 
     def read(self, value: Any) -> Any:
-        """The value in the parameter's type; text is read as that type, anything else must be of it.
+        """The value in the parameter's type; text is read as that type, anything else must be of
+        it.
 
         >>> Parameter("k", "int", 5, "").read("4"), Parameter("x", "list[str]", [], "").read("a, b")
         (4, ['a', 'b'])
         """
         found = value
-        if isinstance(value, str) and self.kind.startswith("list["):
+        if isinstance(value, str) and self.kind != self._item:
             found = [part.strip() for part in value.split(",") if part.strip()]
         try:
-            found = _from_text(found, self.kind.removeprefix("list[").removesuffix("]"))
+            found = _from_text(found, self._item)
         except ValueError:
             raise ValueError(self._wrong(value)) from None
         return self.check(found, value)
 
     def check(self, value: Any, given: Any = None) -> Any:
-        """The value, which must be of the type and in the range; ValueError says what it must be."""
+        """The value, which must be of the type and in range; ValueError says what it must be."""
         shown = value if given is None else given
-        if self.kind.startswith("list["):
-            item = self.kind.removeprefix("list[").removesuffix("]")
-            value = list(value) if isinstance(value, tuple) else value
-            fits = isinstance(value, list) and all(_is(part, item) for part in value)
-        else:
-            fits = _is(value, self.kind)
-        if not fits:
+        several = self.kind != self._item
+        items = value if several else [value]
+        if not isinstance(items, list | tuple) or not all(_is(part, self._item) for part in items):
             raise ValueError(self._wrong(shown))
-        if not self.range.holds(value):
+        if not self.range.holds(list(items)):
             raise ValueError(f"'{self.name}' must be {self.range}, not {shown!r}")
-        if self.kind == "float":
-            return float(value)
-        return [float(part) for part in value] if self.kind == "list[float]" else value
+        if self._item == "float":
+            items = list(map(float, items))
+        return list(items) if several else items[0]
+
+    @property
+    def _item(self) -> str:
+        """The type of one item of a list, or of the value."""
+        return self.kind.removeprefix("list[").removesuffix("]")
 
     def _wrong(self, value: Any) -> str:
         return f"'{self.name}' must be {KINDS[self.kind]} ({self.kind}), not {value!r}"
@@ -187,16 +197,18 @@ def _from_text(value: Any, kind: str) -> Any:
         return word in _TRUE
     if kind == "int":
         return int(word)
-    return float(word) if kind == "float" else value
+    if kind == "float":
+        return float(word)
+    return value
 
 
 def _is(value: Any, kind: str) -> bool:
     """Whether a value is of that type: true is no number, and a number is finite."""
-    if kind in ("str", "bool") or isinstance(value, bool):
-        return isinstance(value, {"str": str, "bool": bool}.get(kind, ()))
-    if kind == "int":
-        return isinstance(value, int)
-    return isinstance(value, int | float) and math.isfinite(value)
+    if isinstance(value, bool) or kind == "bool":
+        return isinstance(value, bool) and kind == "bool"
+    if kind == "float":
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, _TYPES[kind])
 
 
 def declared(source: str, name: str) -> list[Parameter]:
@@ -215,21 +227,24 @@ def declared(source: str, name: str) -> list[Parameter]:
     Parameter(name='theta', kind='float', default=1.2, help='least lift')
     """
     found, problems = [], []
-    for line in source.splitlines():
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
+    for line in _code_lines(source):
         try:
-            parameter = _declaration(line.strip())
+            parameter = _declaration(line)
             found.append(replace(parameter, default=parameter.check(parameter.default)))
-        except (ValueError, SyntaxError, AttributeError, IndexError, tokenize.TokenError):
+        except _UNREADABLE:
             problems.append(
-                f"{line.strip()!r} is not `name: type = default  # help` with a type of "
+                f"{line!r} is not `name: type = default  # help` with a type of "
                 f"{', '.join(KINDS)}, and a default in the range in brackets that the help may "
                 "end in, such as [1 or more] or [0.5 to 0.999]"
             )
     if problems:
         raise TableError.of(f"{name}: the parameters cell cannot be read:", problems)
     return found
+
+
+def _code_lines(source: str) -> list[str]:
+    """The lines of a cell that are neither empty nor a comment."""
+    return re.findall(r"^\s*([^\s#].*?)\s*$", source, re.MULTILINE)
 
 
 def _declaration(line: str) -> Parameter:
@@ -240,8 +255,10 @@ def _declaration(line: str) -> Parameter:
     if node.value is None:
         raise ValueError("no default")
     tokens = tokenize.generate_tokens(io.StringIO(line).readline)
-    comments = [token.string for token in tokens if token.type == tokenize.COMMENT]
-    help = comments[0].lstrip("# ").strip() if comments else ""
+    help = ""
+    for token in tokens:
+        if token.type == tokenize.COMMENT:
+            help = token.string.lstrip("# ").strip()
     if "=" in help:  # papermill would not see such a line
         raise ValueError("a second =")
     kind = ast.unparse(node.annotation)
@@ -251,29 +268,37 @@ def _declaration(line: str) -> Parameter:
     return Parameter(node.target.id, kind, ast.literal_eval(node.value), help)
 
 
-def unfit(parameters: Iterable[Parameter], values: Mapping[str, Any], tables: Tables) -> list[str]:
+def unfit(
+    parameters: Iterable[Parameter], values: Mapping[str, Any], tables: Callable[[], Tables]
+) -> list[str]:
     """What is wrong with values in view of the data: days outside them, columns that are not there.
 
     A column that the kit knows may be missing: the notebook says what it does without.
+
+    Parameters
+    ----------
+    parameters : what to look at
+    values : name -> value
+    tables : gives the data; called only where a day or a column is among the parameters
     """
     problems = []
     for parameter in parameters:
-        value = values[parameter.name]
+        value, said = values[parameter.name], ""
         if parameter.is_day and value:
-            said = _no_day(value, tables.start.date(), tables.end.date())
+            said = _no_day(value, tables())
         elif parameter.range.table:
-            said = _no_column(value, parameter.range, tables)
-        else:
-            continue
-        problems += [f"'{parameter.name}' {said}"] if said else []
+            said = _no_column(value, parameter.range, tables())
+        if said:
+            problems.append(f"'{parameter.name}' {said}")
     return problems
 
 
-def _no_day(value: str, start: date, end: date) -> str:
+def _no_day(value: str, tables: Tables) -> str:
     try:
         day = date.fromisoformat(value)
     except ValueError:
         return f"must be a day written YYYY-MM-DD, not {value!r}"
+    start, end = tables.start.date(), tables.end.date()
     if start <= day <= end:
         return ""
     return f"is {value}, outside the data, which run from {start} to {end}"
@@ -285,15 +310,18 @@ def _no_column(value: str, allowed: Range, tables: Tables) -> str:
         known += getattr(tables, allowed.table).columns
     if value in known:
         return ""
-    columns = [column for column in dict.fromkeys(known) if not column.endswith("_id")]
+    columns = re.findall(r"\w+", " ".join(dict.fromkeys(known)))
     return f"must be {allowed}, not {value!r}; known are {', '.join(columns)}"
 
 
 def check_in_kernel(source: Any, tables: Tables | None = None) -> None:
-    """Check the parameters of the running notebook, where its `source` is this one; elsewhere do nothing.
+    """Check the parameters of the running notebook, where its `source` is this one; elsewhere do
+    nothing.
 
-    They are read from the cells that were run: the parameters cell is the last one that only declares, `source` among
-    its names; values are those of now. With the tables, days and columns are checked against the data too.
+    They are read from the cells that were run: the parameters cell is the last one that only
+    declares, `source` among
+    its names; values are those of now. With the tables, days and columns are checked against the
+    data too.
 
     Raises
     ------
@@ -304,16 +332,14 @@ def check_in_kernel(source: Any, tables: Tables | None = None) -> None:
         return
     cells = list(shell.history_manager.input_hist_raw)
     parameters = _last_declared(cells)
-    names = [parameter.name for parameter in parameters]
-    values = {name: shell.user_ns.get(name) for name in names}
-    problems = _unknown(cells, names) if parameters else []
+    problems = _unknown(cells, [parameter.name for parameter in parameters])
     for parameter in parameters:
         try:
-            parameter.check(values[parameter.name])
+            parameter.check(shell.user_ns.get(parameter.name))
         except ValueError as error:
             problems.append(str(error))
     if tables is not None and not problems:
-        problems = unfit(parameters, values, tables)
+        problems = unfit(parameters, shell.user_ns, lambda: tables)
     if problems:
         raise ParameterError("the parameters cannot be used: " + "; ".join(problems))
 
@@ -321,21 +347,20 @@ def check_in_kernel(source: Any, tables: Tables | None = None) -> None:
 def _last_declared(cells: Sequence[str]) -> list[Parameter]:
     """The parameters of the last cell that declares nothing but parameters, `source` among them."""
     for cell in reversed(cells):
-        if not re.search(r"^source\s*:", cell, re.MULTILINE):
-            continue
-        lines = [line for line in cell.splitlines() if line.strip()]
-        try:
-            return [_declaration(line) for line in lines if not line.startswith("#")]
-        except (ValueError, SyntaxError, AttributeError, tokenize.TokenError):
-            continue
+        if re.search(r"^source\s*:", cell, re.MULTILINE):
+            try:
+                return list(map(_declaration, _code_lines(cell)))
+            except _UNREADABLE:
+                continue
     return []
 
 
 def _unknown(cells: Sequence[str], names: Sequence[str]) -> list[str]:
-    """The names in a cell of papermill's that the notebook does not declare."""
-    given = []
+    """What is wrong with names in a cell of papermill's: the notebook does not declare them."""
+    problems = []
     for cell in cells:
-        if cell.startswith(INJECTED):
-            given += re.findall(r"^(\w+) = ", cell, re.MULTILINE)
-    known = ", ".join(names)
-    return [f"unknown parameter '{n}', known: {known}" for n in given if n not in names]
+        if names and cell.startswith(INJECTED):
+            for name in re.findall(r"^(\w+) = ", cell, re.MULTILINE):
+                if name not in names:
+                    problems.append(f"unknown parameter '{name}', known: {', '.join(names)}")
+    return problems

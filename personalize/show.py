@@ -84,7 +84,8 @@ def table(
     Parameters
     ----------
     frame : the rows to show; a named index becomes the first columns. Or a result with `.table()`.
-    caption : what the table holds, one line; default: the `caption` of the result.
+    caption : what the table holds, one line; default: the `caption` of the result or of the `attrs`
+        of the table.
     currency : unit of the columns that hold money.
     units : column -> unit written under its name; comes before the glossary. "%" means the column
         holds shares: 0.25 is shown as 25.0.
@@ -94,8 +95,9 @@ def table(
     """
     if isinstance(frame, Absent):
         return text(frame)
+    caption = caption or _caption(frame)
     if not isinstance(frame, pd.DataFrame | pd.Series):
-        frame, caption = frame.table(), caption or getattr(frame, "caption", "")
+        frame = frame.table()
     flat = _flat(frame)
     units = dict(units or {})
     places = digits if isinstance(digits, Mapping) else dict.fromkeys(flat.columns, digits)
@@ -113,6 +115,13 @@ def table(
         columns.append(_Column(name, unit, flat[name].head(max_rows), decimals))
     html_form, plain = _table_html(caption, columns), _table_text(caption, columns)
     return Shown({"text/html": html_form, "text/plain": plain})
+
+
+def _caption(shown: Any) -> str:
+    """The caption of a result, or the one that a table carries in its `attrs`."""
+    if isinstance(shown, pd.DataFrame | pd.Series):
+        return shown.attrs.get("caption", "")
+    return getattr(shown, "caption", "")
 
 
 def _refuse_unknown(what: str, flat: pd.DataFrame, named: set[str]) -> None:
@@ -137,19 +146,27 @@ def with_intervals(frame: Any) -> Any:
     """
     if isinstance(frame, Absent):
         return frame
-    folded = frame.copy() if isinstance(frame, pd.DataFrame) else frame.table()
+    if not isinstance(frame, pd.DataFrame):
+        frame = frame.table()
+    folded = frame.copy()
     for name in folded.columns:
         ends = [f"{name}_low", f"{name}_high"]
         if set(ends) <= set(folded.columns):
-            known = glossary.meaning(name)
-            scale, places = (100, 1) if known.unit == "%" else (1, 2)
-            places = places if known.digits is None else known.digits
-            say = f"{{:,.{places}f}} ({{:,.{places}f}} to {{:,.{places}f}})".format
-            numbers = folded[[name, *ends]] * scale
-            text = [say(*row) for row in numbers.itertuples(index=False)]
-            folded[name] = np.where(folded[name].isna(), "–", text)
+            folded[name] = _in_one(folded[[name, *ends]], glossary.meaning(name))
             folded = folded.drop(columns=ends)
     return folded
+
+
+def _in_one(numbers: pd.DataFrame, known: glossary.Meaning) -> np.ndarray:
+    """A value and the ends of its interval as one text a row."""
+    scale, places = 1, 2
+    if known.unit == "%":
+        scale, places = 100, 1
+    if known.digits is not None:
+        places = known.digits
+    say = f"{{:,.{places}f}} ({{:,.{places}f}} to {{:,.{places}f}})".format
+    texts = list(map(say, *(numbers * scale).to_numpy(float).T))
+    return np.where(numbers.iloc[:, 0].isna(), EMPTY, texts)
 
 
 def text(markdown: Any) -> Shown:
@@ -175,8 +192,8 @@ def answer(sentence: Any) -> Shown:
     if isinstance(sentence, Absent):
         sentence = repr(sentence)
     safe = _markdown(" ".join(sentence.split()))
-    return Shown({"text/markdown": f"**Answer.** {safe}", "text/plain": f"Answer: {safe}"},
-                 {"personalize": {"kind": "answer", "text": safe}})  # fmt: skip
+    data = {"text/markdown": f"**Answer.** {safe}", "text/plain": f"Answer: {safe}"}
+    return Shown(data, {"personalize": {"kind": "answer", "text": safe}})
 
 
 def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
@@ -186,16 +203,18 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
     ----------
     ax : what a function of `plots` returned, or axes or a figure of your own.
     alt : one or two sentences with the numbers the picture shows; default: made from the table that
-        was drawn, or from the lines, points and bars of axes drawn by hand.
+        was drawn, or from the lines, points and bars of axes drawn by hand. Where the names need a
+        font that this machine lacks, it ends with what to do.
     """
     if isinstance(ax, Absent):
         return text(ax)
     alt = " ".join((alt or plots.description(ax)).split())
-    if not re.search(r"\d", alt):
+    if not re.search(r"\d", alt) and "Not available here" not in alt:
         raise TableError(
-            f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, e.g. "
-            "'Bars of 5 segments: largest 1,204 customers, smallest 88'"
+            f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, "
+            "e.g. 'Bars of 5 segments: largest 1,204 customers, smallest 88'"
         )
+    alt = f"{alt} {plots.font_hint([alt])}".rstrip()
     picture = base64.b64encode(plots.png(ax)).decode()
     metadata = {"image/png": {"alt": alt}}
     return Shown({"image/png": picture, "text/plain": f"[figure] {alt}"}, metadata)
@@ -217,9 +236,10 @@ def headline(
     name : what the number is, a few words.
     value, low, high, baseline : numbers in the same unit; "%" means shares: 0.25 is shown as 25%.
     """
-    if isinstance(value, Absent):
-        return text(value)
     numbers = {"value": value, "low": low, "high": high, "baseline": baseline}
+    for given in numbers.values():
+        if isinstance(given, Absent):
+            return text(given)
     shown = _quantity(value, unit)
     notes = []
     if low is not None and high is not None:
@@ -242,6 +262,8 @@ def headline(
 def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = None) -> Shown:
     """Write `tables/<name>.csv` and `.parquet` when a report is made; always shows the same line.
 
+    Explored in JupyterLab (`personalize lab`), it writes beside the copy and says where.
+
     Parameters
     ----------
     frame : the rows; a named index becomes the first columns. With a column `customer_id` the files
@@ -257,10 +279,13 @@ def export(frame: pd.DataFrame, name: str, *, about: Mapping[str, str] | None = 
         )
     flat, about = _flat(frame), dict(about or {})
     _refuse_unknown(f"show.export '{name}'", flat, set(about))
-    folder = os.environ.get("PERSONALIZE_TABLES")
-    if folder:
-        _write(flat, Path(folder) / name)
     size = f"{len(flat):,} rows, {len(flat.columns)} columns"
+    folder = os.environ.get("PERSONALIZE_TABLES")
+    lab = os.environ.get("PERSONALIZE_LAB_TABLES")  # where one explores, it is said where they go
+    if folder or lab:
+        _write(flat, Path(folder or lab or "") / name)
+    if lab:
+        size += f", written to {os.path.relpath(Path(lab) / name)}.csv and .parquet"
     columns, listed = {}, ""
     for column in flat.columns:
         held = about.get(column) or glossary.meaning(column, table=name).text
@@ -400,11 +425,14 @@ class _Column:
             self.cells = list(map(_cell, values))
             return
         numbers = values.astype(float).to_numpy()
+        fixed = 0
         if unit == "%":
-            numbers, digits = 100 * numbers, 1 if digits is None else digits
-        elif digits is None and not pd.api.types.is_integer_dtype(values):
-            digits = _places(numbers)
-        form = f"{{:,.{digits or 0}f}}"
+            numbers, fixed = 100 * numbers, 1
+        elif not pd.api.types.is_integer_dtype(values):
+            fixed = _places(numbers)
+        if digits is None:
+            digits = fixed
+        form = f"{{:,.{digits}f}}"
         self.cells = np.where(np.isfinite(numbers), list(map(form.format, numbers)), EMPTY).tolist()
 
 
@@ -433,14 +461,17 @@ def _table_html(caption: str, columns: Sequence[_Column]) -> str:
     heads, cells = "", []
     for column in columns:
         kind = ' class="n"' if column.numeric else ""
-        unit = f"<small>{html.escape(column.unit)}</small>" if column.unit else ""
         name = html.escape(column.name.replace("_", " "))
-        heads += f'<th scope="col"{kind}>{name}{unit}</th>'
+        if column.unit:
+            name += f"<small>{html.escape(column.unit)}</small>"
+        heads += f'<th scope="col"{kind}>{name}</th>'
         cells.append([f"<td{kind}>{html.escape(cell)}</td>" for cell in column.cells])
     rows = []
     for row in zip(*cells, strict=True):
         rows.append(f"<tr>{''.join(row)}</tr>")
-    opening = f'<table class="shown mathjax_ignore"><caption>{html.escape(caption)}</caption>'
+    opening = '<table class="shown mathjax_ignore">'
+    if caption:
+        opening += f"<caption>{html.escape(caption)}</caption>"
     body = "\n".join(rows)
     return f"{opening}\n<thead><tr>{heads}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
 
@@ -448,12 +479,15 @@ def _table_html(caption: str, columns: Sequence[_Column]) -> str:
 def _table_text(caption: str, columns: Sequence[_Column]) -> str:
     cells = {}
     for column in columns:
-        head = f"{column.name} ({column.unit})" if column.unit else column.name
+        head = column.name
+        if column.unit:
+            head += f" ({column.unit})"
         cells[head] = pd.Series(column.cells, dtype=object)
     frame = pd.DataFrame(cells)
-    if frame.empty:
-        return f"{caption}\n(no rows) {', '.join(cells)}"
-    return f"{caption}\n{frame.to_string(index=False)}"
+    body = f"(no rows) {', '.join(cells)}"
+    if len(frame):
+        body = frame.to_string(index=False)
+    return f"{caption}\n{body}".lstrip("\n")
 
 
 def _markdown(words: str) -> str:

@@ -33,8 +33,13 @@ class Unavailable(TableError):
 class Absent:
     """What a notebook holds in place of a result that the data do not allow.
 
-    False and empty; whatever is asked of it is absent too, so that the cells after it flow on, and what shows it
-    shows the reason (see `personalize.show.optional`).
+    The cells after it flow on; what shows it shows the reason (see `personalize.show.optional`):
+
+    - it is false and empty, and any attribute, item, call, comparison (`==` and `!=` as well) and
+      operator gives the same object again, beside an array or a frame too;
+    - in a sentence it is a dash, as a missing number is in a table; `str` gives the reason;
+    - it is no number, and names that begin with an underscore are not answered: no protocol of
+      another library is met by accident. To unpack it there is nothing: take items.
 
     Parameters
     ----------
@@ -45,23 +50,30 @@ class Absent:
     >>> nothing = Absent("needs a table of products")
     >>> bool(nothing), len(nothing), list(nothing[nothing.lift > 1].head(3))
     (False, 0, [])
-    >>> f"{nothing.share:.1%}"
-    '–'
+    >>> f"{nothing.share:.1%}", pd.Series([1, 2]) * nothing
+    ('–', Not available here: needs a table of products.)
     """
 
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
+    __array_ufunc__ = None  # numpy and pandas leave an operator beside it to this class
+    __pandas_priority__ = 10_000
+    __hash__ = object.__hash__
 
-    def _absent(self, *_: Any, **__: Any) -> "Absent":
+    def __init__(self, reason: str) -> None:
+        self.reason = " ".join(reason.split()).rstrip(".")
+
+    def _absent(self, *_: Any, **__: Any) -> Any:
         return self
 
     __call__ = __getitem__ = _absent
-    __add__ = __sub__ = __mul__ = __truediv__ = __and__ = __or__ = __neg__ = __invert__ = _absent
-    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rand__ = __ror__ = _absent
-    __lt__ = __le__ = __gt__ = __ge__ = _absent
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = _absent
+    __neg__ = __pos__ = __abs__ = __invert__ = __round__ = _absent
+    __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = _absent
+    __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = _absent
+    __and__ = __or__ = __xor__ = __matmul__ = _absent
+    __rand__ = __ror__ = __rxor__ = __rmatmul__ = _absent
 
-    def __getattr__(self, name: str) -> "Absent":
-        if name.startswith("_"):  # no protocol of another library is met by accident
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
             raise AttributeError(name)
         return self
 
@@ -74,11 +86,14 @@ class Absent:
     def __iter__(self) -> Iterator[Any]:
         return iter(())
 
+    def __contains__(self, item: Any) -> bool:
+        return False
+
     def __format__(self, spec: str) -> str:
         return "–"
 
     def __repr__(self) -> str:
-        return f"Not available here: {self.reason.rstrip('.')}."
+        return f"Not available here: {self.reason}."
 
 
 def require_fitted(model: Any, attribute: str) -> None:
@@ -128,7 +143,7 @@ class Contract:
 
 
 def _contract(row: str, columns: str, *, key: tuple[str, ...] = (), open: bool = False) -> Contract:
-    """A contract from its glossary: name (* required), kind and meaning of a column on each line."""
+    """A contract from its glossary: on each line name (* required), kind and meaning."""
     words = [line.split(None, 2) for line in columns.strip().splitlines()]
     return Contract(
         row,
@@ -374,7 +389,7 @@ class Table:
         """
         if missing := sorted(set(columns or []) - set(self.columns)):
             raise TableError(f"no column {missing} in '{self.relation}'. Present: {self.columns}")
-        chosen = ", ".join(f"`{column}`" for column in columns or self.columns)
+        chosen = ", ".join(map(ticked, columns or self.columns))
         return self.engine.frame(f"select {chosen} from {self.relation}", max_rows=max_rows)
 
 
@@ -494,9 +509,12 @@ class Tables:
         --------
         >>> import personalize as pz
         >>> day = pd.to_datetime(["2024-01-05", "2024-01-05", "2024-01-06"])
-        >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 10, 11], "product_id": [5, 6, 5],
-        ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0], "store_id": [5, 5, 7]})
-        >>> pz.load({"orders": orders}).where("store_id = 5").order_totals.to_pandas(["order_id", "amount"])
+        >>> orders = pd.DataFrame({"customer_id": [1, 1, 2], "order_id": [10, 10, 11],
+        ...                        "product_id": [5, 6, 5],
+        ...                        "time": day, "quantity": 1, "amount": [2.0, 3.0, 4.0],
+        ...                        "store_id": [5, 5, 7]})
+        >>> pz.load({"orders": orders}).where("store_id = 5").order_totals.to_pandas(["order_id",
+        ...          "amount"])
            order_id  amount
         0        10     5.0
         """
@@ -530,8 +548,8 @@ class Tables:
         return name
 
     def sql(self, text: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
-        """The result of a query whose `{table}` and `{value}` marks are filled in, as a DataFrame."""
-        marks = {name: _literal(value) for name, value in values.items()}
+        """The result of a query whose `{table}` and `{value}` marks are filled in."""
+        marks = {name: literal(value) for name, value in values.items()}
         return self.engine.frame(text.format_map({**self.relations, **marks}), max_rows=max_rows)
 
     def query(self, name: str, *, max_rows: int = 5_000_000, **values: Any) -> pd.DataFrame:
@@ -570,16 +588,34 @@ def require_tables(tables: Any, call: str) -> None:
         )
 
 
-def _literal(value: Any) -> str:
+def ticked(column: str) -> str:
+    """The column as an SQL name, whatever characters it holds.
+
+    >>> ticked("order id")
+    '`order id`'
+    """
+    return "`" + column.replace("`", "``") + "`"
+
+
+def quoted(value: object) -> str:
+    """The value as an SQL string.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def literal(value: Any) -> str:
     """The value as SQL text, in the dialect that every engine reads.
 
-    >>> _literal("it's"), _literal(3), _literal(pd.Timestamp("2017-09-30"))
+    >>> literal("it's"), literal(3), literal(pd.Timestamp("2017-09-30"))
     ("'it''s'", '3', "timestamp '2017-09-30 00:00:00'")
     """
     if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat"):
+        return quoted(value)
+    if hasattr(value, "isoformat"):
         return f"timestamp '{pd.Timestamp(value)}'"
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(_literal, value))
+        return ", ".join(map(literal, value))
     return str(value)

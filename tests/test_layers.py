@@ -71,17 +71,10 @@ def test_a_module_stays_within_four_hundred_lines_of_code(path):
 
 
 def _edges(path: Path) -> set[str]:
-    """The files of this package that a file imports when it runs (not what only a type checker reads)."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {n for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-                   for n in ast.walk(node)}  # fmt: skip
+    """The files of this package that a file imports, for a type checker only included."""
     found = set()
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.ImportFrom)
-            and node not in typing_only
-            and (node.module or "").startswith("personalize")
-        ):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("personalize"):
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
     return found - {"personalize"}
 

@@ -1,4 +1,6 @@
-"""Parameters: a line is read as papermill reads it, a value is kept or refused, in the kernel as by the runner."""
+"""Parameters: a line is read as papermill reads it, a value is kept or refused, in the kernel as by
+the runner.
+"""
 
 import re
 
@@ -91,7 +93,9 @@ WRONG = [
 
 @pytest.fixture(scope="module")
 def lab():
-    """A function that runs cells as JupyterLab does, in one kernel, and gives what each says of its error."""
+    """A function that runs cells as JupyterLab does, in one kernel, and gives what each says of its
+    error.
+    """
     from jupyter_client.manager import start_new_kernel
 
     manager, client = start_new_kernel(kernel_name="python3")

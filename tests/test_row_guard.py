@@ -1,7 +1,8 @@
 """No notebook pulls all order lines into memory beyond a stated threshold.
 
 Any query may give five million rows (`max_rows` of the engines). Few may give more, up to fifty million: the baskets
-and visits of the rules, and the purchases that recommenders learn from and are judged on. Beyond that they refuse; a
+and visits of the rules, and the purchases that recommenders learn from and are judged on, with
+the products and ties that these speak of. Beyond that they refuse; a
 source that says `sample: 0.05` keeps a share of its customers and says so in its log and its card.
 """
 
@@ -115,6 +116,7 @@ def test_only_the_named_queries_of_a_notebook_may_give_more_rows_than_the_limit(
     ]
     heads = {path.read_text(encoding="utf-8").splitlines()[0] for path in named}
     raised = {sql.splitlines()[0] for most, sql in asked if most > DEFAULT}
+    raised -= {sql for sql in raised if sql.endswith((" from products", " from links"))}
     assert len(asked) > 50 and raised
     assert raised <= heads, "aggregate in SQL, or state it at the head of this file"
 

@@ -84,6 +84,14 @@ def test_a_figure_carries_its_description_as_text_and_as_alternative_text():
     assert base64.b64decode(data["image/png"]).startswith(b"\x89PNG")
 
 
+def test_a_figure_whose_names_cannot_be_drawn_here_says_what_to_do(monkeypatch):
+    draw = lambda: plots.bars(FRAME, x="amount", y="product")  # noqa: E731
+    monkeypatch.setattr(plots.style, "cjk_family", list)
+    assert "牛奶" in repr(show.figure(draw())) and "fonts-noto-cjk" in repr(show.figure(draw()))
+    monkeypatch.setattr(plots.style, "cjk_family", lambda: ["DejaVu Sans"])
+    assert "fonts-noto-cjk" not in repr(show.figure(draw()))
+
+
 def test_a_description_without_a_number_is_refused():
     with pytest.raises(TableError, match="holds no number"):
         show.figure(plots.bars(FRAME, x="amount", y="product"), "Bars of products")
@@ -112,6 +120,15 @@ def test_an_export_writes_nothing_unless_a_report_is_made(tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert "2 rows, 4 columns" in repr(show.export(FRAME, "plan"))
     assert not list(tmp_path.iterdir())
+
+
+def test_where_one_explores_an_export_says_where_it_went(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PERSONALIZE_TABLES", raising=False)
+    monkeypatch.setenv("PERSONALIZE_LAB_TABLES", str(tmp_path / "tables"))
+    said = repr(show.export(pd.DataFrame({"customers": [10]}), "plan"))
+    assert "1 rows, 1 columns, written to tables/plan.csv and .parquet" in said
+    assert {path.name for path in (tmp_path / "tables").iterdir()} == {"plan.csv", "plan.parquet"}
 
 
 def test_an_export_shows_the_same_whether_it_writes_or_not(tmp_path, monkeypatch):
@@ -213,6 +230,22 @@ def test_a_result_that_is_not_ready_shows_what_it_would_without_the_kit(shell):
     assert _html(shell, clv.BetaGeo()) is None
 
 
+def test_a_caption_comes_from_the_result_or_the_table_unless_one_is_given():
+    class Found:
+        caption = "What was found"
+
+        def table(self):
+            return FRAME
+
+    carried = FRAME.copy()
+    carried.attrs["caption"] = "2 products"
+    for thing, words in ((Found(), "What was found"), (carried, "2 products")):
+        assert repr(show.table(thing)).startswith(f"{words}\n")
+        assert repr(show.table(thing, "Mine")).startswith("Mine\n")
+    assert "caption" not in show.table(FRAME).data["text/html"]
+    assert repr(show.table(FRAME)).split()[0] == "product"
+
+
 def _few():
     raise Unavailable("needs 3 customers, has 2")
 
@@ -252,6 +285,31 @@ def test_an_absent_result_meets_no_protocol_by_accident():
     assert not hasattr(nothing, "__array__") and not hasattr(nothing, "_repr_html_")
     with pytest.raises(TypeError):
         float(nothing)
+    with pytest.raises(ValueError, match="unpack"):
+        first, second = nothing
+
+
+@pytest.mark.parametrize("other", [1, np.float64(2), np.ones(3), FRAME.n, FRAME[["n"]], "x", None])
+def test_beside_anything_an_absent_result_stays_absent(other):
+    nothing = Absent("needs more")
+    for made in (nothing + other, other - nothing, 2**nothing, other * nothing.share):
+        assert made is nothing
+    for compared in (nothing == other, nothing != other, other == nothing, other < nothing):
+        assert compared is nothing and not compared
+    assert round(abs(-nothing), 2) is nothing and other not in nothing
+    assert nothing in [nothing] and {nothing: 1}[nothing] == 1
+    assert max(nothing, default=0) == 0 and sorted(nothing) == []
+
+
+def test_a_headline_an_answer_and_a_figure_of_what_is_absent_say_why():
+    nothing = Absent("needs 3 customers,\n has 2.")
+    told = "Not available here: needs 3 customers, has 2."
+    assert repr(show.headline("Gain", 1.0, low=nothing)) == told
+    assert repr(show.answer(nothing)) == f"Answer: {told}"
+    fig, (left, right) = plots.figure(1, 2)
+    plots.bars(Absent("needs more"), x="n", y="product", ax=left)
+    plots.bars(Absent("needs more"), x="n", y="product", ax=right)
+    assert "Not available here" in repr(show.figure(fig))
 
 
 def test_units_and_decimals_come_from_the_glossary_and_own_ones_win(monkeypatch):

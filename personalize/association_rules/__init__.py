@@ -1,14 +1,15 @@
 """Products bought together: exact itemsets and rules, and which of them are more than big baskets.
 
-    lines = pz.association_rules.baskets(tables, level="subcategory")  # a DataFrame: order_id, product_id
-    baskets = pz.association_rules.encode(lines)  # its arrays, made once where several questions follow
-    found = pz.association_rules.rules(baskets, min_count=156, theta=1.2)
+    lines = pz.association_rules.baskets(tables, level="subcategory")  # a DataFrame: order_id,
+    product_id baskets = pz.association_rules.encode(lines)  # its arrays, made once where several
+    questions follow found = pz.association_rules.rules(baskets, min_count=156, theta=1.2)
     found[found.accepted]
 
-A rule's lift says how much oftener products meet than if each basket drew them independently. Baskets differ in
-size, so in any shop nearly all pairs have lift > 1: `shuffled` baskets, which hold no association at all, show it.
-`rules` therefore also states the size-adjusted lift and accepts a rule only against that null.
-The first call on a new machine compiles the inner loops (some seconds, once); `warm` does it ahead of time.
+A rule's lift says how much oftener products meet than if each basket drew them independently.
+Baskets differ in size, so in any shop nearly all pairs have lift > 1: `shuffled` baskets, which
+hold no association at all, show it. `rules` therefore also states the size-adjusted lift and
+accepts a rule only against that null. The first call on a new machine compiles the inner loops
+(some seconds, once); `warm` does it ahead of time.
 """
 
 from importlib import import_module
@@ -22,9 +23,8 @@ from personalize.association_rules.cross_selling import (
     substitutes,
 )
 from personalize.association_rules.eclat import frequent_itemsets, itemsets
-from personalize.association_rules.glossary import about, spoken
 from personalize.association_rules.multilevel import cross_level, group_lifts, parents
-from personalize.association_rules.rule_generation import pairs, rules, warm
+from personalize.association_rules.rule_generation import pairs, rules
 from personalize.association_rules.sequence import direction
 from personalize.association_rules.significance import passes
 from personalize.association_rules.size_null import BasketSizeNull
@@ -33,7 +33,6 @@ from personalize.association_rules.transactions import (
     basket_sizes,
     baskets,
     encode,
-    shuffled,
     spend,
     support_count,
     usable_level,
@@ -46,6 +45,8 @@ from personalize.association_rules.validation import (
     known_until,
     lists_compared,
     recommended_theta,
+    shuffled,
+    warm,
 )
 from personalize.deprecation import renamed
 
@@ -54,7 +55,6 @@ __all__ = [
     "Baskets",
     "Control",
     "NextProduct",
-    "about",
     "basket_sizes",
     "baskets",
     "bundles",
@@ -79,7 +79,6 @@ __all__ = [
     "rules",
     "shuffled",
     "spend",
-    "spoken",
     "substitutes",
     "support_count",
     "trial_scores",

@@ -1,6 +1,8 @@
-"""The inner loops, compiled by numba: itemsets depth first, counts of known sets and pairs, exchanges of items.
+"""The inner loops, compiled by numba: itemsets depth first, counts of known sets and pairs,
+exchanges of items.
 
-This file imports numba and is imported inside the functions that call it (see `personalize.compiled`).
+This file imports numba and is imported inside the functions that call it (see
+`personalize.compiled`).
 """
 
 from typing import Any, NamedTuple
@@ -106,7 +108,8 @@ def _keep(found, parent, item, n):
 
 @compiled
 def _partners(item, lines, count, threshold):
-    """The commoner items found in at least `threshold` baskets of `item`, rarest first, and their counts."""
+    """The commoner items found in at least `threshold` baskets of `item`, rarest first, and their
+    counts."""
     longest, met, often = np.int64(0), np.int64(0), 0
     for e in range(lines.ends[item], lines.ends[item + 1]):
         before = np.int64(lines.place[e] - lines.first[e])
@@ -134,7 +137,8 @@ def _partners(item, lines, count, threshold):
 
 @compiled
 def _fill_bits(item, lines, rank, rows, stride):
-    """Set the bits of the partners (rank > 0 says which row); return how many words a row really uses."""
+    """Set the bits of the partners (rank > 0 says which row); return how many words a row really
+    uses."""
     bit, held = 0, np.empty(len(rank) + 1, np.uint64)
     for e in range(lines.ends[item], lines.ends[item + 1]):
         partners = np.uint64(0)
@@ -155,7 +159,8 @@ def _fill_bits(item, lines, rank, rows, stride):
 
 @compiled
 def _extend(rows, a, end, stride_width, found):
-    """Join row a with each later row of its class: the frequent ones are kept, and stacked after `end`."""
+    """Join row a with each later row of its class: the frequent ones are kept, and stacked after
+    `end`."""
     stride, width = stride_width
     top = end
     for b in range(a + 1, end):
@@ -193,7 +198,8 @@ def _explore(rows, n_rows, stride_width, found):
 
 @compiled
 def mine(lines, found):
-    """Fill `found` with every itemset in at least state[2] baskets; state[2] is raised when there are too many."""
+    """Fill `found` with every itemset in at least state[2] baskets; state[2] is raised when there
+    are too many."""
     n_items = len(lines.ends) - 1
     count, words = np.zeros(n_items, np.int32), np.zeros(1, np.uint64)
     for item in range(n_items):
@@ -237,10 +243,11 @@ def same_start(one, other, n):
 
 @compiled
 def without_one(items, shorter, places):
-    """The place in `shorter` of each set without its j-th item; rows are in lexical order, all subsets are there.
+    """The place in `shorter` of each set without its j-th item; rows are in lexical order, all
+    subsets are there.
 
-    `places` is the same for `shorter` itself. Sets that share all but the last item stand together, and so do
-    those without the j-th item: one walk down each stretch finds them.
+    `places` is the same for `shorter` itself. Sets that share all but the last item stand together,
+    and so do those without the j-th item: one walk down each stretch finds them.
     """
     n, size = items.shape
     found, head, prefix = np.empty((n, size), np.int64), np.zeros(places.max() + 1, np.int64), -1
@@ -266,7 +273,8 @@ def without_one(items, shorter, places):
 def set_bits(lines, rank, places, rows):
     """Set a bit in row rank[item] for each line of each basket; items of rank -1 have no row.
 
-    `places` are the group of each basket and the first bit of each group: a group has words of its own.
+    `places` are the group of each basket and the first bit of each group: a group has words of its
+    own.
     """
     (starts, items), (group, first) = lines, places
     free = first.copy()
@@ -282,7 +290,8 @@ def set_bits(lines, rank, places, rows):
 
 @compiled
 def count_groups(rows, sets, ends):
-    """How many baskets of each group hold all items of each set (places of rows); `ends` are the groups' words.
+    """How many baskets of each group hold all items of each set (places of rows); `ends` are the
+    groups' words.
 
     What sets have in common but for their last item is found once for those that follow each other.
     """
@@ -306,7 +315,8 @@ def count_groups(rows, sets, ends):
 
 @compiled
 def _has(items, start, end, item):
-    """Is the item in this stretch of lines? Looks at all of them: many at once is quicker than stopping early."""
+    """Is the item in this stretch of lines? Looks at all of them: many at once is quicker than
+    stopping early."""
     found = False
     for p in range(start, end):
         found |= items[p] == item
@@ -315,10 +325,12 @@ def _has(items, start, end, item):
 
 @compiled
 def swap(starts, items, basket, random):
-    """Offer each line in turn an exchange of items with a line drawn at random; returns how many were made.
+    """Offer each line in turn an exchange of items with a line drawn at random; returns how many
+    were made.
 
-    No exchange is made that would give a basket an item twice. Works in place on `items`; `basket` is the basket of
-    each line, `random` the state of the draws (xorshift, Marsaglia 2003). All numbers unsigned: no index is negative.
+    No exchange is made that would give a basket an item twice. Works in place on `items`; `basket`
+    is the basket of each line, `random` the state of the draws (xorshift, Marsaglia 2003). All
+    numbers unsigned: no index is negative.
     """
     done, state, n = 0, random[0], np.uint64(len(items))
     for b in range(len(starts) - 1):

@@ -22,7 +22,8 @@ SINGLES = ("product_id", "partner", "other", "because", "first", "then")
 def cross_sell(
     rules: pd.DataFrame, *, k: int = 5, spend: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """For each product the products to offer with it: the accepted partners with most extra baskets.
+    """For each product the products to offer with it: the accepted partners with most extra
+    baskets.
 
     Parameters
     ----------
@@ -32,14 +33,15 @@ def cross_sell(
 
     Returns
     -------
-    DataFrame, one row a product and partner: product_id, rank, partner, n (baskets with both), confidence,
-    adjusted_lift, adjusted_low, adjusted_high, extra, extra_low, extra_high (baskets with both beyond what basket
-    size and popularity explain) and, with `spend`, extra_amount = extra x what a basket spends on the partner.
+    DataFrame, one row a product and partner: product_id, rank, partner, n (baskets with both),
+    confidence, adjusted_lift, adjusted_low, adjusted_high, extra, extra_low, extra_high (baskets
+    with both beyond what basket size and popularity explain) and, with `spend`, extra_amount =
+    extra x what a basket spends on the partner.
 
     Notes
     -----
-    Ranked by extra baskets, not by lift: lift is largest for the rarest pairs, which sell least. Extra baskets tell
-    what goes together, not what an offer would add: that takes a test.
+    Ranked by extra baskets, not by lift: lift is largest for the rarest pairs, which sell least.
+    Extra baskets tell what goes together, not what an offer would add: that takes a test.
     """
     pairs = rules[rules["accepted"] & (lengths(rules["antecedent"]) == 1)]
     table = pairs[["n", "confidence", "adjusted_lift", "adjusted_low", "adjusted_high", "extra"]]
@@ -74,13 +76,14 @@ def substitutes(
 
     Returns
     -------
-    DataFrame, one row a pair, most missing baskets first: product_id, other, n, expected, missing = expected - n,
-    adjusted_lift, adjusted_low, adjusted_high (all below 1), p_adjusted (<= 0.05).
+    DataFrame, one row a pair, most missing baskets first: product_id, other, n, expected, missing =
+    expected - n, adjusted_lift, adjusted_low, adjusted_high (all below 1), p_adjusted (<= 0.05).
 
     Notes
     -----
-    A low pair may be a substitute (one brand instead of the other), or two kinds of trip, or two kinds of
-    household: read it as "do not promote together", not as proof that one sells at the other's cost.
+    A low pair may be a substitute (one brand instead of the other), or two kinds of trip, or two
+    kinds of household: read it as "do not promote together", not as proof that one sells at the
+    other's cost.
     """
     data = encode(baskets)
     codes = np.argsort(-data.item_counts, kind="stable")[:max_products]
@@ -123,7 +126,8 @@ def substitutes(
 
 
 def _bounds(data: Baskets, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """The interval of the adjusted lift: Poisson, or wider where baskets of a customer are alike."""
+    """The interval of the adjusted lift: Poisson, or wider where baskets of a customer are
+    alike."""
     n, expected = table["n"].to_numpy(float), table["expected"].to_numpy()
     tail = (1 - LEVEL) / 2
     low = np.where(n > 0, gammaincinv(np.maximum(n, 1), tail), 0) / expected
@@ -148,7 +152,8 @@ def bundles(
 
     Parameters
     ----------
-    rules : from `rules` on `baskets` with theta=0 and all confidences: what is left out there cannot be judged here.
+    rules : from `rules` on `baskets` with theta=0 and all confidences: what is left out there
+        cannot be judged here.
     baskets : order_id, product_id.
     spend : from `spend`, to put money on the products of the set.
     visits : from `visits`, to put money on the whole baskets that hold it.
@@ -156,22 +161,23 @@ def bundles(
 
     Returns
     -------
-    DataFrame, one row a bundle: itemset (sorted tuple), size, n (baskets that hold it), support, adjusted_lift,
-    adjusted_low, adjusted_high, extra (of the weakest of its rules: the product that is held most loosely), and where
-    known bundle_amount (what baskets spend on its products, each on average), basket_amount (what the baskets that
-    hold it come to, on average), basket_times (that over the mean of all baskets).
+    DataFrame, one row a bundle: itemset (sorted tuple), size, n (baskets that hold it), support,
+    adjusted_lift, adjusted_low, adjusted_high, extra (of the weakest of its rules: the product that
+    is held most loosely), and where known bundle_amount (what baskets spend on its products, each
+    on average), basket_amount (what the baskets that hold it come to, on average), basket_times
+    (that over the mean of all baskets).
 
     Notes
     -----
-    A bundle is a *closed* set (no further product is in all its baskets) each of whose rules is accepted, so that
-    every product goes with the others beyond basket size, and at least one of whose rules is productive, so that
-    every product adds something (Webb 2007). Baskets that hold a bundle are big ones: basket_amount says where the
-    bundle is bought, not what it brings.
+    A bundle is a *closed* set (no further product is in all its baskets) each of whose rules is
+    accepted, so that every product goes with the others beyond basket size, and at least one of
+    whose rules is productive, so that every product adds something (Webb 2007). Baskets that hold a
+    bundle are big ones: basket_amount says where the bundle is bought, not what it brings.
 
     References
     ----------
-    Webb (2007), Discovering significant patterns, Machine Learning 68; Pasquier, Bastide, Taouil, Lakhal (1999),
-    Discovering frequent closed itemsets, ICDT, for closed sets.
+    Webb (2007), Discovering significant patterns, Machine Learning 68; Pasquier, Bastide, Taouil,
+    Lakhal (1999), Discovering frequent closed itemsets, ICDT, for closed sets.
     """
     data = encode(baskets)
     table = _candidates(rules).sort_values(["extra", "n"], ascending=False, kind="stable")
@@ -193,7 +199,8 @@ def bundles(
 
 
 def _candidates(rules: pd.DataFrame) -> pd.DataFrame:
-    """The sets whose rules are all accepted, one or more of them productive, and that are closed."""
+    """The sets whose rules are all accepted, one or more of them productive, and that are
+    closed."""
     always_joined = set(rules.loc[rules["confidence"] == 1, "antecedent"].map(frozenset))
     rules = rules[rules["accepted"] & (lengths(rules["antecedent"]) <= 3)]
     sets = (rules["antecedent"] + rules["consequent"]).map(frozenset)
@@ -212,7 +219,8 @@ def _sorted(items: frozenset) -> tuple:
 
 
 def named(table: pd.DataFrame, tables: Tables, *, level: str) -> pd.DataFrame:
-    """The table with product names in place of product ids, for reading; groups are their own names.
+    """The table with product names in place of product ids, for reading; groups are their own
+    names.
 
     Parameters
     ----------

@@ -1,4 +1,5 @@
-"""Which products are bought together: exact frequent itemsets, in memory or where the rows of a source are."""
+"""Which products are bought together: exact frequent itemsets, in memory or where the rows of a
+source are."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -39,7 +40,8 @@ class Itemsets:
 
     @cached_property
     def without(self) -> list[np.ndarray]:
-        """For each size, an array (sets, size): the place, one size down, of the set without its j-th item."""
+        """For each size, an array (sets, size): the place, one size down, of the set without its
+        j-th item."""
         from personalize.association_rules import _kernels
 
         below = [np.zeros(items.shape, int) for items in self.items[:1]]
@@ -55,7 +57,8 @@ class Itemsets:
 
     @cached_property
     def splits(self) -> np.ndarray:
-        """A column a rule of every itemset of two or more: the places of the set, its antecedent, its consequent."""
+        """A column a rule of every itemset of two or more: the places of the set, its antecedent,
+        its consequent."""
         rules = [np.empty((3, 0), int)]
         for k in range(1, len(self.items)):
             sets = np.repeat(np.arange(self.starts[k], self.starts[k + 1]), k + 1)
@@ -87,7 +90,7 @@ class Itemsets:
 
 def tuples(labels: np.ndarray, items: np.ndarray) -> Iterator[tuple]:
     """The rows of an array of item codes as tuples of labels."""
-    words = labels.astype(object)
+    words = pd.Series(labels).astype(object).to_numpy()  # times stay times
     return zip(*(words[column].tolist() for column in items.T), strict=True)
 
 
@@ -98,31 +101,34 @@ def frequent_itemsets(
     max_size: int | None = None,
     max_sets: int = MAX_SETS,
 ) -> pd.DataFrame:
-    """Every set of products that at least `min_count` baskets hold, with the exact number of baskets.
+    """Every set of products that at least `min_count` baskets hold, with the exact number of
+    baskets.
 
     Parameters
     ----------
-    baskets : one row a product in an order: order_id, product_id; repeated rows count once. A product_id of type
-        category takes least memory and time.
+    baskets : one row a product in an order: order_id, product_id; repeated rows count once. A
+        product_id of type category takes least memory and time.
     min_count : baskets, 1 or more (see `support_count` for a share).
     max_size : most products in a set; None for no limit.
     max_sets : most itemsets to hold in memory.
 
     Returns
     -------
-    DataFrame, one row an itemset, largest n first: itemset (sorted tuple), size, n (baskets that hold it),
-    closed (no larger frequent set is in as many baskets), maximal (no larger set is frequent).
-    With `max_size`, sets of more products are not looked at, for these two marks either.
+    DataFrame, one row an itemset, largest n first: itemset (sorted tuple), size, n (baskets that
+    hold it), closed (no larger frequent set is in as many baskets), maximal (no larger set is
+    frequent). With `max_size`, sets of more products are not looked at, for these two marks either.
 
     Raises
     ------
-    TableError : for missing columns or values, a wrong `min_count` or `max_size`, and when there are more than
-        `max_sets` itemsets: the message names the smallest `min_count` that gives fewer.
+    TableError : for missing columns or values, a wrong `min_count` or `max_size`, and when there
+        are more than `max_sets` itemsets: the message names the smallest `min_count` that gives
+        fewer.
 
     Notes
     -----
-    Depth-first search (Eclat) over bit rows: for each product, from the commonest, its baskets become a
-    bit matrix of the commoner products that are often with it, and itemsets grow by AND and bit count.
+    Depth-first search (Eclat) over bit rows: for each product, from the commonest, its baskets
+    become a bit matrix of the commoner products that are often with it, and itemsets grow by AND
+    and bit count.
 
     References
     ----------
@@ -130,7 +136,8 @@ def frequent_itemsets(
 
     Examples
     --------
-    >>> baskets = pd.DataFrame({"order_id": [1, 1, 2, 2, 3], "product_id": ["tea", "jam", "tea", "jam", "tea"]})
+    >>> drinks = ["tea", "jam", "tea", "jam", "tea"]
+    >>> baskets = pd.DataFrame({"order_id": [1, 1, 2, 2, 3], "product_id": drinks})
     >>> frequent_itemsets(baskets, min_count=2)
           itemset  size  n  closed  maximal
     0      (tea,)     1  3    True    False
@@ -144,7 +151,8 @@ def frequent_itemsets(
 def mine(
     data: Baskets, *, min_count: int, max_size: int | None = None, max_sets: int = MAX_SETS
 ) -> Itemsets:
-    """The frequent itemsets as arrays, for further computation; parameters as in `frequent_itemsets`."""
+    """The frequent itemsets as arrays, for further computation; parameters as in
+    `frequent_itemsets`."""
     from personalize.association_rules import _kernels
 
     check_limits(min_count, max_size)
@@ -169,7 +177,8 @@ def mine(
 
 
 def _unrolled(parent: np.ndarray, item: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """The tree of itemsets (a parent, or -1, and one more item) size by size, and the tree's row of each set."""
+    """The tree of itemsets (a parent, or -1, and one more item) size by size, and the tree's row of
+    each set."""
     found, order = [], [np.empty(0, int)]
     place, width = np.zeros(len(item) + 1, np.int64), int(item.max(initial=0)) + 1
     items, rows = np.empty((1, 0), np.int64), np.flatnonzero(parent < 0)
@@ -188,7 +197,8 @@ def _unrolled(parent: np.ndarray, item: np.ndarray) -> tuple[list[np.ndarray], n
 
 
 def lexical(items: np.ndarray, *, width: int) -> np.ndarray:
-    """The lexical order of rows of codes below `width`: as many columns as fit make one number to sort by."""
+    """The lexical order of rows of codes below `width`: as many columns as fit make one number to
+    sort by."""
     fit = max(1, int(62 / np.log2(width + 1)))
     keys = []
     for part in np.split(items.T, range(fit, items.shape[1], fit)):
@@ -209,10 +219,12 @@ def check_limits(min_count: Any, max_size: Any = None) -> None:
 
 
 def _too_many(max_sets: int, *, min_count: int, n: int, fits: int) -> TableError:
-    """The error for more itemsets than memory is meant to hold; `fits` is the smallest threshold that gives fewer."""
+    """The error for more itemsets than memory is meant to hold; `fits` is the smallest threshold
+    that gives fewer."""
     return TableError(
-        f"more than {max_sets:,} itemsets are in at least {min_count:,} of the {n:,} baskets, too many to "
-        f"hold: use min_count={fits:,} or more (support {fits / n:.2g}), or a smaller max_size"
+        f"more than {max_sets:,} itemsets are in at least {min_count:,} of the {n:,} baskets, "
+        f"too many to hold: use min_count={fits:,} or more (support {fits / n:.2g}), "
+        "or a smaller max_size"
     )
 
 
@@ -224,7 +236,8 @@ def itemsets(
     max_size: int | None = None,
     max_sets: int = MAX_SETS,
 ) -> pd.DataFrame:
-    """The frequent itemsets of a source, found by its engine: of a source in Spark, no basket leaves the cluster.
+    """The frequent itemsets of a source, found by its engine: of a source in Spark, no basket
+    leaves the cluster.
 
     Parameters
     ----------
@@ -235,7 +248,8 @@ def itemsets(
 
     Returns
     -------
-    DataFrame : itemset, size, n, closed, maximal; equal to `frequent_itemsets(baskets(tables, level=level), ...)`.
+    DataFrame : itemset, size, n, closed, maximal; equal to `frequent_itemsets(baskets(tables,
+        level=level), ...)`.
 
     Raises
     ------
@@ -243,14 +257,15 @@ def itemsets(
 
     Notes
     -----
-    Up to pairs (`max_size` 1 or 2) both engines count in SQL, which has no limit of rows. Beyond, DuckDB hands the
-    baskets to `frequent_itemsets`, and Spark mines by MLlib's FP-growth. That knows no `max_size`: longer sets are
-    grown on the cluster too, and left there.
+    Up to pairs (`max_size` 1 or 2) both engines count in SQL, which has no limit of rows. Beyond,
+    DuckDB hands the baskets to `frequent_itemsets`, and Spark mines by MLlib's FP-growth. That
+    knows no `max_size`: longer sets are grown on the cluster too, and left there.
 
     Examples
     --------
-    >>> orders = pd.DataFrame({"order_id": [1, 1, 2, 2, 3], "product_id": ["tea", "jam", "tea", "jam", "tea"],
-    ...                        "customer_id": 7, "time": pd.Timestamp("2024-01-01"), "quantity": 1, "amount": 2.5})
+    >>> drinks = ["tea", "jam", "tea", "jam", "tea"]
+    >>> orders = pd.DataFrame({"order_id": [1, 1, 2, 2, 3], "product_id": drinks})
+    >>> orders = orders.assign(customer_id=7, time=pd.Timestamp("2024-01-01"), quantity=1, amount=2)
     >>> import personalize as pz
     >>> itemsets(pz.load({"orders": orders}), level="product", min_count=2)
           itemset  size  n  closed  maximal
@@ -304,7 +319,8 @@ def _n_baskets(tables: Tables, level: str) -> int:
 def _fetched(
     tables: Tables, level: str, sets: str, columns: str, *, min_count: int, max_sets: int
 ) -> pd.DataFrame:
-    """The sets of a relation and their n, or the error that says from which threshold on there are not too many."""
+    """The sets of a relation and their n, or the error that says from which threshold on there are
+    not too many."""
     text = f"select {columns}, n from {sets} limit {max_sets + 1}"
     found = tables.engine.frame(text, max_rows=max_sets + 1)
     if len(found) > max_sets:

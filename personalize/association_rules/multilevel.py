@@ -15,7 +15,8 @@ CHUNK = 512
 
 
 def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
-    """The group of each item: for each value of `level` the value of `upper` that most of its products have.
+    """The group of each item: for each value of `level` the value of `upper` that most of its
+    products have.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
 
     Raises
     ------
-    Unavailable : where the source lacks such a column of the vocabulary, or `upper` is the level itself.
+    Unavailable : where the source lacks such a column of the vocabulary, or `upper` is the level
+        itself.
     TableError : when there is no column of that name.
     """
     check_level(tables, level)
@@ -47,7 +49,8 @@ def parents(tables: Tables, *, level: str, upper: str) -> pd.Series:
 def group_lifts(
     baskets: pd.DataFrame | Baskets, groups: pd.Series, *, k: int = 12, min_expected: float = 5.0
 ) -> pd.DataFrame:
-    """How much oftener the commonest groups meet than basket size lets expect: log2 of the size-adjusted lift.
+    """How much oftener the commonest groups meet than basket size lets expect: log2 of the
+    size-adjusted lift.
 
     Parameters
     ----------
@@ -58,6 +61,10 @@ def group_lifts(
     Returns
     -------
     DataFrame, groups by groups: 1 is twice as often as expected, -1 half as often, 0 as expected.
+
+    Raises
+    ------
+    Unavailable : where there are no groups, or no two of them are expected to meet.
     """
     data = encode(baskets)
     _, names, held = _groups_held(data, groups)
@@ -68,6 +75,8 @@ def group_lifts(
     with np.errstate(divide="ignore", invalid="ignore"):
         lifts = np.log2(np.maximum(data.pair_counts(codes), 0.5) / expected)
     lifts[(expected < min_expected) | np.eye(len(codes), dtype=bool)] = np.nan
+    if np.isnan(lifts).all():
+        raise Unavailable(f"no two groups are expected in {min_expected:g} baskets together")
     return pd.DataFrame(lifts, index=names[codes], columns=names[codes])
 
 
@@ -84,15 +93,20 @@ def cross_level(
 
     Returns
     -------
-    DataFrame, one row a product and group, most extra baskets first: product_id, group, and the numbers of `rules`
-    (n, n_antecedent, n_consequent, ..., p_adjusted, accepted).
+    DataFrame, one row a product and group, most extra baskets first: product_id, group, and the
+    numbers of `rules` (n, n_antecedent, n_consequent, ..., p_adjusted, accepted).
+
+    Raises
+    ------
+    Unavailable : where there are no groups.
 
     Notes
     -----
-    The null is that of the products, for a group is in a basket when one of its products is: in a basket of size s
-    the group has the chance 1 - prod (1 - p[s, i]); beside product x its products have 1 - (1 - p[s, x]) / d[s]
-    of the room they have without it (d: see `BasketSizeNull`). What products of one group do to each other is none
-    of the rule's business: expectations are scaled so that the group's own baskets are met.
+    The null is that of the products, for a group is in a basket when one of its products is: in a
+    basket of size s the group has the chance 1 - prod (1 - p[s, i]); beside product x its products
+    have 1 - (1 - p[s, x]) / d[s] of the room they have without it (d: see `BasketSizeNull`). What
+    products of one group do to each other is none of the rule's business: expectations are scaled
+    so that the group's own baskets are met.
     """
     data = encode(baskets)
     group, names, held = _groups_held(data, groups)
@@ -120,7 +134,10 @@ def cross_level(
 
 
 def _groups_held(data: Baskets, groups: pd.Series) -> tuple[np.ndarray, np.ndarray, csr_array]:
-    """The group of each item (-1: none), the names of the groups, and baskets by groups: 1 where it holds one."""
+    """The group of each item (-1: none), the names of the groups, and baskets by groups: 1 where it
+    holds one."""
+    if not len(groups):
+        raise Unavailable("no groups of items: they need a products table with a coarser column")
     group, names = pd.factorize(groups.reindex(data.labels), sort=True)
     known = np.flatnonzero(group >= 0)
     shape = (len(data.labels), len(names))

@@ -9,7 +9,7 @@ from sklearn.base import BaseEstimator
 
 from personalize.association_rules.significance import jackknife_reach
 from personalize.association_rules.transactions import Baskets, encode
-from personalize.tables import TableError, require_fitted
+from personalize.tables import Unavailable, require_fitted
 
 WAYS = ("pair rules", "confidence", "lift", "popularity")
 
@@ -20,23 +20,27 @@ class NextProduct(BaseEstimator):
     Parameters
     ----------
     min_count : baskets a pair must be in.
-    most : products to know, those in the most baskets; each attribute of pairs takes 4 most^2 bytes.
+    most : products to know, those in the most baskets; each attribute of pairs takes 4 most^2
+        bytes.
 
     Attributes
     ----------
     labels_ : the products; n_ : baskets with each
-    confidence_, lift_, plain_lift_ : (product in the basket, product to add); where a pair is rare 0, 1 and 0
+    confidence_, lift_, plain_lift_ : (product in the basket, product to add); where a pair is rare
+        0, 1 and 0
 
     Notes
     -----
-    score(y | basket) = max over x of P(y | x), times the mean over x of the size-adjusted lift of x and y.
-    Ranking by lift alone does worse than recommending the most popular product (see `next_product_trial`); pairs do
-    as well as longer rules.
+    score(y | basket) = max over x of P(y | x), times the mean over x of the size-adjusted lift of x
+    and y. Ranking by lift alone does worse than recommending the most popular product (see
+    `next_product_trial`); pairs do as well as longer rules.
 
     Examples
     --------
-    >>> seen = pd.DataFrame({"order_id": [1, 1, 2, 2, 3, 3], "product_id": ["tea", "jam", "tea", "jam", "tea", "nut"]})
-    >>> NextProduct(min_count=1).fit(seen).recommend(["jam"], k=1)[["product_id", "because", "confidence"]]
+    >>> drinks = ["tea", "jam", "tea", "jam", "tea", "nut"]
+    >>> seen = pd.DataFrame({"order_id": [1, 1, 2, 2, 3, 3], "product_id": drinks})
+    >>> offer = NextProduct(min_count=1).fit(seen).recommend(["jam"], k=1)
+    >>> offer[["product_id", "because", "confidence"]]
       product_id because  confidence
     0        tea     jam         1.0
     """
@@ -50,14 +54,16 @@ class NextProduct(BaseEstimator):
 
         Raises
         ------
-        TableError : where no product is in `min_count` baskets, and for what is no table of baskets.
+        Unavailable : where no product is in `min_count` baskets.
+        TableError : for what is no table of baskets.
         """
         data = encode(X)
         first = np.argsort(-data.item_counts, kind="stable")[: self.most]
         codes = np.sort(first[data.item_counts[first] >= self.min_count])
         if len(codes) == 0:
-            raise TableError(
-                f"no product is in {self.min_count} or more of the {data.n:,} baskets: lower min_count"
+            raise Unavailable(
+                f"no product is in {self.min_count} or more of the {data.n:,} baskets: "
+                "lower min_count"
             )
         n = data.pair_counts(codes).astype(np.float32)
         expected = data.null.expected_pairs(codes).astype(np.float32)
@@ -82,7 +88,8 @@ class NextProduct(BaseEstimator):
         return np.flatnonzero(pd.Series(self.labels_, dtype=object).isin(list(basket)))
 
     def _scores(self, held: np.ndarray) -> np.ndarray:
-        """Every product scored in each of the four ways, given the places of those held: (ways, products)."""
+        """Every product scored in each of the four ways, given the places of those held: (ways,
+        products)."""
         popular = (self.n_ / self.n_.max() * 1e-9).astype(np.float32)
         scores = np.zeros((len(WAYS), len(popular)), np.float32)
         if len(held):
@@ -93,7 +100,8 @@ class NextProduct(BaseEstimator):
         return scores + popular
 
     def recommend(self, basket: Iterable[Any], *, k: int = 10) -> pd.DataFrame:
-        """The k best products to add: rank, product_id, score, because (the product of the strongest rule), confidence.
+        """The k best products to add: rank, product_id, score, because (the product of the
+        strongest rule), confidence.
 
         An empty or unknown basket gets the most popular products, with no reason.
         """
@@ -111,9 +119,11 @@ class NextProduct(BaseEstimator):
         return table.assign(score=scores[best], because=because, confidence=strongest)
 
     def table(self, *, k: int = 5) -> pd.DataFrame:
-        """The k best to add to each product alone: product_id, rank, partner, score, confidence, adjusted_lift.
+        """The k best to add to each product alone: product_id, rank, partner, score, confidence,
+        adjusted_lift.
 
-        Only partners met often enough for a rule are named, so a product may have fewer than k, or none.
+        Only partners met often enough for a rule are named, so a product may have fewer than k, or
+        none.
         """
         require_fitted(self, "labels_")
         score = self.confidence_ * self.lift_
@@ -130,29 +140,37 @@ class NextProduct(BaseEstimator):
         }
         return pd.DataFrame(columns)
 
+    def hit_rates(self, later: pd.DataFrame | Baskets, *, seed: int, k: int = 10) -> pd.DataFrame:
+        """`trial_scores` of a `next_product_trial` on later baskets."""
+        return trial_scores(next_product_trial(self, later, seed=seed), k=k)
+
 
 def next_product_trial(
     model: NextProduct, later: pd.DataFrame | Baskets, *, seed: int, baskets: int = 6000
 ) -> pd.DataFrame:
-    """Is the hidden product found? One product of each later basket is hidden and ranked among all others.
+    """Is the hidden product found? One product of each later basket is hidden and ranked among all
+    others.
 
     Parameters
     ----------
     model : fitted on earlier baskets.
-    later : baskets the model has not seen (order_id, product_id); those of one product have nothing to go by.
+    later : baskets the model has not seen (order_id, product_id); those of one product have nothing
+        to go by.
     seed : of the draw of baskets and of the product hidden in each.
     baskets : most baskets to try.
 
     Returns
     -------
-    DataFrame, one row a basket and way: way ("pair rules", the model; "confidence" and "lift", the highest of any pair
-    rule; "popularity"), rank (1 is best) of the hidden product among all products of the model that are not in the
-    basket; inf where the model does not know the hidden product; group (of customers, 0 to 39; of baskets where
-    customers are unknown). Ties go by popularity.
+    DataFrame, one row a basket and way: way ("pair rules", the model; "confidence" and "lift", the
+    highest of any pair rule; "popularity"), rank (1 is best) of the hidden product among all
+    products of the model that are not in the basket; inf where the model does not know the hidden
+    product; group (of customers, 0 to 39; of baskets where customers are unknown). Ties go by
+    popularity.
 
     References
     ----------
-    Krichene, Rendle (2022), On sampled metrics for item recommendation, CACM 65(7): all products are candidates.
+    Krichene, Rendle (2022), On sampled metrics for item recommendation, CACM 65(7): all products
+    are candidates.
     """
     require_fitted(model, "labels_")
     data, rng = encode(later), np.random.default_rng(seed)
@@ -188,14 +206,15 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a way, in the order of the trial: way, baskets, first (share with the hidden product in first
-    place), hit (share with it among the first k), hit_low, hit_high, mrr (mean of 1 / rank), mrr_low, mrr_high (95%,
-    each group of customers left out in turn).
+    DataFrame, one row a way, in the order of the trial: way, baskets, first (share with the hidden
+    product in first place), hit (share with it among the first k), hit_low, hit_high, mrr (mean of
+    1 / rank), mrr_low, mrr_high (95%, each group of customers left out in turn).
 
     Examples
     --------
     >>> ranks = [1.0, 2.0, 20.0, 4.0]
-    >>> trial_scores(pd.DataFrame({"way": "lift", "rank": ranks, "group": [0, 1, 2, 3]}))[["first", "hit", "mrr"]]
+    >>> trial = pd.DataFrame({"way": "lift", "rank": ranks, "group": [0, 1, 2, 3]})
+    >>> trial_scores(trial)[["first", "hit", "mrr"]]
        first   hit   mrr
     0   0.25  0.75  0.45
     """
@@ -212,7 +231,8 @@ def trial_scores(trial: pd.DataFrame, *, k: int = 10) -> pd.DataFrame:
 
 
 def _reach(gain: pd.Series, group: pd.Series) -> float:
-    """How far the 95% interval of a mean reaches, each group left out in turn; nan for one group."""
+    """How far the 95% interval of a mean reaches, each group left out in turn; nan for one
+    group."""
     of_group = gain.groupby(group, sort=False).agg(["sum", "size"])
     if len(of_group) < 2:
         return np.nan

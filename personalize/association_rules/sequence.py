@@ -7,9 +7,11 @@ import pandas as pd
 from scipy.sparse import csr_array, hstack
 from scipy.special import stdtr
 
+from personalize.association_rules.cross_selling import named
 from personalize.association_rules.significance import Q, t_quantile
 from personalize.association_rules.transactions import GROUPS, Baskets, encode
 from personalize.inference import adjust
+from personalize.tables import Tables
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +23,10 @@ class Directions:
     def table(self) -> pd.DataFrame:
         """One row a pair, smallest p first; see `direction`."""
         return self.pairs
+
+    def named(self, tables: Tables, *, level: str) -> "Directions":
+        """The same with product names in place of ids; see `named`."""
+        return Directions(named(self.pairs, tables, level=level))
 
     def reading(self) -> str:
         """How many pairs have a direction, and the most one-sided one, in sentences."""
@@ -38,9 +44,11 @@ class Directions:
             )
         return (
             f"**{directed.sum():,} of {len(directed):,} pairs have a direction.** "
-            f"The most one-sided, {row['first']} before {row['then']}, goes that way in {row['share']:.0%} "
-            f"of {row['n_then'] + row['n_before']:,} steps [{row['share_low']:.0%} to {row['share_high']:.0%}]; "
-            f"the calendar lets expect {row['expected_share']:.0%}; adjusted p {row['p_adjusted']:.2f}. {advice}"
+            f"The most one-sided, {row['first']} before {row['then']}, goes that way "
+            f"in {row['share']:.0%} of {row['n_then'] + row['n_before']:,} steps "
+            f"[{row['share_low']:.0%} to {row['share_high']:.0%}]; "
+            f"the calendar lets expect {row['expected_share']:.0%}; "
+            f"adjusted p {row['p_adjusted']:.2f}. {advice}"
         )
 
 
@@ -52,7 +60,8 @@ def direction(
     days: int = 28,
     min_count: int = 50,
 ) -> Directions:
-    """Does one product of a pair come first and the other at the next visit, more often than the other way round?
+    """Does one product of a pair come first and the other at the next visit, more often than the
+    other way round?
 
     Parameters
     ----------
@@ -64,18 +73,20 @@ def direction(
 
     Returns
     -------
-    Directions, whose table has one row a pair, smallest p first: first, then (the commoner direction), n_then (visits
-    with `first` whose next visit has `then`), n_before (the other way round), share = n_then of both, share_low,
-    share_high (95%, over 40 groups of customers), expected_share (were it only for when products sell), p_adjusted
-    (two-sided, Benjamini-Hochberg over the pairs tested), directed (p_adjusted <= 0.05).
+    Directions, whose table has one row a pair, smallest p first: first, then (the commoner
+    direction), n_then (visits with `first` whose next visit has `then`), n_before (the other way
+    round), share = n_then of both, share_low, share_high (95%, over 40 groups of customers),
+    expected_share (were it only for when products sell), p_adjusted (two-sided, Benjamini-Hochberg
+    over the pairs tested), directed (p_adjusted <= 0.05).
 
     Notes
     -----
-    A household that buys both again and again makes as many steps one way as the other, so half is no direction.
-    The calendar alone can tilt it: where strawberries sell in May and grapes in August, all go from one to the other.
-    With S[w, x] the share of the baskets of week w that hold x and T[v, w] the steps from week v to week w, steps of
-    strangers would be e(x, y) = sum of T[v, w] S[v, x] S[w, y]; expected_share = e(x, y) / (e(x, y) + e(y, x)), and
-    the test is of the steps beyond it, a sign test on sums over groups of customers (t with 39 degrees of freedom).
+    A household that buys both again and again makes as many steps one way as the other, so half is
+    no direction. The calendar alone can tilt it: where strawberries sell in May and grapes in
+    August, all go from one to the other. With S[w, x] the share of the baskets of week w that hold
+    x and T[v, w] the steps from week v to week w, steps of strangers would be e(x, y) = sum of T[v,
+    w] S[v, x] S[w, y]; expected_share = e(x, y) / (e(x, y) + e(y, x)), and the test is of the steps
+    beyond it, a sign test on sums over groups of customers (t with 39 degrees of freedom).
     """
     data = encode(baskets)
     step = _steps(data, visits, days)
@@ -101,7 +112,8 @@ def direction(
 
 
 def _steps(data: Baskets, visits: pd.DataFrame, days: int) -> pd.DataFrame:
-    """Each visit with the customer's next one, at most `days` days later: now, after (baskets), their weeks."""
+    """Each visit with the customer's next one, at most `days` days later: now, after (baskets),
+    their weeks."""
     known = pd.DataFrame(
         {
             "now": pd.Index(data.order_ids).get_indexer(visits["order_id"]),
@@ -120,7 +132,8 @@ def _steps(data: Baskets, visits: pd.DataFrame, days: int) -> pd.DataFrame:
 
 
 def _moves(data: Baskets, step: pd.DataFrame) -> Baskets:
-    """One basket a step: what was bought, and, with codes of their own, what was bought the next time."""
+    """One basket a step: what was bought, and, with codes of their own, what was bought the next
+    time."""
     both = hstack([data.matrix[step["now"]], data.matrix[step["after"]]], format="csr")
     labels = np.arange(both.shape[1])
     return Baskets(
@@ -129,7 +142,8 @@ def _moves(data: Baskets, step: pd.DataFrame) -> Baskets:
 
 
 def _calendar(data: Baskets, step: pd.DataFrame, pairs: tuple) -> np.ndarray:
-    """The share of steps from the first product to the second that the weeks they sell in explain."""
+    """The share of steps from the first product to the second that the weeks they sell in
+    explain."""
     week = np.full(data.n, -1)
     week[step["now"]], week[step["after"]] = step["week"], step["next_week"]
     seen = np.flatnonzero(week >= 0)
@@ -146,7 +160,8 @@ def _calendar(data: Baskets, step: pd.DataFrame, pairs: tuple) -> np.ndarray:
 
 
 def _tilted(there: np.ndarray, back: np.ndarray, expected: np.ndarray) -> pd.DataFrame:
-    """Shares, intervals and p-values of the steps there, by group of customers, beyond those expected."""
+    """Shares, intervals and p-values of the steps there, by group of customers, beyond those
+    expected."""
     n_there, n_both = there.sum(axis=1), np.maximum((there + back).sum(axis=1), 1)
     beyond = there - expected[:, None] * (there + back)
     error = np.sqrt(GROUPS) * beyond.std(axis=1, ddof=1) / n_both

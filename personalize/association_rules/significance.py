@@ -1,4 +1,5 @@
-"""When is a rule more than basket size? Intervals, p-values and their correction for all that was looked at."""
+"""When is a rule more than basket size? Intervals, p-values and their correction for all that was
+looked at."""
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,8 @@ def textbook(found: Itemsets, n_baskets: int) -> pd.DataFrame:
 
     Returns
     -------
-    DataFrame, one row a rule: antecedent, consequent (tuples), n, n_antecedent, n_consequent, support, confidence,
-    lift, leverage, conviction.
+    DataFrame, one row a rule: antecedent, consequent (tuples), n, n_antecedent, n_consequent,
+    support, confidence, lift, leverage, conviction.
     """
     sides, counts = found.names[found.splits[1:]], found.counts[found.splits]
     table = measures(counts[0], (counts[1], counts[2]), n_baskets)
@@ -27,7 +28,8 @@ def textbook(found: Itemsets, n_baskets: int) -> pd.DataFrame:
 
 
 def measures(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int) -> pd.DataFrame:
-    """The counts of rules (baskets with both sides, with each side) and the textbook's measures from them."""
+    """The counts of rules (baskets with both sides, with each side) and the textbook's measures
+    from them."""
     first, second = sides
     confidence, share = n / first, second / max(1, n_baskets)
     support, fails = n / max(1, n_baskets), 1 - confidence
@@ -47,7 +49,8 @@ def measures(n: np.ndarray, sides: tuple[np.ndarray, np.ndarray], n_baskets: int
 
 
 def passes(rules: pd.DataFrame, min_confidence: float, theta: float) -> pd.Series:
-    """Which rules pass the textbook's thresholds: confidence at least the minimum, lift greater than theta."""
+    """Which rules pass the textbook's thresholds: confidence at least the minimum, lift greater
+    than theta."""
     return (rules["confidence"] >= min_confidence) & (rules["lift"] > theta)
 
 
@@ -79,7 +82,8 @@ def judged(
     Parameters
     ----------
     table : one row a rule, with n, n_antecedent and lift.
-    chance : of the consequent in a basket with the antecedent, were basket size and popularity all there is.
+    chance : of the consequent in a basket with the antecedent, were basket size and popularity all
+        there is.
     errors : from `clustered_errors`.
     looked_at : comparisons that the correction is for.
     """
@@ -110,7 +114,8 @@ def judged(
 def clustered_errors(
     by_group: np.ndarray | None, places: np.ndarray, data: Baskets
 ) -> np.ndarray | None:
-    """Standard error of log lift over customers: delete-a-group jackknife; None where it cannot be told.
+    """Standard error of log lift over customers: delete-a-group jackknife; None where it cannot be
+    told.
 
     Parameters
     ----------
@@ -131,7 +136,8 @@ def clustered_errors(
 
 
 def against_shorter(found: Itemsets, expected: np.ndarray) -> np.ndarray:
-    """For each rule the largest p-value against the rules with one product of the antecedent left out.
+    """For each rule the largest p-value against the rules with one product of the antecedent left
+    out.
 
     Parameters
     ----------
@@ -140,19 +146,21 @@ def against_shorter(found: Itemsets, expected: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    One number a rule, itemset by itemset and consequent by consequent; 0 for rules between two products.
+    One number a rule, itemset by itemset and consequent by consequent; 0 for rules between two
+    products.
 
     Notes
     -----
-    If X without x predicts y as well as X does, the baskets of X hold y with the chance that those of X without x
-    do, times what the null says that basket size changes: c = n[X-x,y] / n[X-x] (E[Xy] / E[X]) / (E[X-x,y] / E[X-x]).
-    p is the upper binomial tail of n[Xy] among n[X] trials of chance c. The test is strict where the products of X
-    attract each other: their baskets are then smaller than the null, which needs big baskets to bring them together,
-    takes them to be.
+    If X without x predicts y as well as X does, the baskets of X hold y with the chance that those
+    of X without x do, times what the null says that basket size changes: c = n[X-x,y] / n[X-x]
+    (E[Xy] / E[X]) / (E[X-x,y] / E[X-x]). p is the upper binomial tail of n[Xy] among n[X] trials of
+    chance c. The test is strict where the products of X attract each other: their baskets are then
+    smaller than the null, which needs big baskets to bring them together, takes them to be.
 
     References
     ----------
-    Webb (2007), Discovering significant patterns, Machine Learning 68, section 3 (productive rules).
+    Webb (2007), Discovering significant patterns, Machine Learning 68, section 3 (productive
+    rules).
     """
     n, starts = found.counts.astype(float), found.starts
     p_values = [np.zeros(items.size) for items in found.items[1:2]]
@@ -190,14 +198,17 @@ def poisson_interval(n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def t_quantile(groups: int = GROUPS) -> float:
-    """How many standard errors a 95% interval reaches to each side: t with as many degrees of freedom as groups less one."""
+    """How many standard errors a 95% interval reaches to each side: t with as many degrees of
+    freedom as groups less one."""
     return float(stdtrit(groups - 1, (1 + LEVEL) / 2))
 
 
 def jackknife_reach(left_out: np.ndarray) -> np.ndarray:
-    """How far the 95% interval of an estimate reaches, from its values with each group of customers left out.
+    """How far the 95% interval of an estimate reaches, from its values with each group of customers
+    left out.
 
-    The delete-a-group jackknife (Kott 2001) with as many t degrees of freedom as groups less one; columns are groups.
+    The delete-a-group jackknife (Kott 2001) with as many t degrees of freedom as groups less one;
+    columns are groups.
     """
     groups = left_out.shape[-1]
     return t_quantile(groups) * np.sqrt(groups - 1) * left_out.std(axis=-1)

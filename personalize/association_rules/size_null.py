@@ -1,8 +1,9 @@
-"""What baskets would hold without any association: a model that knows their sizes and how common products are.
+"""What baskets would hold without any association: a model that knows their sizes and how common
+products are.
 
-A big basket holds more of everything, so two products that have nothing to do with each other meet more
-often than the textbook's independence says: almost every pair in a shop has lift > 1. The null here knows
-how big each basket is and how common each product is, and nothing else.
+A big basket holds more of everything, so two products that have nothing to do with each other meet
+more often than the textbook's independence says: almost every pair in a shop has lift > 1. The null
+here knows how big each basket is and how common each product is, and nothing else.
 """
 
 from dataclasses import dataclass, field
@@ -27,21 +28,23 @@ class BasketSizeNull:
     Notes
     -----
     The maximum-entropy model with the given basket sizes and product counts as expectations:
-    logit p[s, i] = a[s] + b[i], with sum over i of p[s, i] = s and sum over baskets of p[s, i] = n[i].
-    Products of equal count share one parameter; Newton's method on the convex dual. A product in every
-    basket has p = 1, a basket of all products too. Products share the places of a basket: given its size exactly,
-    two of them are together with chance p[i] p[j] (1 - (1 - p[i]) (1 - p[j]) / d), d = sum of p (1 - p) over all
-    products (Hájek), and never in a basket of fewer products; larger sets take the factor of each of their pairs.
+    logit p[s, i] = a[s] + b[i], with sum over i of p[s, i] = s and sum over baskets of p[s, i] =
+    n[i]. Products of equal count share one parameter; Newton's method on the convex dual. A product
+    in every basket has p = 1, a basket of all products too. Products share the places of a basket:
+    given its size exactly, two of them are together with chance p[i] p[j] (1 - (1 - p[i]) (1 -
+    p[j]) / d), d = sum of p (1 - p) over all products (Hájek), and never in a basket of fewer
+    products; larger sets take the factor of each of their pairs.
 
     References
     ----------
-    De Bie (2011), Maximum entropy models and subjective interestingness, DMKD 23(3); the same margins are what
-    swap randomisation keeps: Gionis, Mannila, Mielikainen, Tsaparas (2007), ACM TKDD 1(3). Hájek (1964), Asymptotic
-    theory of rejective sampling, Annals of Mathematical Statistics 35(4).
+    De Bie (2011), Maximum entropy models and subjective interestingness, DMKD 23(3); the same
+    margins are what swap randomisation keeps: Gionis, Mannila, Mielikainen, Tsaparas (2007), ACM
+    TKDD 1(3). Hájek (1964), Asymptotic theory of rejective sampling, Annals of Mathematical
+    Statistics 35(4).
 
     Examples
     --------
-    >>> null = BasketSizeNull.of(np.array([2, 1, 1, 2]), np.array([3, 2, 1]))  # four baskets, three products
+    >>> null = BasketSizeNull.of(sizes=np.array([2, 1, 1, 2]), item_counts=np.array([3, 2, 1]))
     >>> null.expected(np.array([[0, 1]])).round(2)  # baskets with the first two
     array([1.2])
     """
@@ -90,7 +93,8 @@ class BasketSizeNull:
         return total
 
     def expected_pairs(self, codes: np.ndarray) -> np.ndarray:
-        """Expected number of baskets with each two of the products `codes`: an array (codes, codes).
+        """Expected number of baskets with each two of the products `codes`: an array (codes,
+        codes).
 
         The same numbers as `expected`, as two matrix products; the diagonal has no meaning.
         """
@@ -104,7 +108,8 @@ class BasketSizeNull:
 def _newton(sizes: np.ndarray, counts: np.ndarray, weights: tuple[np.ndarray, np.ndarray]) -> tuple:
     """Parameters a (a size) and b (an item count) whose expected margins are `sizes` and `counts`.
 
-    Where margins leave no choice (a product in every basket) the parameters run off until the chance is 0 or 1.
+    Where margins leave no choice (a product in every basket) the parameters run off until the
+    chance is 0 or 1.
     """
     n_sizes, members = weights
     weight = n_sizes[:, None] * members
@@ -130,7 +135,8 @@ def _newton(sizes: np.ndarray, counts: np.ndarray, weights: tuple[np.ndarray, np
 
 
 def _step(slope: np.ndarray, gap_a: np.ndarray, gap_b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Solve [[diag(rows), slope], [slope', diag(columns)]] step = gap, its one free direction held still."""
+    """Solve [[diag(rows), slope], [slope', diag(columns)]] step = gap, its one free direction held
+    still."""
     rows, columns = slope.sum(axis=1) + 1e-12, slope.sum(axis=0) + 1e-12
     inside = slope / columns
     schur = np.diag(rows) - inside @ slope.T

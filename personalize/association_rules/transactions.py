@@ -1,10 +1,11 @@
-"""Order lines as baskets: which products an order holds, at the level of product, group or brand."""
+"""Order lines as baskets: which products an order holds, at the level of product, group or
+brand."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from personalize.tables import CONTRACTS, TableError, Tables, Unavailable
 GROUPS = 40  # groups of customers for intervals
 FEWEST_CUSTOMERS = 80  # for intervals over groups of customers
 PRODUCT = ("product", "product_id")
-NUMBERED = (  # the products with the place of their group in order in place of its name: numbers sort and travel fast
+NUMBERED = (  # products with the place of their group in place of its name: numbers travel fast
     "(select product_id, {level} as name, dense_rank() over (order by {level}) as {level}"
     " from {products} where {level} is not null)"
 )
@@ -24,7 +25,8 @@ NUMBERED = (  # the products with the place of their group in order in place of 
 
 @dataclass(frozen=True, eq=False)
 class Baskets:
-    """Baskets as arrays: every (basket, item) once, baskets one after the other. Made once by `encode`.
+    """Baskets as arrays: every (basket, item) once, baskets one after the other. Made once by
+    `encode`.
 
     Attributes
     ----------
@@ -63,7 +65,8 @@ class Baskets:
 
     @cached_property
     def group(self) -> np.ndarray:
-        """One of 40 groups for each basket: of its customer, or of the basket where customers are unknown."""
+        """One of 40 groups for each basket: of its customer, or of the basket where customers are
+        unknown."""
         owners = np.arange(self.n) if self.customers is None else self.customers
         return owners % GROUPS
 
@@ -88,8 +91,8 @@ class Baskets:
         unknown = asked[~asked.isin(self.labels)].tolist()
         if unknown:
             raise TableError(
-                f"consequents: {unknown[:5]} ({len(unknown):,} in all) are in none of the {self.n:,} "
-                "baskets; name products as the column product_id has them"
+                f"consequents: {unknown[:5]} ({len(unknown):,} in all) are in none of the "
+                f"{self.n:,} baskets; name products as the column product_id has them"
             )
 
     def pair_counts(self, codes: np.ndarray) -> np.ndarray:
@@ -106,7 +109,8 @@ class Baskets:
 
         Parameters
         ----------
-        levels : sets as rows of item codes, an array for each size; the answer has their rows one below the other.
+        levels : sets as rows of item codes, an array for each size; the answer has their rows one
+            below the other.
         """
         from personalize.association_rules import _kernels
 
@@ -129,7 +133,8 @@ class Baskets:
         return np.concatenate(counts)
 
     def counts_by_customers(self, *levels: np.ndarray) -> np.ndarray | None:
-        """`counts_by_group`, or None where there are fewer than 80 known customers: too few for intervals."""
+        """`counts_by_group`, or None where there are fewer than 80 known customers: too few for
+        intervals."""
         if self.customers is None or len(np.unique(self.customers)) < FEWEST_CUSTOMERS:
             return None
         return self.counts_by_group(*levels)
@@ -152,22 +157,19 @@ class Baskets:
         )
 
 
-AnyBaskets = TypeVar("AnyBaskets", pd.DataFrame, Baskets)
-
-
 def baskets(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
     """The products of every order, each once: what itemsets and rules are made of.
 
     Parameters
     ----------
     tables : a source; returned lines (quantity below 0) are left out, anonymous orders are kept.
-    level : "product" for product_id, or a column of the products table (subcategory, category, department, brand,
-        ...). Lines of a product without that attribute are left out.
+    level : "product" for product_id, or a column of the products table (subcategory, category,
+        department, brand, ...). Lines of a product without that attribute are left out.
 
     Returns
     -------
-    DataFrame, one row an order and product: order_id, product_id (the product, or its group as a category: it takes a
-    tenth of the memory of text), customer_id.
+    DataFrame, one row an order and product: order_id, product_id (the product, or its group as a
+    category: it takes a tenth of the memory of text), customer_id.
 
     Raises
     ------
@@ -194,7 +196,8 @@ def spend(tables: Tables, *, level: str = "subcategory") -> pd.DataFrame:
 
 
 def visits(tables: Tables) -> pd.DataFrame:
-    """The orders of known customers: order_id, customer_id, time, amount; customer by customer, in order of time."""
+    """The orders of known customers: order_id, customer_id, time, amount; customer by customer, in
+    order of time."""
     sql = files("personalize").joinpath("sql", "rules_visits.sql").read_text(encoding="utf-8")
     return tables.sql(sql, max_rows=50_000_000)
 
@@ -210,7 +213,8 @@ def usable_level(tables: Tables, level: str) -> str:
 
     Raises
     ------
-    TableError : for a name that is neither a column of the products table nor one of the vocabulary (mistyped).
+    TableError : for a name that is neither a column of the products table nor one of the vocabulary
+        (mistyped).
     """
     try:
         check_level(tables, level)
@@ -220,7 +224,8 @@ def usable_level(tables: Tables, level: str) -> str:
 
 
 def check_level(tables: Tables, level: str, *, parameter: str = "level") -> None:
-    """Refuse a level that is no attribute of products: Unavailable where others have it, else TableError."""
+    """Refuse a level that is no attribute of products: Unavailable where others have it, else
+    TableError."""
     known = []
     if "products" in tables:
         known = [name for name in tables.products.columns if name != "product_id"]
@@ -262,7 +267,8 @@ def _at_level(name: str, tables: Tables, level: str, **limit: int) -> pd.DataFra
 
 
 def encode(baskets: pd.DataFrame | Baskets) -> Baskets:
-    """The table as arrays; what is encoded already comes back as it is. Encode once where several questions follow.
+    """The table as arrays; what is encoded already comes back as it is. Encode once where several
+    questions follow.
 
     Parameters
     ----------
@@ -302,7 +308,8 @@ def _check_columns(baskets: Any, needed: list[str]) -> None:
     missing = [name for name in needed if name not in baskets.columns]
     if missing:
         raise TableError(
-            f"baskets: no column {missing}; one row a product in an order is needed, with columns {needed}. "
+            f"baskets: no column {missing}; one row a product in an order is needed, "
+            f"with columns {needed}. "
             f"Present: {list(baskets.columns)}"
         )
 
@@ -359,46 +366,3 @@ def support_count(baskets: pd.DataFrame | Baskets, min_support: float) -> int:
             f"min_support = {min_support} must be a share of the baskets, between 0 and 1"
         )
     return max(1, int(np.ceil(encode(baskets).n * min_support - 1e-9)))
-
-
-def shuffled(baskets: AnyBaskets, *, seed: int, sweeps: int = 3) -> AnyBaskets:
-    """The same baskets with all association destroyed: every basket keeps its size, every product its count.
-
-    Parameters
-    ----------
-    baskets : order_id, product_id; a customer_id is kept.
-    seed : of the random exchanges.
-    sweeps : how often each line is offered an exchange. With 3 a line moves five times on average and the start is
-        forgotten: on 155,663 baskets the counts of pairs, beyond those expected, correlate with the real ones by 0.11
-        after one sweep and by less than 0.02, which is chance, after two.
-
-    Returns
-    -------
-    What was given: a DataFrame (order_id, product_id and customer_id, each pair once), or encoded baskets.
-
-    Notes
-    -----
-    Swap randomisation: a line and one drawn at random exchange their products unless a basket would then hold one
-    twice. Each step leaves all baskets with these margins equally likely. Where no exchange is possible (one
-    product; all baskets alike) the baskets come back as they are.
-
-    References
-    ----------
-    Gionis, Mannila, Mielikainen, Tsaparas (2007), Assessing data mining results via swap randomization.
-    """
-    from personalize.association_rules import _kernels
-
-    data = encode(baskets)
-    items, basket = data.items.astype(np.uint32), data.basket.astype(np.uint32)
-    random = np.random.default_rng(seed).integers(1, 2**63, size=1).astype(np.uint64)
-    for _ in range(sweeps if len(items) > 1 else 0):
-        _kernels.swap(data.starts.astype(np.uint32), items, basket, random)
-    first = data.basket * max(1, len(data.labels))
-    items = (np.sort(first + items) - first).astype(np.int32)
-    if isinstance(baskets, Baskets):
-        return replace(data, items=items)
-    labels = pd.Series(data.labels).astype(baskets["product_id"].dtype).array
-    columns = {"order_id": data.order_ids[data.basket], "product_id": labels.take(items)}
-    if data.customers is not None:
-        columns["customer_id"] = data.customers[data.basket]
-    return pd.DataFrame(columns)

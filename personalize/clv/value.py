@@ -15,7 +15,7 @@ from personalize.clv.customers import Records
 from personalize.clv.discount import discount_factor, discounted_purchases
 from personalize.clv.forecasts import BuyTillYouDie, Forecast
 from personalize.clv.prediction_intervals import Bands
-from personalize.evaluate import Comparison, Interval, paired_bootstrap
+from personalize.evaluate import Interval, PairedDifference, paired_bootstrap
 from personalize.tables import TableError, Tables, require_fitted
 
 __all__ = ["Worth", "concentration", "tier_table", "tiers", "top_gain", "value_table"]
@@ -200,7 +200,7 @@ def top_gain(
     share: float = 0.1,
     n_boot: int = 1000,
     seed: int = 0,
-) -> Comparison:
+) -> PairedDifference:
     """Money that came from the customers each forecast puts on top, a customer of the whole base.
 
     Parameters
@@ -211,7 +211,8 @@ def top_gain(
 
     Returns
     -------
-    Comparison : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is money
+    PairedDifference : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is
+    money
     """
     money = np.asarray(actual, float)
     ours, theirs = top_mask(forecast, share=share), top_mask(baseline, share=share)
@@ -233,7 +234,7 @@ class Worth:
 
     value: pd.DataFrame
     choice: Choice
-    gain: Comparison
+    gain: PairedDifference
     half: Interval
     horizon: int
 

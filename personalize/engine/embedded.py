@@ -9,10 +9,30 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from personalize.engine.interface import quoted
-from personalize.tables import TableError
+from personalize.tables import TableError, quoted
 
-_FULL = ("No space left", "failed to offload data block", "max_temp_directory_size")
+_FULL = re.compile("No space left|failed to offload data block|max_temp_directory_size")
+
+
+_TEXT_OR_NAME = re.compile(r"('(?:[^']|'')*')|`((?:[^`]|``)*)`")
+
+
+def double_quoted(sql: str) -> str:
+    """The query with names in double quotes, which every DuckDB reads; ticks are new in version 2.
+
+    >>> print(double_quoted("select `order id`, 'a `b` c' as text from orders"))
+    select "order id", 'a `b` c' as text from orders
+    """
+    if "`" not in sql:
+        return sql
+    return _TEXT_OR_NAME.sub(_double_quoted_name, sql)
+
+
+def _double_quoted_name(found: re.Match[str]) -> str:
+    text, name = found.groups()
+    if text is not None:
+        return text
+    return '"' + name.replace("``", "`").replace('"', '""') + '"'
 
 
 class DuckDB:
@@ -40,19 +60,20 @@ class DuckDB:
         threads: int | None = None,
         spill: Path | None = None,
     ) -> None:
-        settings = {
+        settings: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": memory,
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
         }
         if threads:
             settings["threads"] = threads
-        if spill or path:
-            settings["temp_directory"] = str(spill or path.with_suffix(".spill"))
-        self._spill = settings.get("temp_directory", "memory only")
-        self._connection = duckdb.connect(
-            str(path) if path and new else ":memory:", config=settings
-        )
+        if path and not spill:
+            spill = path.with_suffix(".spill")
+        if spill:
+            settings["temp_directory"] = str(spill)
+        self._spill = spill or "memory only"
+        place = str(path) if path and new else ":memory:"
+        self._connection = duckdb.connect(place, config=settings)
         with suppress(
             duckdb.InvalidInputException
         ):  # in Jupyter without ipywidgets there is no bar to switch off
@@ -62,7 +83,7 @@ class DuckDB:
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.execute(sql)
+            return self._connection.execute(double_quoted(sql))
         except duckdb.Error as error:
             raise self._clear(error) from None
 
@@ -73,9 +94,7 @@ class DuckDB:
             return TableError(
                 f"{Path(damaged[1]).name} is damaged: copy it again ({damaged[2][:160]})"
             )
-        if not isinstance(error, duckdb.OutOfMemoryException) and not any(
-            words in text for words in _FULL
-        ):
+        if not isinstance(error, duckdb.OutOfMemoryException) and not _FULL.search(text):
             return error
         return TableError(
             f"no room left to work in: memory is used up and the spill folder ({self._spill}) "
@@ -88,19 +107,21 @@ class DuckDB:
         """The rows of a query; more than `max_rows` are refused with a TableError, never cut."""
         result = self._execute(sql)
         try:
-            chunks, rows = [result.fetch_df_chunk(500)], 0
-            while len(chunks[-1]):
-                rows += len(chunks[-1])
-                if rows > max_rows:
-                    raise TableError(
-                        f"the query gives more than {max_rows:,} rows, too many for memory by "
-                        "default: "
-                        "aggregate in SQL, or raise max_rows on purpose"
-                    )
+            chunks = [result.fetch_df_chunk(500)]
+            rows = len(chunks[0])
+            while len(chunks[-1]) and rows <= max_rows:
                 chunks.append(result.fetch_df_chunk(500))
+                rows += len(chunks[-1])
         except duckdb.Error as error:
             raise self._clear(error) from None
-        return pd.concat(chunks[:-1], ignore_index=True) if len(chunks) > 2 else chunks[0]
+        if rows > max_rows:
+            raise TableError(
+                f"the query gives more than {max_rows:,} rows, too many for memory by default: "
+                "aggregate in SQL, or raise max_rows on purpose"
+            )
+        if len(chunks) <= 2:
+            return chunks[0]
+        return pd.concat(chunks[:-1], ignore_index=True)
 
     def columns(self, relation: str) -> list[str]:
         """The column names of a relation."""
@@ -108,9 +129,8 @@ class DuckDB:
 
     def types(self, relation: str) -> dict[str, str]:
         """The column types of a relation."""
-        return {
-            row[0]: row[1] for row in self._execute(f"describe select * from {relation}").fetchall()
-        }
+        found = self._execute(f"describe select * from {relation}").fetchall()
+        return {name: kind for name, kind, *_ in found}
 
     def view(self, name: str, sql: str) -> str:
         """Name a query for this connection; nothing is computed yet."""
@@ -119,8 +139,19 @@ class DuckDB:
 
     def table(self, name: str, sql: str, *, temporary: bool = False) -> str:
         """Store the rows of a query."""
-        self._execute(f"create or replace {'temp ' if temporary else ''}table {name} as {sql}")
+        kind = "temp table" if temporary else "table"
+        self._execute(f"create or replace {kind} {name} as {sql}")
         return name
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The tables that are stored here; each lies under its own name."""
+        names = self.frame("select table_name from duckdb_tables()").table_name
+        return dict(zip(names, names, strict=True))
+
+    def stored(self, name: str, place: str) -> str:
+        """The relation of a table by the place where it lies: they are the same."""
+        return place
 
     def register(self, name: str, data: pd.DataFrame | pa.Table) -> str:
         """Make a DataFrame or an Arrow table readable as a relation."""
@@ -141,10 +172,17 @@ class DuckDB:
         """Text that reads CSV files of these columns, each as text; nothing is guessed, a ragged
         line is an error.
         """
-        given = "".join(f", {name} = {_option(value)}" for name, value in options.items())
-        typed = ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns)
+        settings = {
+            "auto_detect": "false",
+            "quote": "'\"'",
+            "escape": "'\"'",
+            "columns": "{" + ", ".join(f"{quoted(column)}: 'VARCHAR'" for column in columns) + "}",
+        }
+        for name, value in options.items():
+            settings[name] = str(value).lower() if isinstance(value, bool) else quoted(value)
         files = ", ".join(map(quoted, paths))
-        return f"read_csv([{files}], auto_detect = false, quote = '\"', escape = '\"', columns = {{{typed}}}{given})"
+        given = ", ".join(f"{name} = {value}" for name, value in settings.items())
+        return f"read_csv([{files}], {given})"
 
     def parse_time(self, text: str, form: str) -> str:
         """Text that reads a time by a strptime format, NULL where it does not fit."""
@@ -159,9 +197,3 @@ class DuckDB:
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()
-
-
-def _option(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return quoted(value)

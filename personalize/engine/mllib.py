@@ -17,11 +17,16 @@ __all__ = ["factors", "itemsets"]
 _CONNECT = "SPARK_CONNECT_MODE_ENABLED"
 # points stay with the workers, though
 _LARGEST = "spark.connect.session.connectML.mlCache.memoryControl.maxModelSize"
-_IDS = "select {side}_id as id, substr(md5(cast({side}_id as string)), 1, 3) as part from {rows} group by {side}_id"
+_IDS = (
+    "select {side}_id as id, substr(md5(cast({side}_id as string)), 1, 3) as part "
+    "from {rows} group by {side}_id"
+)
 _NUMBERED = """
 with ids as ({ids}), parts as (select part, count(*) as n from ids group by part),
 bounds as (select part, sum(n) over (order by part) - n as before from parts)
-select i.id, cast(b.before + row_number() over (partition by i.part order by i.id) - 1 as int) as number
+select
+    i.id,
+    cast(b.before + row_number() over (partition by i.part order by i.id) - 1 as int) as number
 from ids i join bounds b on b.part = i.part
 """
 _RATED = """
@@ -117,12 +122,20 @@ def factors(engine: Spark, rows: str, *, size: int, l2: float, **settings: Any) 
         pairs, people = (engine._session.table(name).count() for name in (rated, ids["customer"]))
         blocks = 2 + pairs // _PAIRS_A_BLOCK
         model = ALS(
-            rank=size, implicitPrefs=True, userCol="customer", itemCol="product", ratingCol="weight",
-            regParam=l2 * people / pairs, numUserBlocks=blocks, numItemBlocks=blocks, **settings,
-        ).fit(engine._session.table(rated))  # fmt: skip
+            rank=size,
+            implicitPrefs=True,
+            userCol="customer",
+            itemCol="product",
+            ratingCol="weight",
+            regParam=l2 * people / pairs,
+            numUserBlocks=blocks,
+            numItemBlocks=blocks,
+            **settings,
+        ).fit(engine._session.table(rated))
         found = []
         for side, points in (("customer", model.userFactors), ("product", model.itemFactors)):
-            named = f"select i.id as {side}_id, f.features from {ids[side]} i join {engine._named(points)} f"
+            joined = f"{ids[side]} i join {engine._named(points)} f"
+            named = f"select i.id as {side}_id, f.features from {joined}"
             found.append(_kept(engine, f"{named} on f.id = i.number"))
         del model, points
         for name in (rows, rated, *ids.values()):

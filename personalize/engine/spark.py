@@ -22,8 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from personalize.engine.embedded import DuckDB
-from personalize.engine.interface import quoted, ticked
-from personalize.tables import TableError
+from personalize.tables import TableError, quoted, ticked
 
 _SESSION = {
     "spark.sql.session.timeZone": "UTC",
@@ -40,8 +39,25 @@ _LOCAL = {
     "spark.sql.execution.arrow.pyspark.selfDestruct.enabled": "false",
 }
 _TYPES = {"string": "VARCHAR", "int": "INTEGER", "timestamp_ntz": "TIMESTAMP"}
-_TIMES = {"Y": "yyyy", "y": "yy", "m": "M", "d": "d", "H": "H", "I": "h", "M": "m", "S": "s", "f": "SSSSSS", "p": "a",
-          "b": "MMM", "B": "MMMM", "j": "D", "a": "EEE", "A": "EEEE", "%": "%"}  # fmt: skip
+# strptime's marks, and Java's
+_TIMES = {
+    "Y": "yyyy",
+    "y": "yy",
+    "m": "M",
+    "d": "d",
+    "H": "H",
+    "I": "h",
+    "M": "m",
+    "S": "s",
+    "f": "SSSSSS",
+    "p": "a",
+    "b": "MMM",
+    "B": "MMMM",
+    "j": "D",
+    "a": "EEE",
+    "A": "EEEE",
+    "%": "%",
+}
 # What DuckDB says otherwise, and Spark's word for it.
 _WORDS = (
     (re.compile(r"\bas varchar\)", re.IGNORECASE), "as string)"),
@@ -127,7 +143,7 @@ class Spark:
         )  # a backslash is a plain character, as in DuckDB
 
     def begin(self, folder: str) -> None:
-        """Keep the tables made from now on in this new folder, an address that all workers share."""
+        """Keep the tables made from now on in this new folder, which all workers share."""
         with self._clearly():
             self._database = self._created(folder)
             found = self._session.sql(f"describe database {self._database}").toArrow().to_pylist()
@@ -253,9 +269,15 @@ class Spark:
         schema = ", ".join(f"`{column.replace('`', '``')}` string" for column in columns)
         with self._clearly():
             reader = self._session.read.schema(schema).options(
-                sep=options["delim"], lineSep=line, encoding=options["encoding"], header=str(options["header"]),
-                quote='"', escape='"', mode="FAILFAST", enforceSchema="true",
-            )  # fmt: skip
+                sep=options["delim"],
+                lineSep=line,
+                encoding=options["encoding"],
+                header=str(options["header"]),
+                quote='"',
+                escape='"',
+                mode="FAILFAST",
+                enforceSchema="true",
+            )
             return self._named(reader.csv([_located(path) for path in paths]))
 
     def _named(self, frame: Any) -> str:
@@ -351,7 +373,7 @@ def _near(address: str, memory: str) -> Any:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Nothing on the error stream: the launcher of Spark greets there, below Python's own streams."""
+    """Nothing on the error stream: the launcher of Spark greets there, below Python's own."""
     kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nothing, 2)

@@ -141,13 +141,11 @@ def histogram(
     marks : name -> place of the upright lines; {} for none
     """
     style.require(table, "histogram", numbers=(x,))
-    ax = style.axes(labels, x=x, y="rows", percent="x")
     values = table[x].dropna()
     shown = values[values > 0] if log else values
     if shown.empty:
-        raise TableError(
-            f"plots.histogram: column '{x}' has no values to draw ({len(table):,} rows)"
-        )
+        return style.say(labels, f"0 values to draw in {len(table):,} rows")
+    ax = style.axes(labels, x=x, y="rows", percent="x")
     ranges = _ranges(shown.to_numpy(float), bins, log)
     ax.hist(shown, bins=ranges, color=PALETTE[0], edgecolor=PAPER, linewidth=0.5)
     if log:
@@ -224,8 +222,8 @@ def heatmap(
     """
     values = table.to_numpy(float)
     if not np.isfinite(values).any():
-        cells = f"{table.shape[0]} x {table.shape[1]} cells"
-        raise TableError(f"plots.heatmap: no number to draw in a table of {cells}")
+        cells = f"{len(table)} x {len(table.columns)} cells"
+        return style.say(labels, f"0 values to draw in {cells}")
     ax = style.axes(labels, height=1.1 + 0.34 * len(table))
     low, high = _limits(values, diverging)
     hues = style.SEQUENTIAL if diverging is False else style.DIVERGING

@@ -81,7 +81,8 @@ def _scale(ax: Axes, drawn: LineCollection, label: str) -> None:
 def _places(sources: pd.Series, targets: pd.Series) -> dict[Any, tuple[float, float]]:
     """Where each name stands: its part of the network laid out alone, the parts in rows."""
     codes, names = pd.factorize(np.column_stack([sources, targets]).ravel())
-    lines = coo_array((np.ones(len(sources)), (codes[::2], codes[1::2])), shape=[len(names)] * 2)
+    ends = codes[::2].astype(np.int32), codes[1::2].astype(np.int32)
+    lines = coo_array((np.ones(len(sources)), ends), shape=[len(names)] * 2)
     far = shortest_path(lines, directed=False, unweighted=True)
     _, part_of = connected_components(lines, directed=False)
     parts = []

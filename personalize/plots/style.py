@@ -99,22 +99,25 @@ def styled(draw: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(draw)
     def inside(*args: Any, **kwargs: Any) -> Any:
         table = args[0] if args else None
-        if isinstance(table, Absent):
-            return table
         with matplotlib.rc_context(STYLE):
+            if isinstance(table, Absent):
+                if kwargs.get("ax"):
+                    say(kwargs, repr(table))
+                return table
             if isinstance(table, pd.DataFrame) and table.empty:
-                return _no_rows(kwargs)
+                return say(kwargs, "0 rows to draw")
             return draw(*args, **kwargs)
 
     return inside
 
 
-def _no_rows(labels: Mapping[str, Any]) -> Axes:
+def say(labels: Mapping[str, Any], words: str) -> Axes:
+    """Axes that hold a sentence in place of a chart."""
     ax = labels.get("ax") or figure(height=1.4)[1]
     ax.set_title(labels.get("title", ""))
     ax.set_axis_off()
-    ax.text(0, 0.5, "no rows to draw", color=SOFT, transform=ax.transAxes)
-    return describe(ax, "0 rows")
+    ax.text(0, 0.5, words, color=SOFT, transform=ax.transAxes, wrap=True)
+    return describe(ax, words)
 
 
 @styled

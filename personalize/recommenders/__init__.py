@@ -15,6 +15,7 @@ from personalize.recommenders.evaluation import Trial
 from personalize.recommenders.history import History
 from personalize.recommenders.hybrid import AlphaCurve, Hybrid, alpha_curve
 from personalize.recommenders.items import EASE, ItemKNN
+from personalize.recommenders.kernels import warm
 from personalize.recommenders.neighbours import (
     TIFU,
     MostPopular,
@@ -63,4 +64,5 @@ __all__ = [
     "saleable",
     "sampled_ranks",
     "slates",
+    "warm",
 ]

@@ -375,10 +375,10 @@ def descriptions(tables: Tables, sold: pd.Series, *, max_rows: int) -> Descripti
     ids = pd.Index(sold.unique())
     table = pd.DataFrame(index=ids)
     if "products" in tables:
-        listed = tables.products.to_pandas(max_rows=max_rows).drop_duplicates("product_id")
+        listed = tables.products.to_pandas().drop_duplicates("product_id")
         table = listed.set_index("product_id")
         ids = ids.union(table.index)
-    links = tables.links.to_pandas(max_rows=max_rows) if "links" in tables else None
+    links = tables.links.to_pandas() if "links" in tables else None
     return Descriptions(tables.name, table.reindex(ids.sort_values()), links)
 
 

@@ -250,12 +250,11 @@ class EASE(_ItemWeights):
             block = bought[start : start + _BLOCK].toarray()
             gram += block.T @ block
         with threadpool_limits(1, "blas"):  # the last digits would depend on the number of threads
-            try:
-                inverse = linalg.inv(gram, assume_a="pos", lower=True, overwrite_a=True)
-            except linalg.LinAlgError:
-                raise TableError(
-                    f"EASE cannot invert its matrix with l2 = {self.l2}: raise l2"
-                ) from None
+            factor, failed = linalg.lapack.spotrf(gram, lower=True, overwrite_a=True)
+            if failed:
+                raise TableError(f"EASE cannot invert its matrix with l2 = {self.l2}: raise l2")
+            lower, _ = linalg.lapack.spotri(factor, lower=True, overwrite_c=True)
+        inverse = np.tril(lower) + np.tril(lower, -1).T
         weights = inverse[:, :predicted] / -np.diag(inverse)[:predicted]
         np.fill_diagonal(weights, 0)
         return weights

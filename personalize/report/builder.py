@@ -1,4 +1,6 @@
-"""Notebooks executed beside each other, each result checked, rendered and put in place as soon as it is there."""
+"""Notebooks executed beside each other, each result checked, rendered and put in place as soon as
+it is there.
+"""
 
 import asyncio
 import threading
@@ -32,7 +34,8 @@ class Builder:
     Attributes
     ----------
     kernels : what starts them
-    previous : headline numbers to compare with, by notebook; None for those of the report that is replaced
+    previous : headline numbers to compare with, by notebook; None for those of the report that is
+        replaced
     """
 
     def __init__(
@@ -44,7 +47,8 @@ class Builder:
         tell: Callable[[str], Any],
     ) -> None:
         self.plan, self.reasons, self.scratch, self.tell = plan, reasons, scratch, tell
-        self.kernels, self.previous = Kernels(False), None
+        self.kernels = Kernels(False)
+        self.previous: Mapping[str, Any] | None = None
         self.home, self.total, self.begun, self.finished = Path.cwd(), 0, 0, 0
 
     async def all(self, due: list[Notebook], jobs: int) -> None:
@@ -89,7 +93,7 @@ class Builder:
         )
         failure = failure or self._taken(name, tables)
         if failure:
-            failure = masked(nb, failure, self.plan.source)
+            failure = masked(nb, failure, self.plan.place)
         await asyncio.to_thread(self._files, notebook, nb, made, failure)
         seconds = time.monotonic() - began
         self.plan.store.publish(name, made, self._entry(notebook, nb, failure, seconds))
@@ -124,7 +128,7 @@ class Builder:
             fingerprint=plan.data,
             others=[(f"{n.name}.html", n.title) for n in plan.known],
             failure=failure,
-            again=f"personalize report {Path(plan.source).name} --only {notebook.number}",
+            again=f"personalize report {Path(plan.place).name} --only {notebook.number}",
             changed=frozenset(plan.changed(notebook)),
         )
         (made / f"{notebook.name}.html").write_text(page.render(nb, around), encoding="utf-8")

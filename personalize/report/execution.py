@@ -1,6 +1,7 @@
 """One notebook run in a kernel of its own, and kept without anything that differs from run to run.
 
-The environment is the same everywhere; clocks, random ids and machine paths are taken out of what is kept.
+The environment is the same everywhere; clocks, random ids and machine paths are taken out of what
+is kept.
 """
 
 import asyncio
@@ -36,7 +37,9 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 @dataclass(frozen=True)
 class Failure:
-    """Where and why a notebook stopped: code cell (counted from 1), its line (0: unknown), that line, the error."""
+    """Where and why a notebook stopped: code cell (counted from 1), its line (0: unknown), that
+    line, the error.
+    """
 
     cell: int
     line: int
@@ -44,12 +47,13 @@ class Failure:
     error: str
 
     def __str__(self) -> str:
-        place = f"cell {self.cell}" + (f", line {self.line}" if self.line else "")
-        return f"in {place}:\n    {self.code}\n  {self.error}"
+        line = f", line {self.line}" * bool(self.line)
+        return f"in cell {self.cell}{line}:\n    {self.code}\n  {self.error}"
 
 
 class Turn:
-    """A notebook's turn to compute: its kernel may start before, so that no time is lost between two notebooks.
+    """A notebook's turn to compute: its kernel may start before, so that no time is lost between
+    two notebooks.
 
     Parameters
     ----------
@@ -86,7 +90,8 @@ async def execute(
     kernel: Sequence[str] = COLD,
     turn: Turn | None = None,
 ) -> tuple[NotebookNode, Failure | None]:
-    """The notebook, executed by papermill and normalised, and where it failed, if it did; what follows is cut off.
+    """The notebook, executed by papermill and normalised, and where it failed, if it did; what
+    follows is cut off.
 
     Parameters
     ----------
@@ -101,18 +106,18 @@ async def execute(
     with tempfile.TemporaryDirectory(prefix="pz-") as scratch:
         env = {**os.environ, **SAME_EVERYWHERE, "IPYTHONDIR": scratch}
         env.pop("PERSONALIZE_TABLES", None)
+        env.pop("PERSONALIZE_LAB_TABLES", None)
         if tables:
             env["PERSONALIZE_TABLES"] = str(tables)
-        manager = _manager(Path(scratch), kernel, cwd=cwd, env=env, turn=turn)
+        started: list[Any] = []
+        manager = _manager(kernel, started, cwd=cwd, env=env, turn=turn)
+        work = partial(_papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn)
         try:
-            work = partial(
-                _papermill, path, values, Path(scratch) / "executed.ipynb", manager, turn
-            )
             nb = await asyncio.get_running_loop().run_in_executor(
                 None, Context().run, _with_own_loop, work
             )
         except asyncio.CancelledError:
-            manager.kill()
+            _kill(started)
             raise
         finally:
             turn.end()
@@ -122,7 +127,9 @@ async def execute(
 
 
 def _with_own_loop(work: Callable[[], NotebookNode]) -> NotebookNode:
-    """The result of papermill's synchronous work, whose event loop belongs to this thread and ends with it."""
+    """The result of papermill's synchronous work, whose event loop belongs to this thread and ends
+    with it.
+    """
     try:
         return work()
     finally:
@@ -159,7 +166,9 @@ def _papermill(
 
 
 class _Engine(papermill.engines.NBClientEngine):
-    """papermill's own engine, which also keeps the notebook when a cell takes too long or the kernel dies."""
+    """papermill's own engine, which also keeps the notebook when a cell takes too long or the
+    kernel dies.
+    """
 
     @classmethod
     def execute_managed_notebook(
@@ -170,58 +179,55 @@ class _Engine(papermill.engines.NBClientEngine):
         except CellTimeoutError:
             said = ("Timeout", f"the cell ran for more than {LONGEST_CELL:,} seconds")
         except DeadKernelError:
-            said = (
-                "Kernel died",
-                "the process ended without an error: most often it ran out of memory",
-            )
-        running = [
-            c
-            for c in nb_man.nb.cells
-            if c.cell_type == "code" and c.metadata.papermill.status != "pending"
-        ]
-        running[-1].outputs.append(
+            text = "the process ended without an error: most often it ran out of memory"
+            said = ("Kernel died", text)
+        begun = []
+        for cell in nb_man.nb.cells:
+            if cell.cell_type == "code" and cell.metadata.papermill.status != "pending":
+                begun.append(cell)
+        begun[-1].outputs.append(
             nbformat.v4.new_output("error", ename=said[0], evalue=said[1], traceback=[])
         )
         return nb_man.nb
 
 
 def _manager(
-    scratch: Path, kernel: Sequence[str], *, cwd: Path, env: dict[str, str], turn: Turn
+    kernel: Sequence[str], started: list[Any], *, cwd: Path, env: dict[str, str], turn: Turn
 ) -> type[AsyncKernelManager]:
-    """A manager that starts a kernel by that command, and talks to it through files where the system can."""
+    """A manager that starts a kernel by that command, notes itself, and talks through files where
+    the system can.
+    """
     spec = KernelSpec(argv=list(kernel), display_name="Python 3", language="python")
-    started: list[AsyncKernelManager] = []
 
     class Manager(AsyncKernelManager):
         def __init__(self, **kwargs: Any) -> None:
-            transport = "tcp" if sys.platform == "win32" else "ipc"
-            super().__init__(
-                **{**kwargs, "connection_file": str(scratch / "k.json"), "transport": transport}
-            )
+            kwargs["transport"] = "tcp" if sys.platform == "win32" else "ipc"
+            kwargs["connection_file"] = f"{env['IPYTHONDIR']}/k.json"
+            super().__init__(**kwargs)
             self._kernel_spec = spec
             started.append(self)
 
-        async def start_kernel(self, **kwargs: Any) -> None:
-            """Start the kernel in its folder and environment."""
+        async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
             await super().start_kernel(**kwargs, cwd=str(cwd), env=env, stderr=subprocess.DEVNULL)
 
-        async def shutdown_kernel(self, **kwargs: Any) -> None:
-            """End the kernel; the next notebook need not wait for that."""
-            turn.end()
+        async def shutdown_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+            turn.end()  # the next notebook need not wait for that
             await super().shutdown_kernel(**kwargs)
-
-        @staticmethod
-        def kill() -> None:
-            """End the kernel at once; its notebook then stops."""
-            for manager in started:
-                if manager.provisioner and manager.provisioner.process:
-                    manager.provisioner.process.kill()
 
     return Manager
 
 
+def _kill(started: Sequence[Any]) -> None:
+    """End the kernels at once; their notebooks then stop."""
+    for manager in started:
+        if manager.provisioner and manager.provisioner.process:
+            manager.provisioner.process.kill()
+
+
 def _failure(nb: NotebookNode) -> Failure | None:
-    """What failed, in the notebook's own terms; the error output is cut to it, later cells are dropped."""
+    """What failed, in the notebook's own terms; the error output is cut to it, later cells are
+    dropped.
+    """
     own = [cell for cell in nb.cells if cell.cell_type == "code" and not is_injected(cell)]
     for number, cell in enumerate(own, 1):
         errors = [output for output in cell.outputs if output.output_type == "error"]
@@ -250,7 +256,9 @@ def is_injected(cell: NotebookNode) -> bool:
 
 
 def normalised(nb: NotebookNode) -> NotebookNode:
-    """The notebook with plain metadata, cell ids c000, c001, ... and execution counts 1, 2, ... (in place)."""
+    """The notebook with plain metadata, cell ids c000, c001, ... and execution counts 1, 2, ... (in
+    place).
+    """
     nb.nbformat, nb.nbformat_minor = 4, 5
     nb.metadata = NotebookNode(
         kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -259,13 +267,19 @@ def normalised(nb: NotebookNode) -> NotebookNode:
     count = 0
     for i, cell in enumerate(nb.cells):
         cell.id = f"c{i:03d}"
-        tags = cell.metadata.get("tags", [])
-        cell.metadata = NotebookNode(tags=tags) if tags else NotebookNode()
+        tags = cell.metadata.get("tags")
+        cell.metadata = NotebookNode()
+        if tags:
+            cell.metadata.tags = tags
         if cell.cell_type != "code":
             continue
         count += 1
         cell.execution_count = count
-        cell.outputs = _joined([_output(output, count) for output in cell.outputs])
+        cell.outputs = _joined(cell.outputs)
+        for output in cell.outputs:
+            output.pop("transient", None)
+            if output.output_type == "execute_result":
+                output.execution_count = count
     return nb
 
 
@@ -277,20 +291,13 @@ def _without_folder(nb: NotebookNode, source: str) -> None:
                 cell.source = cell.source.replace(source, Path(source).name)
 
 
-def _output(output: NotebookNode, count: int) -> NotebookNode:
-    if output.output_type == "execute_result":
-        output.execution_count = count
-    output.pop("transient", None)
-    return output
-
-
 def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
-    """Pieces of one stream that follow each other become one: how they were cut depends on timing."""
+    """Pieces of a stream that follow each other become one: how they were cut depends on time."""
     joined: list[NotebookNode] = []
     for output in outputs:
-        last = joined[-1] if joined else None
-        if last and output.output_type == last.output_type == "stream" and output.name == last.name:
-            last.text += output.text
+        name = output.get("name")  # which only a stream has
+        if name and joined and joined[-1].get("name") == name:
+            joined[-1].text += output.text
         else:
             joined.append(output)
     return joined

@@ -1,4 +1,6 @@
-"""What a report depends on, as one small mapping, and why it must be made again when that mapping differs."""
+"""What a report depends on, as one small mapping, and why it must be made again when that mapping
+differs.
+"""
 
 import hashlib
 import json
@@ -85,11 +87,11 @@ def digest(*parts: str | bytes) -> str:
 def package() -> str:
     """Digest of every source file of the package: code, SQL, templates, built-in sources."""
     endings = {".py", ".sql", ".j2", ".css", ".js", ".json", ".csv", ".yml"}
-    digests = []
+    parts: list[str | bytes] = []
     for path in sorted(PACKAGE.rglob("*")):
         if path.suffix in endings and "__pycache__" not in path.parts:
-            digests += [path.relative_to(PACKAGE).as_posix(), path.read_bytes()]
-    return digest(*digests)
+            parts += [path.relative_to(PACKAGE).as_posix(), path.read_bytes()]
+    return digest(*parts)
 
 
 @cache

@@ -1,9 +1,13 @@
 """Forked kernels: one process imports the libraries once, and every kernel is a copy of it.
 
-Most of a notebook's start is imports. Here a nursery process imports them and waits; a kernel is then a fork of it,
-ready in a tenth of a second, with the same results (a test compares the bytes). Linux only; everywhere else, and
-wherever anything goes wrong, an ordinary kernel starts. Set PERSONALIZE_COLD=1 to have only those. All of it stands
-behind `Kernels.command`, the command that starts a kernel: what follows it runs in the nursery and in its copies.
+Most of a notebook's start is imports. Here a nursery process imports them and waits; a kernel is
+then a fork of it,
+ready in a tenth of a second, with the same results (a test compares the bytes). Linux only;
+everywhere else, and
+wherever anything goes wrong, an ordinary kernel starts. Set PERSONALIZE_COLD=1 to have only those.
+All of it stands
+behind `Kernels.command`, the command that starts a kernel: what follows it runs in the nursery and
+in its copies.
 """
 
 import gc
@@ -18,7 +22,8 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +57,8 @@ IMPORTS = (
 
 
 class Kernels:
-    """What starts kernels: copies of a warm process once that is started, ordinary ones otherwise; a context.
+    """What starts kernels: copies of a warm process once that is started, ordinary ones otherwise;
+    a context.
 
     Parameters
     ----------
@@ -62,38 +68,22 @@ class Kernels:
     def __init__(self, warm: bool) -> None:
         possible = sys.platform == "linux" and not os.environ.get("PERSONALIZE_COLD")
         self._wanted, self._lock = warm and possible, threading.Lock()
-        self._folder: tempfile.TemporaryDirectory | None = None
-        self._nursery: subprocess.Popen | None = None
+        self._open, self._address = ExitStack(), ""
 
     @property
     def command(self) -> list[str]:
         """The command that starts a kernel, with {connection_file} to be filled in."""
-        if self._folder is None:
+        if not self._address:
             return list(COLD)
         return [sys.executable, "-S", "-E", __file__, self._address, "{connection_file}"]
 
-    @property
-    def _address(self) -> str:
-        return f"{self._folder.name}/n"
-
     def start(self) -> None:
-        """Start the nursery where it is wanted and not there yet; it warms up while the caller goes on."""
+        """Start the nursery where it is wanted and not there yet; it warms up while the caller goes
+        on.
+        """
         with self._lock:
-            if not self._wanted or self._folder is not None:
-                return
-            self._folder = tempfile.TemporaryDirectory(prefix="pz-")
-            with socket.socket(socket.AF_UNIX) as listening:
-                listening.bind(self._address)
-                listening.listen(64)
-                self._nursery = subprocess.Popen(
-                    [sys.executable, "-c", NURSERY.format(listening.fileno())],
-                    env={**os.environ, **SAME_EVERYWHERE},
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    pass_fds=[listening.fileno()],
-                    start_new_session=True,
-                )
+            if self._wanted and not self._address:
+                self._address = self._open.enter_context(_nursery())
 
     def __enter__(self) -> "Kernels":
         return self
@@ -101,24 +91,49 @@ class Kernels:
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._wanted = False
-        if self._nursery is None:
-            return
-        self._nursery.stdin.close()  # the nursery ends when nobody holds the other end
-        with suppress(subprocess.TimeoutExpired):
-            self._nursery.wait(2)
-        self._nursery.kill()
-        self._nursery.wait()
-        self._folder.cleanup()
+        self._open.close()
+
+
+@contextmanager
+def _nursery() -> Iterator[str]:
+    """A nursery process for as long as the block runs; yields the socket at which kernels are asked
+    for.
+    """
+    with tempfile.TemporaryDirectory(prefix="pz-") as folder:
+        address = f"{folder}/n"
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(address)
+            listening.listen(64)
+            process = subprocess.Popen(
+                [sys.executable, "-c", NURSERY.format(listening.fileno())],
+                env={**os.environ, **SAME_EVERYWHERE},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=[listening.fileno()],
+                start_new_session=True,
+            )
+        try:
+            yield address
+        finally:
+            if process.stdin:
+                process.stdin.close()  # the nursery ends when nobody holds the other end
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(2)
+            process.kill()
+            process.wait()
 
 
 def serve(listening_at: int) -> None:
-    """Import everything, then fork a kernel for whoever asks at that socket, until the driver is gone."""
+    """Import everything, then fork a kernel for whoever asks at that socket, until the driver is
+    gone.
+    """
     listening = socket.socket(fileno=listening_at)
     gc.disable()  # nothing that an import makes is garbage
     import personalize
 
-    topics = [n for n in personalize.__all__ if n not in ("load", "report")]
-    for name in (*IMPORTS, *(f"personalize.{topic}" for topic in topics)):
+    topics = map("personalize.{}".format, {*personalize.__all__} - {"load", "report"})
+    for name in (*IMPORTS, *sorted(topics)):
         with suppress(Exception):  # what fails here fails in the notebook, where it is told
             importlib.import_module(name)
     with suppress(Exception):
@@ -141,7 +156,9 @@ def serve(listening_at: int) -> None:
 
 
 def _know_all_types() -> None:
-    """Let numba learn all types and functions, which it does when the first compiled loop is loaded."""
+    """Let numba learn all types and functions, which it does when the first compiled loop is
+    loaded.
+    """
     from numba.core.registry import cpu_target
 
     cpu_target.typing_context.refresh()
@@ -149,10 +166,13 @@ def _know_all_types() -> None:
 
 
 def _threads() -> list[str]:
-    """The names of other threads, but for the one of jemalloc, which takes care of forks by itself."""
-    tasks = os.listdir("/proc/self/task")[1:]
-    names = [Path(f"/proc/self/task/{task}/comm").read_text().strip() for task in tasks]
-    return [name for name in names if not name.startswith("jemalloc")]
+    """The names of other threads but that of jemalloc, which takes care of forks by itself."""
+    names = []
+    for task in os.listdir("/proc/self/task")[1:]:
+        name = Path(f"/proc/self/task/{task}/comm").read_text().strip()
+        if not name.startswith("jemalloc"):
+            names.append(name)
+    return names
 
 
 def _become_kernel(asking: socket.socket) -> None:
@@ -181,7 +201,8 @@ def _end_with(asking: socket.socket) -> None:
 
 
 def stand_in(address: str, connection_file: str) -> None:
-    """Ask for a kernel and live as long as it or the process that wants it does; become a cold one if there is none.
+    """Ask for a kernel and live as long as it or the process that wants it does; become a cold one
+    if there is none.
 
     Runs as a script without site packages: `python -S -E forked_kernels.py SOCKET CONNECTION_FILE`.
     """

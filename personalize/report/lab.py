@@ -1,4 +1,6 @@
-"""Exploring: copies of the notebooks in a folder that git ignores, so that JupyterLab never changes the product."""
+"""Exploring: copies of the notebooks in a folder that git ignores, so that JupyterLab never changes
+the product.
+"""
 
 import json
 import os
@@ -11,7 +13,7 @@ from typing import Any
 from personalize.parameters import Parameter
 from personalize.report.notebook import is_tagged, source_of
 from personalize.report.plan import Plan
-from personalize.report.workspace import REPORTS, TEMPLATES, notebook_folder
+from personalize.report.workspace import TEMPLATES
 
 FOLDER, DEFAULT = Path("lab"), "complete_journey"
 
@@ -23,23 +25,25 @@ def copies(
     parameters: Mapping[str, Any] | None = None,
     notebooks: str | Path | None = None,
 ) -> tuple[Path, list[str]]:
-    """Copies of the notebooks to explore on, in a folder that git ignores; those that are there stay as they are.
+    """Copies of the notebooks to explore on, in a folder that git ignores; those that are there
+    stay as they are.
 
     Parameters
     ----------
-    source : what to fill in, with the parameters of its file; None to copy the notebooks as they are
+    source : what to fill in, with the parameters of its file; None to copy the notebooks as they
+        are
     only, parameters, notebooks : as in `report.run`
 
     Returns
     -------
-    tuple : the folder, lab/<name of the source>, and the names of the copies that were there already
+    tuple : the folder, lab/<name of the source>, and the names of the copies that were there
+        already
 
     Raises
     ------
     TableError : for a source or parameters that cannot be used.
     """
-    place = notebook_folder(notebooks)
-    plan = Plan(source or DEFAULT, only, parameters or {}, place, REPORTS)
+    plan = Plan(source or DEFAULT, only, parameters, notebooks=notebooks)
     folder = FOLDER / plan.spec.name
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
@@ -74,8 +78,9 @@ def _filled(nb: dict[str, Any], declared: Mapping[str, Parameter], given: Mappin
 
 
 def open_jupyter(folder: Path, more: Sequence[str]) -> None:
-    """Become JupyterLab on that folder, with no question about news and no look into the network."""
+    """Become JupyterLab on that folder, and ask nothing about news, nor look into the network."""
     settings = [str(TEMPLATES / "jupyter"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, settings))
+    os.environ["PERSONALIZE_LAB_TABLES"] = str(folder.resolve() / "tables")
     root = f"--ServerApp.root_dir={folder.resolve()}"
     os.execv(sys.executable, [sys.executable, "-m", "jupyter", "lab", root, *more])

@@ -1,12 +1,13 @@
-"""One executed notebook as one HTML page: no network, MathML, contents, folded code, light, dark and print."""
+"""One executed notebook as one HTML page: no network, MathML, contents, folded code, light, dark
+and print.
+"""
 
 import base64
 import hashlib
 import html
-import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from latex2mathml.converter import convert
 from nbconvert.exporters import TemplateExporter
 from nbconvert.filters import Highlight2HTML
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 from traitlets.config import Config
 
 from personalize.parameters import Parameter
@@ -59,22 +60,18 @@ class Page:
 def render(nb: NotebookNode, page: Page) -> str:
     """The page of an executed notebook."""
     shown = NotebookNode({**nb, "cells": [cell for cell in nb.cells if not is_injected(cell)]})
-    names = [name for name, _ in page.others]
-    at = names.index(f"{page.notebook.name}.html") if f"{page.notebook.name}.html" in names else 0
+    parameters = []
+    for p in page.notebook.parameters.values():
+        values = said(page.values[p.name]), said(p.default), _allowed(p, page.source)
+        parameters.append((p, *values, p.meaning))
+    files, _ = zip(*page.others, strict=True)
+    at = files.index(f"{page.notebook.name}.html")
+    around = [None, *page.others, None]
     resources = {
         "page": page,
-        "parameters": [
-            (
-                p,
-                said(page.values[p.name]),
-                said(p.default),
-                _allowed(p, page.source),
-                p.meaning,
-            )
-            for p in page.notebook.parameters.values()
-        ],
-        "before": page.others[at - 1] if at > 0 else None,
-        "after": page.others[at + 1] if at + 1 < len(page.others) else None,
+        "parameters": parameters,
+        "before": around[at],
+        "after": around[at + 2],
         "facts": facts(nb),
         "frame": frame(),
     }
@@ -82,34 +79,30 @@ def render(nb: NotebookNode, page: Page) -> str:
         exporter = _exporter()
         exporter.toc.clear()
         body, _ = exporter.from_notebook_node(shown, resources)
-        toc = [*exporter.toc]
-    contents = "".join(
-        f'<li class="l{level}"><a href="#{slug}">{text}</a></li>' for level, slug, text in toc
-    )
+        contents = ""
+        for level, slug, text in exporter.toc:
+            contents += f'<li class="l{level}"><a href="#{slug}">{text}</a></li>'
     return re.sub(r"\n\s*\n+", "\n", body).replace("<!--contents-->", contents, 1)
 
 
 def prose(markdown: str) -> str:
     """A short Markdown text as HTML, without the paragraph around it."""
-    return (
-        MarkdownWithMath(renderer=_Renderer([]))
-        .render(markdown)
-        .strip()
-        .removeprefix("<p>")
-        .removesuffix("</p>")
-    )
+    text = MarkdownWithMath(renderer=_Renderer([])).render(markdown).strip()
+    return text.removeprefix("<p>").removesuffix("</p>")
 
 
 @cache
 def frame() -> Mapping[str, Any]:
-    """Style, script and the content security policy that lets nothing else in: no network, no other script."""
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8").strip()
-        for name in ("style.css", "script.js")
-    )
+    """Style, script and the content security policy that lets nothing else in: no network, no other
+    script.
+    """
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8").strip()
+    script = (TEMPLATES / "script.js").read_text(encoding="utf-8").strip()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-    policy += "; base-uri 'none'; form-action 'none'"
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    )
     return {
         "style": markupsafe.Markup(style),
         "script": markupsafe.Markup(script),
@@ -126,29 +119,33 @@ def said(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "(none)"
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value) if value != "" else "(empty)"
+        return str(value).lower()
+    return str(value) or "(empty)"
 
 
 def _allowed(parameter: Parameter, source: Mapping[str, Any]) -> str:
     """The range of a parameter in words; that of a day is the data's."""
-    return f"{source['start']} to {source['end']}" if parameter.is_day else str(parameter.range)
+    if parameter.is_day:
+        return f"{source['start']} to {source['end']}"
+    return str(parameter.range)
 
 
 class _Renderer(IPythonRenderer):
-    """Markdown with MathML for formulas, headings with readable anchors, and no raw HTML from the text."""
+    """Markdown with MathML for formulas, headings with readable anchors, and no raw HTML from the
+    text.
+    """
 
     def __init__(self, toc: list[tuple[int, str, str]]) -> None:
         super().__init__(escape=True, allow_harmful_protocols=False, exclude_anchor_links=True)
         self.toc = toc
 
     def heading(self, text: str, level: int, **attrs: Any) -> str:
-        slug = (
-            re.sub(r"[^\w]+", "-", html.unescape(re.sub(r"<[^>]+>", "", text)).lower()).strip("-")
-            or "part"
-        )
-        known = [s for _, s, _ in self.toc]
-        slug = next(s for s in (slug, *(f"{slug}-{i}" for i in range(2, 999))) if s not in known)
+        words = html.unescape(re.sub(r"<[^>]+>", "", text)).lower()
+        base = slug = re.sub(r"[^\w]+", "-", words).strip("-") or "part"
+        known = [other for _, other, _ in self.toc]
+        for number in range(2, len(known) + 3):
+            if slug in known:
+                slug = f"{base}-{number}"
         self.toc.append((level, slug, re.sub(r"</?a[^>]*>", "", text)))
         return f'<h{level} id="{slug}">{text}</h{level}>\n'
 
@@ -187,17 +184,27 @@ class _Exporter(TemplateExporter):
     def default_filters(self) -> Any:
         yield from super().default_filters()
         markdown = MarkdownWithMath(renderer=_Renderer(self.toc))
-        yield "markdown2html", lambda text: markupsafe.Markup(markdown.render(text))
+        yield "markdown2html", _marked(markdown.render)
         yield "highlight_code", _code
-        yield "prose", lambda text: markupsafe.Markup(prose(text))
-        yield "facts", lambda output: output.get("metadata", {}).get("personalize", {})
-        yield "picture", lambda output: _picture(output, wide=True)
-        yield "number", lambda value: f"{value:,}"
+        yield "prose", _marked(prose)
+        yield "facts", _facts
+        yield "picture", _wide_picture
+        yield "number", "{:,}".format
+
+
+def _marked(render: Callable[[str], str]) -> Callable[[str], markupsafe.Markup]:
+    """A function whose text is HTML already."""
+    return lambda text: markupsafe.Markup(render(text))
+
+
+def _facts(output: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an output tells the index, see `show`."""
+    return output.get("metadata", {}).get("personalize", {})
 
 
 @cache
 def _exporter() -> _Exporter:
-    """The exporter of all pages: its templates are compiled once. One thread at a time may use it."""
+    """The exporter of all pages: templates are compiled once. One thread at a time may use it."""
     return _Exporter()
 
 
@@ -207,41 +214,44 @@ def _code(source: str, metadata: Any = None) -> str:
     return coloured.replace("<pre>", '<pre tabindex="0">', 1)
 
 
-def _picture(output: NotebookNode, wide: bool = False) -> str:
-    """An image with its alternative text and its size on the page; a wide one scrolls, by keyboard too."""
+def _picture(output: NotebookNode) -> str:
+    """An image with its alternative text and its size on the page."""
     data = output.data["image/png"].replace("\n", "")
-    alt = output.metadata.get("image/png", {}).get("alt", "")
+    alt = html.escape(output.metadata.get("image/png", {}).get("alt", ""))
     header = base64.b64decode(data[:44])
-    width, height = (
-        round(int.from_bytes(header[i : i + 4], "big") / DOTS_A_PIXEL) for i in (16, 20)
-    )
-    size = f'width="{width}" height="{height}"'
-    image = f'<img src="data:image/png;base64,{data}" alt="{html.escape(alt or "figure")}" {size}>'
-    opening = '<figure tabindex="0">' if wide else "<figure>"
-    return (
-        f'{opening}{image}<figcaption aria-hidden="true">{html.escape(alt)}</figcaption></figure>'
-    )
+    width = round(int.from_bytes(header[16:20], "big") / DOTS_A_PIXEL)
+    height = round(int.from_bytes(header[20:24], "big") / DOTS_A_PIXEL)
+    said = f'alt="{alt or "figure"}" width="{width}" height="{height}"'
+    image = f'<img src="data:image/png;base64,{data}" {said}>'
+    return f'<figure>{image}<figcaption aria-hidden="true">{alt}</figcaption></figure>'
+
+
+def _wide_picture(output: NotebookNode) -> str:
+    """An image that scrolls where it is wide, by keyboard too."""
+    return _picture(output).replace("<figure>", '<figure tabindex="0">', 1)
 
 
 def _mathml(formula: str, display: str) -> str:
     try:
         return convert(formula.strip(), display=display)
-    except (
-        Exception
-    ):  # latex2mathml raises many kinds; a formula it cannot set is shown as it is written
+    except Exception:  # of many kinds; a formula that cannot be set is shown as it is written
         return f"<code>{html.escape(formula)}</code>"
 
 
 def facts(nb: Mapping[str, Any]) -> dict[str, Any]:
-    """What the index says of a report: answer, headline numbers, tables and first figure of an executed notebook."""
+    """What the index says of a report: answer, headline numbers, tables and first figure of an
+    executed notebook.
+    """
     found: dict[str, Any] = {"answer": "", "headlines": [], "tables": [], "figure": None}
-    outputs = [output for cell in nb["cells"] for output in cell.get("outputs", [])]
-    for output in outputs:
-        fact = output.get("metadata", {}).get("personalize", {})
-        if fact.get("kind") == "answer":
-            found["answer"] = fact["text"]
-        elif fact.get("kind") in ("headline", "export"):
-            found["headlines" if fact["kind"] == "headline" else "tables"].append(fact)
-        if found["figure"] is None and "image/png" in output.get("data", {}):
-            found["figure"] = _picture(NotebookNode(json.loads(json.dumps(output))))
+    for cell in nb["cells"]:
+        for output in cell.get("outputs", []):
+            fact = _facts(output)
+            if fact.get("kind") == "answer":
+                found["answer"] = fact["text"]
+            elif fact.get("kind") == "headline":
+                found["headlines"].append(dict(fact))
+            elif fact.get("kind") == "export":
+                found["tables"].append(fact)
+            if found["figure"] is None and "image/png" in output.get("data", {}):
+                found["figure"] = _picture(from_dict(output))
     return found

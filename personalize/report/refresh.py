@@ -1,4 +1,5 @@
-"""Every notebook run in place with its default parameters, outputs stored: `python -m personalize.report.refresh`.
+"""Every notebook run in place with its default parameters, outputs stored: `python -m
+personalize.report.refresh`.
 
 Name notebooks to run only those: `python -m personalize.report.refresh 03 05`.
 """
@@ -21,7 +22,9 @@ from personalize.report.workspace import notebook_folder
 def refresh(
     folder: Path, *, only: Sequence[str] = (), jobs: int = 2, say: Callable[[str], Any]
 ) -> int:
-    """Execute the notebooks of a folder in place; one that fails keeps its old outputs. Returns the exit status."""
+    """Execute the notebooks of a folder in place; one that fails keeps its old outputs. Returns the
+    exit status.
+    """
     chosen = choose(notebooks(folder), list(only))
     done = asyncio.run(_all(chosen, jobs, say))
     return int(not all(done))

@@ -1,4 +1,6 @@
-"""The driver: decides what has to run, has it run beside each other, and keeps the index pages up to date."""
+"""The driver: decides what has to run, has it run beside each other, and keeps the index pages up
+to date.
+"""
 
 import asyncio
 import math
@@ -8,7 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +22,6 @@ from personalize.report.forked_kernels import Kernels
 from personalize.report.notebook import Notebook
 from personalize.report.plan import Plan
 from personalize.report.store import Store
-from personalize.report.workspace import REPORTS, notebook_folder
 from personalize.tables import TableError
 
 Say = Callable[[str], Any]
@@ -59,7 +60,7 @@ class RunResult:
     @property
     def status(self) -> int:
         """Exit status: 0 where all went well, 1 where a notebook failed or a file differs."""
-        return int(bool(self.differences) or any(o.state == "failed" for o in self.outcomes))
+        return int(bool(self.differences) or "failed" in set(self.table().state))
 
     @property
     def page(self) -> Path:
@@ -89,13 +90,15 @@ def run(
     ----------
     source : name of a built-in source, or path of a source file (relative to the working folder)
     only : notebooks to run, by number or name, as a list or as text ("03,05"); default: all
-    parameters : name -> value for every notebook that has the parameter; a mapping under a notebook's name, or
+    parameters : name -> value for every notebook that has the parameter; a mapping under a
+        notebook's name, or
         "03_association_rules.theta", for one; they come after those of the source file
     jobs : notebooks that run at a time, 1 or more
     out : folder of the reports; default: ./reports. The pages go to <out>/<name of the source>/
     force : run also what is unchanged
     progress : called with one line of text for each event
-    notebooks : folder of the notebooks; default: ./notebooks where there are any, else those of the package
+    notebooks : folder of the notebooks; default: ./notebooks where there are any, else those of the
+        package
 
     Returns
     -------
@@ -103,41 +106,11 @@ def run(
 
     Raises
     ------
-    TableError : every problem of the source and the parameters in one message; nothing has been run or written.
+    TableError : every problem of the source and the parameters in one message; nothing has been run
+        or written.
     """
-    plan = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
+    plan = Plan(source, only, parameters, notebooks=notebooks, out=out)
     return _Runner(plan, progress or _nothing).make(jobs=jobs, force=force)
-
-
-def due(
-    source: str | Path,
-    *,
-    only: str | Iterable[str] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-    out: str | Path | None = None,
-    force: bool = False,
-    progress: Say | None = None,
-    notebooks: str | Path | None = None,
-) -> pd.DataFrame:
-    """What `run` with the same parameters would run, and why; nothing is run or written.
-
-    Returns
-    -------
-    DataFrame : one row a chosen notebook: notebook, reason (empty: unchanged), parameters (those that differ from
-        their defaults, as text)
-
-    Raises
-    ------
-    TableError : every problem of the source and the parameters in one message.
-    """
-    plan = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
-    _Runner(plan, progress or _nothing).check()
-    rows = []
-    for notebook in plan.chosen:
-        changed = plan.changed(notebook)
-        said = ", ".join(f"{name}={value}" for name, value in changed.items())
-        rows.append((notebook.name, plan.reason(notebook, force), said))
-    return pd.DataFrame(rows, columns=["notebook", "reason", "parameters"])
 
 
 def verify(
@@ -152,8 +125,10 @@ def verify(
 ) -> RunResult:
     """Proof that the reports are reproducible: made again in another folder, every byte compared.
 
-    Parameters are those of `run`. The reports in `out` are brought up to date first; then all are run again in a
-    temporary folder, in kernels of their own. Compared are pages, notebooks and tables (CSV and Parquet);
+    Parameters are those of `run`. The reports in `out` are brought up to date first; then all are
+    run again in a
+    temporary folder, in kernels of their own. Compared are pages, notebooks and tables (CSV and
+    Parquet);
     manifest.json holds run times and is not.
 
     Returns
@@ -161,16 +136,19 @@ def verify(
     RunResult : status 0 where every byte agrees, else 1; `differences` names the files that do not
     """
     say = progress or _nothing
-    here = _plan(source, only=only, parameters=parameters, out=out, notebooks=notebooks)
+    here = Plan(source, only, parameters, notebooks=notebooks, out=out)
     first = _Runner(here, say).make(jobs=jobs, force=False)
     with tempfile.TemporaryDirectory(prefix="pz-verify-") as folder:
         say("making them again in another folder")
-        there = _plan(source, only=only, parameters=parameters, out=folder, notebooks=notebooks)
+        there = Plan(source, only, parameters, notebooks=notebooks, out=folder)
         again = _Runner(there, lambda line: say(line.split(". Open ")[0]), warm=False)
         again.previous = {n: e.get("previous", []) for n, e in here.store.reports.items()}
         second = again.make(jobs=jobs, force=True)
         names = _to_compare(here, there)
-        different = [n for n in names if not _same(first.folder / n, second.folder / n)]
+        different = []
+        for name in names:
+            if not _same(first.folder / name, second.folder / name):
+                different.append(name)
     for name in different:
         say(f"differs: {name}")
     say(f"{len(names)} files compared, {len(different)} differ")
@@ -178,7 +156,9 @@ def verify(
 
 
 def _to_compare(here: Plan, there: Plan) -> list[str]:
-    """The files of the chosen reports in either folder, and the index where it shows no other report."""
+    """The files of the chosen reports in either folder, and the index where it shows no other
+    report.
+    """
     names: set[str] = set()
     for notebook in there.chosen:
         for plan in (here, there):
@@ -189,18 +169,6 @@ def _to_compare(here: Plan, there: Plan) -> list[str]:
 
 def _same(one: Path, other: Path) -> bool:
     return one.is_file() and other.is_file() and one.read_bytes() == other.read_bytes()
-
-
-def _plan(
-    source: str | Path,
-    *,
-    only: str | Iterable[str] | None,
-    parameters: Mapping[str, Any] | None,
-    out: str | Path | None,
-    notebooks: str | Path | None,
-) -> Plan:
-    folder = notebook_folder(notebooks)
-    return Plan(str(source), only, parameters or {}, folder, Path(REPORTS if out is None else out))
 
 
 def _nothing(line: str) -> None:
@@ -228,13 +196,17 @@ class _Runner:
             raise TableError(f"jobs must be 1 or more, not {jobs}")
         plan, store = self.plan, self.plan.store
         with self.kernels:
-            if force or any(n.name not in store.reports for n in plan.chosen):
+            if force or {n.name for n in plan.chosen} - set(store.reports):
                 self._warm_up(plan.chosen)  # it is known that something will run
             self.check()
             with store.alone():
-                reasons = {n.name: plan.reason(n, force) for n in plan.chosen}
-                due = [n for n in plan.chosen if reasons[n.name]]
-                same = [n.name for n in plan.chosen if not reasons[n.name]]
+                reasons, due, same = {}, [], []
+                for notebook in plan.chosen:
+                    reason = reasons[notebook.name] = plan.reason(notebook, force)
+                    if reason:
+                        due.append(notebook)
+                    else:
+                        same.append(notebook.name)
                 if same:
                     self.tell(f"unchanged, not run: {', '.join(same)}")
                 if due:
@@ -245,11 +217,11 @@ class _Runner:
         return result
 
     def check(self) -> None:
-        """Raise TableError for anything that is wrong, before anything runs; convert the raw files where needed."""
-        assert self.plan.values  # before the raw files, which may take long, are looked at
+        """Raise TableError for anything that is wrong, before anything runs; convert the raw files
+        where needed.
+        """
         with _after(0.4, self._load), reading(self.tell):
-            assert self.plan.prepared
-        self.plan.check()
+            self.plan.check()
 
     def _load(self) -> None:
         """While the raw files are read: what runs and renders notebooks."""
@@ -257,7 +229,9 @@ class _Runner:
         from personalize.report import builder  # noqa: F401
 
     def _warm_up(self, due: list[Notebook]) -> None:
-        """Start what makes kernels, where there are several to come; it imports the libraries meanwhile."""
+        """Start what makes kernels, where there are several to come; it imports the libraries
+        meanwhile.
+        """
         if len(due) > 1:
             self.kernels.start()
 
@@ -271,10 +245,15 @@ class _Runner:
             _in_thread(builder.all(self.longest_first(due), jobs))
 
     def longest_first(self, due: list[Notebook]) -> list[Notebook]:
-        """In the order of their last run times, those never timed before them: later notebooks tend to be longer."""
+        """In the order of their last run times, those never timed before them: later notebooks tend
+        to be longer.
+        """
         reports = self.plan.store.reports
-        seconds = {name: entry.get("seconds", 0) for name, entry in reports.items()}
-        return sorted(reversed(due), key=lambda n: -seconds.get(n.name, math.inf))
+
+        def seconds(notebook: Notebook) -> float:
+            return reports.get(notebook.name, {"seconds": math.inf})["seconds"]
+
+        return sorted(due[::-1], key=seconds, reverse=True)
 
     def _outcome(self, notebook: Notebook, reasons: Mapping[str, str]) -> Outcome:
         name = notebook.name
@@ -286,24 +265,26 @@ class _Runner:
     def _pages(self, ran: bool) -> None:
         """The index pages, where they are missing or something they show has changed."""
         plan, store = self.plan, self.plan.store
-        differences = {n.name: plan.difference(n) for n in plan.known}
-        stale = {name: said for name, said in differences.items() if said}
+        stale = {}
+        for notebook in plan.known:
+            if said := plan.difference(notebook):
+                stale[notebook.name] = said
         card = plan.card()
         shown = fingerprint.digest(repr(sorted(stale.items())), repr(card), fingerprint.package())
-        there = (store.folder / "index.html").is_file() and (plan.out / "index.html").is_file()
+        there = (store.folder / "index.html").is_file() and (plan.reports / "index.html").is_file()
         if not ran and there and store.manifest.get("index") == shown:
             return
         from personalize.report import index
 
         versions = fingerprint.libraries()
         store.manifest |= {"source": card, "data": plan.data, "versions": versions}
-        store.manifest |= {"commit": commit(plan.notebooks)}
+        store.manifest |= {"commit": commit(plan.folder)}
         store.manifest.pop("index", None)
         about = {"fingerprint": plan.data, "versions": versions}
         page = index.render(store, plan.known, stale, card, about)
         with store.change() as new:
             Store(new).write("index.html", page)
-        Store(plan.out).write("index.html", index.shelves(plan.out))
+        Store(plan.reports).write("index.html", index.shelves(plan.reports))
         store.manifest["index"] = shown  # last: a run cut off before makes the pages again
         store.save()
 
@@ -316,9 +297,9 @@ class _Runner:
             if outcome.state == "failed":
                 self.say(f"\n{outcome.name} failed {outcome.error}")
         counts = result.table().state.value_counts()
-        states = [s for s in ("done", "unchanged", "failed") if s in counts]
-        said = ", ".join(f"{counts[state]} {state}" for state in states)
-        self.tell(f"{said}. Open {_near(result.page)}")
+        order = counts.reindex(["done", "unchanged", "failed"]).dropna().astype(int)
+        said = ", ".join(f"{n} {state}" for state, n in order.items())
+        self.tell(f"{said}. Open {result.page}")
 
 
 def commit(folder: Path) -> str:
@@ -331,17 +312,11 @@ def commit(folder: Path) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _near(path: Path) -> str:
-    """The path as the reader would type it."""
-    try:
-        return str(path.resolve().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
 @contextmanager
 def reading(say: Say) -> Iterator[None]:
-    """Say that raw files are being read where that takes more than a second, and from time to time that it goes on."""
+    """Say that raw files are being read where that takes more than a second, and from time to time
+    that it goes on.
+    """
     over, began = threading.Event(), time.monotonic()
 
     def watch() -> None:
@@ -371,21 +346,12 @@ def _after(seconds: float, what: Callable[[], Any]) -> Iterator[None]:
 
 
 def _in_thread(work: Any) -> None:
-    """A coroutine run in a thread of its own, so that Ctrl-C reaches this one and stops it in order."""
+    """A coroutine run in a thread of its own, so that Ctrl-C reaches this one and stops it in
+    order.
+    """
     loop = asyncio.new_event_loop()
     task = loop.create_task(work)
-    errors: list[BaseException] = []
-
-    def body() -> None:
-        try:
-            loop.run_until_complete(task)
-        except BaseException as error:  # carried over to the caller's thread
-            errors.append(error)
-        finally:
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
-
-    thread = threading.Thread(target=body, daemon=True)
+    thread = threading.Thread(target=_finish, args=(loop, task), daemon=True)
     thread.start()
     try:
         while thread.is_alive():
@@ -394,5 +360,10 @@ def _in_thread(work: Any) -> None:
         loop.call_soon_threadsafe(task.cancel)
         thread.join(10)
         raise
-    for error in errors:
-        raise error
+    task.result()
+
+
+def _finish(loop: asyncio.AbstractEventLoop, task: asyncio.Task) -> None:
+    with suppress(BaseException):  # what went wrong, the task says
+        loop.run_until_complete(task)
+    loop.close()

@@ -1,8 +1,11 @@
 """The folder of one source's reports: what is in it, whether it is whole, and how it changes.
 
-`manifest.json` says of every report what it was made from and the digests of its files. A report is replaced in one
-step, page, notebook, tables and manifest together: the folder as it is to be is put together beside it, from hard
-links, and takes its place. A run that is cut off at any moment leaves the old folder or the new one, both whole.
+`manifest.json` says of every report what it was made from and the digests of its files. A report is
+replaced in one
+step, page, notebook, tables and manifest together: the folder as it is to be is put together beside
+it, from hard
+links, and takes its place. A run that is cut off at any moment leaves the old folder or the new
+one, both whole.
 """
 
 import ctypes
@@ -22,7 +25,7 @@ from personalize.tables import TableError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 FORMAT = 1
 AT_WORKING_FOLDER, EXCHANGE = -100, 2  # of renameat2 and renamex_np
@@ -56,7 +59,9 @@ class Store:
         return self.manifest["reports"]
 
     def damage(self, name: str) -> str:
-        """What is wrong with the files of a report, in words; empty where they are as they were written."""
+        """What is wrong with the files of a report, in words; empty where they are as they were
+        written.
+        """
         for path, expected in self.reports[name]["files"].items():
             file = self.folder / path
             if not file.is_file():
@@ -66,7 +71,9 @@ class Store:
         return ""
 
     def write(self, name: str, text: str) -> None:
-        """Write one file of the folder under another name, then rename; nothing is touched where it is the same."""
+        """Write one file of the folder under another name, then rename; nothing is touched where it
+        is the same.
+        """
         path, data = self.folder / name, text.encode()
         if path.is_file() and path.read_bytes() == data:
             return
@@ -123,7 +130,9 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[Path]:
-        """The folder as it will be: what the block does to it, and the manifest, takes effect in one step."""
+        """The folder as it will be: what the block does to it, and the manifest, takes effect in
+        one step.
+        """
         with self.scratch() as scratch:
             new = Path(
                 shutil.copytree(self.folder, scratch / "new", symlinks=True, copy_function=_linked)
@@ -141,19 +150,21 @@ class Store:
         made : folder that holds the new files as they are to lie in the report folder
         entry : what to note of the report
         """
-        paths = sorted(p.relative_to(made).as_posix() for p in made.rglob("*") if p.is_file())
-        digests = {path: digest((made / path).read_bytes()) for path in paths}
+        digests = {}
+        for file in sorted(made.rglob("*")):
+            if file.is_file():
+                digests[file.relative_to(made).as_posix()] = digest(file.read_bytes())
         with self.change() as new:
             for gone in self.reports.get(name, {}).get("files", {}):
                 (new / gone).unlink(missing_ok=True)
-            for path in paths:
+            for path in digests:
                 (new / path).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(made / path, new / path)
             self.manifest.pop("index", None)  # the index page no longer shows what is there
             self.reports[name] = {**entry, "files": digests}
 
     def owner(self, table: str, but: str) -> str:
-        """The other report that already has a table of this file name; empty where there is none."""
+        """The other report that has a table of this file name; empty where there is none."""
         for name, entry in self.reports.items():
             if name != but and table in entry["files"]:
                 return name
@@ -170,10 +181,12 @@ def _linked(source: str, target: str) -> str:
 
 
 def _exchange(new: Path, folder: Path) -> None:
-    """Let two folders change places: in one step where the system can, else in two that `alone` completes."""
+    """Let two folders change places: in one step where the system can, else in two that `alone`
+    completes.
+    """
     sys.audit("os.rename", str(folder), str(new), -1, -1)
     one, other = os.fsencode(new), os.fsencode(folder)
-    libc = None if sys.platform == "win32" else ctypes.CDLL(None)
+    libc: Any = None if sys.platform == "win32" else ctypes.CDLL(None)
     if hasattr(libc, "renameat2"):  # Linux
         done = libc.renameat2(AT_WORKING_FOLDER, one, AT_WORKING_FOLDER, other, EXCHANGE) == 0
     else:  # macOS

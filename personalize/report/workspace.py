@@ -1,5 +1,6 @@
-"""Where the kit works: the notebooks of this folder or of the package, and a folder to start from."""
+"""Where the kit works: notebooks of this folder or of the package, and a folder to start from."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,9 @@ REPORTS, HERE = Path("reports"), Path("notebooks")
 
 
 def notebook_folder(given: str | Path | None = None) -> Path:
-    """The folder named, else ./notebooks where it holds notebooks, else the one that came with the package."""
+    """The folder named, else ./notebooks where it holds notebooks, else the one that came with the
+    package.
+    """
     if given is not None:
         return Path(given)
     return HERE if any(HERE.glob("[0-9]*.ipynb")) else _shipped()
@@ -24,7 +27,8 @@ def _shipped() -> Path:
 
 
 def new(folder: Path) -> list[str]:
-    """Make a folder to work in: the notebooks, a Makefile and a source file to start from; returns what was written.
+    """Make a folder to work in: the notebooks, a Makefile and a source file to start from; returns
+    what was written.
 
     Raises
     ------
@@ -38,4 +42,4 @@ def new(folder: Path) -> list[str]:
         shutil.copyfile(file, folder / HERE / file.name)
     for file in sorted((TEMPLATES / "new").iterdir()):
         shutil.copyfile(file, folder / file.name)
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
+    return sorted(os.listdir(folder))

@@ -23,7 +23,7 @@ from personalize.segmentation.cluster_validation import (
 )
 from personalize.segmentation.decision_tree import RuleCard, information_gain
 from personalize.segmentation.encoding import CustomerSpace, known_facts
-from personalize.segmentation.kmeans import KMeansSegments, signed_log, warm
+from personalize.segmentation.kmeans import KMeansSegments, signed_log
 from personalize.segmentation.predictive_validity import (
     Hindsight,
     foresight,
@@ -66,6 +66,5 @@ __all__ = [
     "quarter",
     "segment_map",
     "signed_log",
-    "warm",
     "what_came_next",
 ]

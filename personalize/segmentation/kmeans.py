@@ -298,10 +298,6 @@ def nearest(z: np.ndarray, centers: np.ndarray) -> np.ndarray:
     return cdist(z, centers, "sqeuclidean").argmin(axis=1)
 
 
-def warm() -> None:
-    """Nothing is compiled here any more: the set-up may drop this call."""
-
-
 def signed_log(values: np.ndarray) -> np.ndarray:
     """log1p of the size of each value, its sign kept.
 

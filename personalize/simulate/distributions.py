@@ -1,14 +1,20 @@
-"""Processes with known parameters: when people buy (BG/NBD), what they spend (gamma-gamma), and the
+"""What every part draws with: the stated parameters, random streams, the BG/NBD process, the
 calendar.
+
+The parameters stand in the CSV files beside this module: a row of `settings.csv` each where they
+hold for everybody, else by segment, by arm of a campaign, by price tier.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy import ndarray
+from numpy.random import Generator
 
 WEEKDAYS = (0.85, 0.85, 0.90, 1.00, 1.25, 1.45, 0.70)  # Monday first; relative number of orders
 # relative number of orders in each hour from midnight
@@ -16,7 +22,16 @@ HOURS = np.array([1, 1, 0, 0, 0, 0, 1, 2, 4, 6, 7, 7, 8, 7, 6, 6, 8, 10, 9, 7, 5
 SEASON = 0.20  # swing around the mean
 SEASON_PEAK = 350  # day of the year
 
-Streams = dict[str, np.random.Generator]
+Streams = dict[str, Generator]
+
+
+def stated(name: str) -> pd.DataFrame:
+    """The parameters or phrases of one of the CSV files beside this module."""
+    file = Path(__file__).with_name(f"{name}.csv")
+    return pd.read_csv(file, keep_default_na=False)
+
+
+SETTINGS = stated("settings").set_index("name").value
 
 
 def streams(seed: int, names: Sequence[str]) -> Streams:
@@ -47,8 +62,8 @@ def out_of_range(numbers: Mapping[str, Any], limits: Mapping[str, tuple[int, int
 
 
 def purchases(
-    rate: np.ndarray, dropout: np.ndarray, *, exposure: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rate: ndarray, dropout: ndarray, *, exposure: ndarray, rng: Generator
+) -> tuple[ndarray, ndarray, ndarray]:
     """Repeat purchases of the BG/NBD process, for every customer at once.
 
     Parameters
@@ -95,30 +110,6 @@ def purchases(
     return who[kept], when[kept], left
 
 
-def mean_spend(
-    spend: np.ndarray, *, p: float | np.ndarray, q: float | np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Mean order value of each customer, drawn around `spend`: p / nu with nu ~ Gamma(q, scale
-    spend (q-1) / p).
-
-    Parameters
-    ----------
-    spend : mean over customers (money an order), > 0
-    p : shape of order values within a customer (cancels here; kept to state nu), > 0
-    q : shape over customers, > 2 (coefficient of variation 1 / sqrt(q - 2))
-    """
-    return p / rng.gamma(q, p / (spend * (q - 1)), len(spend))
-
-
-def order_values(
-    mean: np.ndarray, *, p: float | np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """Value of one order each, around the customer's `mean`: Gamma(shape p), coefficient of
-    variation 1 / sqrt(p).
-    """
-    return rng.gamma(p, mean / p)
-
-
 @dataclass(frozen=True)
 class Calendar:
     """The days of the simulation: turns evenly running weeks into season, weekday and hour.
@@ -136,15 +127,16 @@ class Calendar:
         return 7 * self.weeks
 
     @cached_property
-    def intensity(self) -> np.ndarray:
+    def intensity(self) -> ndarray:
         """Expected orders of each day relative to the mean day."""
         dates = pd.date_range(self.start, periods=self.days)
         season = 1 + SEASON * np.cos(
             2 * np.pi * (dates.day_of_year.to_numpy() - SEASON_PEAK) / 365.25
         )
-        return _relative(season * np.array(WEEKDAYS)[dates.day_of_week.to_numpy()])
+        weight = season * np.array(WEEKDAYS)[dates.day_of_week.to_numpy()]
+        return weight / weight.mean()
 
-    def moments(self, clock: np.ndarray) -> np.ndarray:
+    def moments(self, clock: ndarray) -> ndarray:
         """Times (datetime64, whole minutes) for positions 0 to `weeks` on the even clock; order is
         kept.
         """
@@ -153,7 +145,7 @@ class Calendar:
         day = np.minimum(position.astype(int), self.days - 1)
         return self.at(day, position - day)
 
-    def at(self, day: np.ndarray, part: np.ndarray) -> np.ndarray:
+    def at(self, day: ndarray, part: ndarray) -> ndarray:
         """Times on the given days (0 = first) at a part, 0 to 1, of the day's business."""
         hours = np.interp(
             part, np.concatenate([[0], np.cumsum(HOURS)]) / HOURS.sum(), np.arange(25)
@@ -164,7 +156,7 @@ class Calendar:
             "timedelta64[us]"
         )
 
-    def day_of(self, times: np.ndarray) -> np.ndarray:
+    def day_of(self, times: ndarray) -> ndarray:
         """Day number (0 = first) of each time."""
         return ((times - np.datetime64(self.start, "us")) // np.timedelta64(1, "D")).astype(int)
 
@@ -174,11 +166,7 @@ class Calendar:
         return np.datetime64(self.start, "us") + np.timedelta64(self.days, "D")
 
 
-def _relative(weights: np.ndarray) -> np.ndarray:
-    return weights / weights.mean()
-
-
-def pick(cumulative: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def pick(cumulative: ndarray, rows: ndarray, rng: Generator) -> ndarray:
     """One column for each of `rows`, drawn with the probabilities whose running sums are the rows
     of `cumulative`.
     """
@@ -188,13 +176,13 @@ def pick(cumulative: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> 
     return np.clip(found, 0, width - 1)
 
 
-def running(weights: np.ndarray) -> np.ndarray:
+def running(weights: ndarray) -> ndarray:
     """Running sums of each row, scaled to end at 1."""
     sums = np.cumsum(weights, axis=1)
     return sums / sums[:, -1:]
 
 
-def words(table: Sequence[str], codes: np.ndarray) -> pd.api.extensions.ExtensionArray:
+def words(table: Sequence[str], codes: ndarray) -> pd.api.extensions.ExtensionArray:
     """Text column from codes; -1 is missing.
 
     >>> list(words(["store", "online"], np.array([1, 0])))
@@ -203,7 +191,7 @@ def words(table: Sequence[str], codes: np.ndarray) -> pd.api.extensions.Extensio
     return pd.array(list(table), dtype="str").take(codes, allow_fill=True)
 
 
-def ids(codes: np.ndarray, first: int) -> pd.api.extensions.ExtensionArray:
+def ids(codes: ndarray, first: int) -> pd.api.extensions.ExtensionArray:
     """Identifiers from codes: `first` + code (Int64), missing where the code is negative.
 
     >>> ids(np.array([0, -1]), 100).tolist()

@@ -9,13 +9,16 @@ arguments give equal bytes.
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy import ndarray
+from numpy.random import Generator
 
 from personalize.simulate.distributions import out_of_range
 from personalize.tables import TableError
@@ -36,7 +39,7 @@ HOURS = np.array(
 WEEK = np.array([1.0, 0.9, 0.9, 1.0, 1.2, 1.5, 0.6])
 LIMITS = {"lines": (1_000, 100_000_000_000), "seed": (0, 2**63 - 1)}
 _SOURCE = """\
-name: {name}
+name: large_shop
 title: A simulated order log of {lines:,} lines
 description: Gamma customers, Zipf products, geometric baskets, planted pairs (pairs.csv); \
 seed {seed}.
@@ -66,12 +69,12 @@ class _World:
 
     lines: int
     seed: int
-    weight: np.ndarray  # cumulated rate of the customers, in order of joining
-    leaves: np.ndarray  # share of the period at which a customer leaves
-    popular: np.ndarray  # cumulated share of the products
-    cents: np.ndarray  # list price
-    partner: np.ndarray  # the product that joins, -1 for none
-    clock: np.ndarray  # cumulated share of the orders by hour of the period
+    weight: ndarray  # cumulated rate of the customers, in order of joining
+    leaves: ndarray  # share of the period at which a customer leaves
+    popular: ndarray  # cumulated share of the products
+    cents: ndarray  # list price
+    partner: ndarray  # the product that joins, -1 for none
+    clock: ndarray  # cumulated share of the orders by hour of the period
 
 
 def large(
@@ -140,9 +143,8 @@ def _world(lines: int, seed: int) -> _World:
     joins = np.maximum(np.linspace(-1, 1, customers, endpoint=False), 0)
     partner = np.full(products, -1)
     first = np.arange(PAIRS)
-    partner[first] = (
-        2 * PAIRS + first
-    )  # both among the best sellers, so that a small log shows them too
+    # both among the best sellers, so that a small log shows them too
+    partner[first] = 2 * PAIRS + first
     by_hour = np.tile(np.outer(WEEK, HOURS).ravel(), DAYS // 7 + 1)[: DAYS * 24]
     return _World(
         lines,
@@ -157,55 +159,46 @@ def _world(lines: int, seed: int) -> _World:
 
 
 def _write(folder: Path, world: _World, progress: Callable[[str], None]) -> None:
-    written, chunks = 0, _chunks(world)
-    parts = -(-world.lines // (CHUNK * PART))
-    for part in range(parts):
-        with pq.ParquetWriter(
-            folder / f"orders-{part:04d}.parquet", _SCHEMA, compression="zstd"
-        ) as writer:
-            for chunk in (
-                next(chunks) for _ in range(min(PART, -(-(world.lines - written) // CHUNK)))
-            ):
+    orders = 0
+    for part, begin in enumerate(range(0, world.lines, CHUNK * PART)):
+        end = min(begin + CHUNK * PART, world.lines)
+        file = folder / f"orders-{part:04d}.parquet"
+        with pq.ParquetWriter(file, _SCHEMA, compression="zstd") as writer:
+            for first in range(begin, end, CHUNK):
+                chunk = _chunk(world, first, first_order=orders)
                 writer.write_table(chunk, row_group_size=CHUNK)
-                written += len(chunk)
-                progress(f"{written:,} of {world.lines:,} lines")
+                orders = chunk["order_id"][-1].as_py()
+                progress(f"{first + len(chunk):,} of {world.lines:,} lines")
     pq.write_table(_products(world), folder / "products.parquet", compression="zstd")
     pq.write_table(_customers(world), folder / "customers.parquet", compression="zstd")
-    pairs = [f"{a + 1},{b + 1}" for a, b in enumerate(world.partner[:PAIRS])]
-    (folder / "pairs.csv").write_text(
-        "\n".join(["product_id,other_id", *pairs, ""]), encoding="utf-8"
-    )
-    text = _SOURCE.format(name="large_shop", lines=world.lines, seed=world.seed)
+    first = np.arange(PAIRS)
+    pairs = pd.DataFrame({"product_id": first + 1, "other_id": world.partner[first] + 1})
+    pairs.to_csv(folder / "pairs.csv", index=False, lineterminator="\n")
+    text = _SOURCE.format(lines=world.lines, seed=world.seed)
     (folder / "shop.yml").write_text(text, encoding="utf-8")
 
 
 _SCHEMA = pa.schema(
-    [
-        ("customer_id", pa.int64()),
-        ("order_id", pa.int64()),
-        ("product_id", pa.int64()),
-        ("time", pa.timestamp("us")),
-        ("quantity", pa.int64()),
-        ("amount", pa.decimal128(18, 2)),
-    ]
+    {
+        "customer_id": pa.int64(),
+        "order_id": pa.int64(),
+        "product_id": pa.int64(),
+        "time": pa.timestamp("us"),
+        "quantity": pa.int64(),
+        "amount": pa.decimal128(18, 2),
+    }
 )
 
 
-def _chunks(world: _World) -> Iterator[pa.Table]:
-    """The log in order of time; a chunk has its share of the period and ends with a whole order."""
-    orders = 0
-    for number, first in enumerate(range(0, world.lines, CHUNK)):
-        rows = min(CHUNK, world.lines - first)
-        chunk, made = _chunk(world, number, rows, first_order=orders)
-        orders += made
-        yield chunk
-
-
-def _chunk(world: _World, number: int, rows: int, *, first_order: int) -> tuple[pa.Table, int]:
+def _chunk(world: _World, first: int, *, first_order: int) -> pa.Table:
+    """The lines from `first` on, in order of time; a chunk has its share of the period and ends
+    with a whole order.
+    """
+    number, rows = first // CHUNK, min(CHUNK, world.lines - first)
     rng = np.random.default_rng([world.seed, 1, number])
     size = _basket_sizes(rows, rng)
     orders = len(size)
-    share = (number * CHUNK + rows * np.sort(rng.random(orders))) / world.lines
+    share = (first + rows * np.sort(rng.random(orders))) / world.lines
     hour = np.interp(share, world.clock, np.arange(len(world.clock)))
     time = START + (hour * 3600).astype("int64") * np.timedelta64(1_000_000, "us")
     customer = _customers_at(world, hour / (24 * DAYS), rng)
@@ -223,10 +216,10 @@ def _chunk(world: _World, number: int, rows: int, *, first_order: int) -> tuple[
         pa.array(quantity * sign[owner]),
         _decimals(cents),
     ]
-    return pa.table(columns, schema=_SCHEMA), orders
+    return pa.table(columns, schema=_SCHEMA)
 
 
-def _basket_sizes(rows: int, rng: np.random.Generator) -> np.ndarray:
+def _basket_sizes(rows: int, rng: Generator) -> ndarray:
     """Geometric sizes that add up to `rows`; the last is cut."""
     size = rng.geometric(1 / BASKET, int(rows / BASKET * 1.2) + 200)
     while size.sum() < rows:
@@ -238,7 +231,7 @@ def _basket_sizes(rows: int, rng: np.random.Generator) -> np.ndarray:
     return size
 
 
-def _customers_at(world: _World, when: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _customers_at(world: _World, when: ndarray, rng: Generator) -> ndarray:
     """A customer for each order (1, 2, ...): joined by then, and not gone; after 20 vain draws,
     whoever is drawn.
     """
@@ -257,7 +250,7 @@ def _customers_at(world: _World, when: np.ndarray, rng: np.random.Generator) -> 
     return found + 1
 
 
-def _products_of(world: _World, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _products_of(world: _World, owner: ndarray, rng: Generator) -> ndarray:
     """A product for each line, in which the second of a pair often follows the first."""
     drawn = np.searchsorted(world.popular, rng.random(len(owner)) * world.popular[-1], side="right")
     product = np.minimum(drawn, len(world.popular) - 1)
@@ -267,7 +260,7 @@ def _products_of(world: _World, owner: np.ndarray, rng: np.random.Generator) -> 
     return product
 
 
-def _decimals(cents: np.ndarray) -> pa.Array:
+def _decimals(cents: ndarray) -> pa.Array:
     """Whole cents as decimals with two places, without a detour over text or doubles."""
     words = np.stack([cents, cents >> 63], axis=1)
     return pa.Array.from_buffers(
@@ -277,12 +270,15 @@ def _decimals(cents: np.ndarray) -> pa.Array:
 
 def _products(world: _World) -> pa.Table:
     number = np.arange(1, len(world.cents) + 1)
-    named = {"department": 8, "category": 60, "brand": 200}
-    groups = {
-        name: pa.array([f"{name} {k % most + 1}" for k in number]) for name, most in named.items()
-    }
-    name = pa.array([f"product {k}" for k in number])
-    return pa.table({"product_id": number, "name": name, **groups, "price": _decimals(world.cents)})
+    groups = {}
+    for name, most in {"department": 8, "category": 60, "brand": 200}.items():
+        groups[name] = _named(name, number % most + 1)
+    columns = {"product_id": number, "name": _named("product", number), **groups}
+    return pa.table({**columns, "price": _decimals(world.cents)})
+
+
+def _named(what: str, number: ndarray) -> pa.Array:
+    return pa.array([f"{what} {each}" for each in number])
 
 
 def _customers(world: _World) -> pa.Table:

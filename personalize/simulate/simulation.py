@@ -5,8 +5,15 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from personalize.simulate import baskets, catalogue, contacts, customers, events, reviews
-from personalize.simulate.distributions import Calendar, Streams, out_of_range, streams
+from personalize.simulate import activity, baskets, catalogue, contacts, customers
+from personalize.simulate.distributions import (
+    SETTINGS,
+    Calendar,
+    Streams,
+    out_of_range,
+    stated,
+    streams,
+)
 from personalize.tables import TableError
 
 # One random stream a part: append, never insert, and the other parts stay as they are.
@@ -148,50 +155,52 @@ def _simulated(sizes: Mapping[str, int], first: pd.Timestamp) -> Simulation:
     entry = life.entry.to_numpy()
     sent = contacts.send(folk, known, entry=entry, calendar=calendar, rng=rng["campaigns"])
     orders, lines = _sell(habit, contacts.answers(sent), world)
-    lines, uses = contacts.redeem(orders, lines, contacts=sent, catalogue=goods, rng=rng["coupons"])
-    last = habit[habit.when < calendar.end - reviews.PATIENCE].groupby("who").when.max().to_numpy()
+    lines, uses = contacts.redeem(
+        orders, lines, contacts=sent, catalogue=goods, calendar=calendar, rng=rng["coupons"]
+    )
+    last = habit[habit.when < calendar.end - activity.PATIENCE].groupby("who").when.max().to_numpy()
     tables = {
         "orders": baskets.order_table(orders, lines),
         "products": goods.table,
         "customers": known,
-        "events": events.event_table(
+        "events": activity.event_table(
             orders, lines, catalogue=goods, calendar=calendar, rng=rng["events"]
         ),
-        "reviews": reviews.review_table(
+        "reviews": activity.review_table(
             orders, lines, people=folk, catalogue=goods, world=(calendar, rng["reviews"])
         ),
         "links": customers.link_table(folk, rng["links"]),
         "offers": contacts.offer_table(goods, calendar, rng["offers"]),
         "contacts": contacts.contact_table(sent),
         "responses": contacts.response_table(sent, uses, orders=orders, rng=rng["responses"]),
-        "surveys": reviews.survey_table(folk, last, calendar=calendar, rng=rng["surveys"]),
+        "surveys": activity.survey_table(folk, last, calendar=calendar, rng=rng["surveys"]),
     }
     truth = {
         "segments": customers.segment_truth(),
-        "customers": pd.concat([customers.named(folk), life], axis=1),
+        "customers": pd.concat([folk[customers.TRUE], life], axis=1),
         "products": goods.truth,
         "tastes": catalogue.taste_truth(),
         "pairs": catalogue.pair_truth(goods),
         "promotions": catalogue.promotions(goods),
         "orders": baskets.order_truth(orders),
         "campaigns": contacts.campaign_truth(),
-        "contacts": contacts.contact_truth(sent, orders),
-        "opinions": reviews.opinion_truth(),
-        "settings": settings(),
+        "contacts": contacts.contact_truth(sent, orders, calendar),
+        "opinions": activity.opinion_truth(),
+        "settings": stated("settings"),
     }
     return Simulation(tables, truth)
 
 
 def _sell(
     habit: pd.DataFrame, brought: pd.DataFrame, world: _World
-) -> tuple[pd.DataFrame, baskets.Lines]:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All orders and their lines in order of time.
 
     They come by habit, from nobody known, from campaigns, and as returns.
     """
     folk, goods, calendar, rng = world.folk, world.goods, world.calendar, world.rng
     favourites = baskets.repertoires(folk, goods, rng["favourites"])
-    number = int(round(baskets.ANONYMOUS * len(habit)))
+    number = int(round(SETTINGS.anonymous * len(habit)))
     walk_ins = baskets.walk_ins(number, calendar, rng["walk_ins"]).assign(origin="anonymous")
     own = baskets.identified(habit, folk, calendar=calendar, rng=rng["baskets"])
     usual = pd.concat([own.assign(origin="habit"), walk_ins], ignore_index=True)
@@ -206,47 +215,3 @@ def _sell(
         (back.assign(origin="return"), back_lines),
     ]
     return baskets.stacked(parts)
-
-
-def settings() -> pd.DataFrame:
-    """The parameters that are the same for every customer: name, value, unit."""
-    rows = [
-        (
-            "homophily",
-            customers.HOMOPHILY,
-            "probability that a customer has the taste of the circle",
-        ),
-        ("closure", customers.CLOSURE, "probability that a tie stays inside the circle"),
-        (
-            "loyalty",
-            baskets.LOYALTY,
-            "probability that a line comes from the customer's favourites",
-        ),
-        (
-            "shared_favourites",
-            baskets.SHARED,
-            "probability that a favourite is one of the circle's",
-        ),
-        ("anonymous", baskets.ANONYMOUS, "anonymous orders for each identified one"),
-        ("returned", baskets.RETURNED, "probability that an order is followed by a return"),
-        ("online", baskets.ONLINE, "probability that an order is placed online"),
-        (
-            "attach",
-            catalogue.ATTACH,
-            "probability that the second product of a pair joins the first",
-        ),
-        ("block", catalogue.BLOCK, "probability that one of two substitutes is put back"),
-        ("promoted", catalogue.PROMOTED, "share of product-weeks with a price cut"),
-        ("window", contacts.WINDOW, "days in which a message can bring a further order"),
-        ("redeem", contacts.REDEEM, "probability that a fitting order uses the coupon anyway"),
-        ("reviewed", reviews.REVIEWED, "probability that a line is reviewed"),
-        ("answering", reviews.ANSWERING, "probability that a customer answers the survey"),
-        ("chinese", customers.CHINESE, "share of customers who write Chinese"),
-        ("browsing", events.BROWSING, "visits without an order for each online order"),
-        (
-            "abandoned",
-            events.ABANDONED,
-            "probability that a visit with further views leaves a cart",
-        ),
-    ]
-    return pd.DataFrame(rows, columns=["name", "value", "unit"])

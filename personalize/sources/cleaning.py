@@ -3,6 +3,7 @@ reason.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,9 @@ _ODD = {
 }
 
 
+_OWNERS = ("customer_id", "other_id", "order_id")
+
+
 @dataclass
 class Log:
     """The rows of every step: read, dropped, changed, kept although odd, result."""
@@ -54,7 +58,9 @@ class Log:
         return pd.DataFrame(self.rows, columns=names).astype({"rows": "int64"})
 
 
-def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scratch: Path) -> Log:
+def clean(
+    engine: Engine, spec: SourceSpec, frames: Mapping[str, pd.DataFrame], scratch: Path
+) -> Log:
     """Write the clean tables of a source into the engine, with `order_totals` beside them.
 
     Parameters
@@ -68,12 +74,11 @@ def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     ------
     TableError : every problem of every table in one message.
     """
-    log, names = Log(), sorted(spec.tables, key=lambda name: spec.tables[name].derived)
+    log = Log()
+    names = sorted(spec.tables, key=lambda name: spec.tables[name].derived)
     found: list[str] = []
     for name in names:
-        if not (
-            found and spec.tables[name].derived
-        ):  # a derived table fails wherever its origin does
+        if not (found and spec.tables[name].derived):  # it fails wherever its origin does
             found += _staged(engine, spec, name, frames.get(name), scratch)
     if found:
         raise TableError.of(f"source '{spec.name}' cannot be read:", found)
@@ -84,19 +89,22 @@ def clean(engine: Engine, spec: SourceSpec, frames: dict[str, pd.DataFrame], scr
     names = [name for name in names if _is_filled(engine, spec, name, log)]
     _add_up(engine)
     if breaches := problems(engine, {name: name for name in names}):
-        emptied = [
-            row
-            for row in log.rows
-            if row[1] == "dropped" and f"'{row[0]}' is empty" in str(breaches)
-        ]
-        breaches += [
-            f"(before that, {n:,} row(s) of '{t}' were dropped: {why})"
-            for t, _, why, n, _ in emptied
-        ]
+        breaches += _emptied(log, breaches)
         raise TableError.of(f"source '{spec.name}' does not meet its contract:", breaches)
     _order_totals(engine, spec, log)
     _findings(engine, spec, names, log)
     return log
+
+
+def _emptied(log: Log, breaches: list[str]) -> list[str]:
+    """What was dropped before from the tables that are empty now."""
+    rows = log.frame().query("step == 'dropped'")
+    found = []
+    for row in rows.itertuples():
+        if f"'{row.table}' is empty" in str(breaches):
+            dropped = f"{row.rows:,} row(s) of '{row.table}' were dropped: {row.reason}"
+            found.append(f"(before that, {dropped})")
+    return found
 
 
 def _is_filled(engine: Engine, spec: SourceSpec, name: str, log: Log) -> bool:
@@ -137,8 +145,14 @@ def _reading_error(error: duckdb.Error) -> str:
     if "gzip" in text.lower():
         return f"the gzip file is damaged or cut short: copy it again ({first})"
     if "unicode" in text.lower():
-        return "the file is not UTF-8 text: set 'encoding: latin-1' (or cp1252, utf-16, ...) in the source file"
-    return f"a line does not fit the header ({first}): put text that holds the separator in quotes, or mend the line"
+        return (
+            "the file is not UTF-8 text: set 'encoding: latin-1' (or cp1252, utf-16, ...) "
+            "in the source file"
+        )
+    return (
+        f"a line does not fit the header ({first}): "
+        "put text that holds the separator in quotes, or mend the line"
+    )
 
 
 def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
@@ -147,11 +161,8 @@ def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
     read, present = _count(engine, source), columns(engine, source)
     log.add(name, "read", "order lines to derive it from" if derived else "rows in the file", read)
     reasons = _reasons(spec, name, present)
-    case = (
-        "case "
-        + " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items())
-        + " end"
-    )
+    tests = " ".join(f"when {test} then {quoted(why)}" for why, test in reasons.items())
+    case = f"case {tests} end"
     kept = f"(select * from {source} where ({case}) is null)"
     if derived:
         _derive(engine, name, kept, present)
@@ -159,11 +170,8 @@ def _write(engine: Engine, spec: SourceSpec, name: str, log: Log) -> None:
         engine.table(name, f"select {_chosen(name, present)} from {kept}")
     rows = _count(engine, name)
     if not derived and rows < read:
-        counts = (
-            engine.frame(f"select {case} as why, count(*) as n from {source} group by 1")
-            .set_index("why")
-            .n
-        )
+        counts = engine.frame(f"select {case} as why, count(*) as n from {source} group by 1")
+        counts = counts.set_index("why").n
         for why in reasons:
             log.add(name, "dropped", why, counts.get(why, 0), "in no figure")
     if spec.timezone and "time" in present:
@@ -192,105 +200,100 @@ def _chosen(name: str, present: list[str]) -> str:
 def _name(present: list[str]) -> str:
     """A name that people can read for every product: its own, else its group and id."""
     number = "cast(product_id as string)"
-    groups = [
-        f"{g} || ' #' || {number}"
-        for g in ("subcategory", "category", "department")
-        if g in present
-    ]
-    own = ["name"] if "name" in present else []
-    return "coalesce(" + ", ".join([*own, *groups, f"'product ' || {number}"]) + ")"
+    found = ["name"] if "name" in present else []
+    for group in ("subcategory", "category", "department"):
+        if group in present:
+            found.append(f"{group} || ' #' || {number}")
+    found.append(f"'product ' || {number}")
+    return f"coalesce({', '.join(found)})"
 
 
 def _reasons(spec: SourceSpec, name: str, present: list[str]) -> dict[str, str]:
     """Why a row goes: reason -> SQL test; the first that holds counts."""
-    optional = {"customer_id"} if name in MAY_BE_ANONYMOUS else set()
-    needed = [c for c in present if c in {*CONTRACTS[name].required, "unit_price"} - optional]
-    reasons = {f"no {column}": f"{ticked(column)} is null" for column in needed}
-    for column in (c for c in spec.exclude if c in present):
-        for value in spec.exclude[column]:
-            test = f"coalesce(cast({column} as string) = {quoted(value)}, false)"
-            reasons[f"{column} '{value}' is excluded"] = test
-    if spec.sample < 1 and (
-        owner := [c for c in ("customer_id", "other_id", "order_id") if c in present]
-    ):
-        reasons[f"outside the sample of {spec.sample:.4g} of the customers"] = _outside(
-            owner, spec.sample
-        )
+    needed = {*CONTRACTS[name].required, "unit_price"}
+    if name in MAY_BE_ANONYMOUS:
+        needed.remove("customer_id")
+    reasons = {}
+    for column in present:
+        if column in needed:
+            reasons[f"no {column}"] = f"{ticked(column)} is null"
+    for column, values in spec.exclude.items():
+        for value in values:
+            if column in present:
+                test = f"coalesce(cast({column} as string) = {quoted(value)}, false)"
+                reasons[f"{column} '{value}' is excluded"] = test
+    owner = [column for column in _OWNERS if column in present]
+    if spec.sample < 1 and owner:
+        why = f"outside the sample of {spec.sample:.4g} of the customers"
+        reasons[why] = _outside(owner, spec.sample)
     if name == "orders" and spec.returns == "drop":
         reasons["return (quantity below 0), by 'returns: drop'"] = "quantity < 0"
     return reasons or {"": "false"}
 
 
 def _outside(owner: list[str], share: float) -> str:
-    """SQL: is the customer, or the order of nobody, outside a sample? By their md5, which is the
-    same everywhere.
+    """SQL: is the customer, or the order of nobody, outside a sample?
+
+    By their md5, which is the same everywhere.
     """
     edge = f"{round(share * 16**8):08x}"
-    first, *others = [f"cast({column} as string)" for column in owner]
+    keys = [f"cast({column} as string)" for column in owner]
     if "other_id" in owner:  # a tie needs both ends
-        return f"md5({first}) >= '{edge}' or md5({others[0]}) >= '{edge}'"
-    return f"md5({f'coalesce({first}, {others[0]})' if others else first}) >= '{edge}'"
+        return f"md5({keys[0]}) >= '{edge}' or md5({keys[1]}) >= '{edge}'"
+    key = f"coalesce({keys[0]}, {keys[1]})" if len(keys) > 1 else keys[0]
+    return f"md5({key}) >= '{edge}'"
 
 
 def _derive(engine: Engine, name: str, kept: str, present: list[str]) -> None:
     """One row a key from the order lines: the most frequent text, the median number."""
     key = CONTRACTS[name].key[0]
     parts = [f"(select distinct {key} from {kept}) as k"]
-    for column in (c for c in present if c != key):
+    found = []
+    for column in present:
+        if column == key:
+            found.append(f"k.{key}")
+            continue
         if typed := TYPES.get(kind(name, column)):
-            value = f"select {key}, cast(median({column}) as {typed}) as {column} from {kept} group by {key}"
+            median = f"cast(median({column}) as {typed}) as {column}"
+            value = f"select {key}, {median} from {kept} group by {key}"
         else:
-            known = f"from {kept} where {column} is not null group by {key}, {column}"
+            counted = (
+                f"select {key}, {column}, count(*) as n from {kept} "
+                f"where {column} is not null group by {key}, {column}"
+            )
             first = f"row_number() over (partition by {key} order by n desc, {column}) = 1"
-            value = f"select {key}, {column} from (select {key}, {column}, count(*) as n {known}) qualify {first}"
+            value = f"select {key}, {column} from ({counted}) qualify {first}"
         parts.append(f"left join ({value}) as t_{column} on t_{column}.{key} = k.{key}")
-    found = ", ".join(f"k.{key}" if c == key else f"t_{c}.{c}" for c in present)
-    rows = f"(select {found} from {' '.join(parts)}) as derived"
+        found.append(f"t_{column}.{column}")
+    rows = f"(select {', '.join(found)} from {' '.join(parts)}) as derived"
     engine.table(name, f"select {_chosen(name, present)} from {rows} order by {key}")
 
 
 def _add_up(engine: Engine) -> None:
-    """One row an order, and one a product that an order names on several lines: what checks and
-    totals rest on.
-    """
+    """One row an order, and one a product on several of its lines: what totals rest on."""
     for name in ("order_repeats", "order_sums"):
         engine.table(name, sql_file(name).format(**_IN_CONVERSION), temporary=True)
 
 
 def _order_totals(engine: Engine, spec: SourceSpec, log: Log) -> None:
-    """One row an order; where its lines differ in time or some lack the customer, the order
-    decides.
-    """
+    """One row an order; where its lines differ in time or lack the customer, the order decides."""
     mixed = engine.frame(
         "select count_if(last_time > time) as times, count_if(named between 1 and lines - 1) as "
         "names from order_sums"
     )
-    log.add(
-        "orders",
-        "changed",
-        "orders whose lines differ in time",
-        mixed.times[0],
-        "take their first time",
-    )
-    log.add(
-        "orders",
-        "changed",
-        "orders with some lines without customer",
-        mixed.names[0],
-        "take their customer",
-    )
+    late, unnamed = mixed.iloc[0]
+    log.add("orders", "changed", "orders whose lines differ in time", late, "take their first time")
+    reason = "orders with some lines without customer"
+    log.add("orders", "changed", reason, unnamed, "take their customer")
     returned = "false" if spec.returns == "keep" else "is_return"
     text = sql_file("order_totals").format(**_IN_CONVERSION, is_return=returned)
     engine.table("order_totals", text)
-    if mixed.times[0] or mixed.names[0]:
-        chosen = [
-            f"t.{c}" if c in ("time", "customer_id") else f"o.{c}" for c in engine.columns("orders")
-        ]
-        engine.table(
-            "orders",
-            f"select {', '.join(chosen)} from orders as o join order_totals as t on t.order_id = "
-            "o.order_id",
-        )
+    if late or unnamed:
+        chosen = []
+        for column in engine.columns("orders"):
+            chosen.append(f"{'t' if column in ('time', 'customer_id') else 'o'}.{column}")
+        joined = "orders as o join order_totals as t on t.order_id = o.order_id"
+        engine.table("orders", f"select {', '.join(chosen)} from {joined}")
 
 
 def _findings(engine: Engine, spec: SourceSpec, names: list[str], log: Log) -> None:
@@ -300,21 +303,21 @@ def _findings(engine: Engine, spec: SourceSpec, names: list[str], log: Log) -> N
             nobody = _count(engine, f"(select * from {name} where customer_id is null)")
             reason = f"anonymous: {CONTRACTS[name].row} without customer"
             log.add(name, "kept", reason, nobody, f"kept for {use}, left out of customer tables")
-    odd = {
-        **_ODD,
-        "return lines (quantity below 0)": ("quantity < 0", _RETURNS.get(spec.returns, "")),
-    }
-    tests = ", ".join(f"count_if({test}) as n{k}" for k, (test, _) in enumerate(odd.values()))
-    counts = engine.frame(f"select {tests} from orders").iloc[0]
-    for (reason, (_, consequence)), count in zip(odd.items(), counts, strict=True):
+    returns = ("quantity < 0", _RETURNS.get(spec.returns, ""))
+    for reason, (test, consequence) in {**_ODD, "return lines (quantity below 0)": returns}.items():
+        count = _count(engine, f"(select * from orders where {test})")
         log.add("orders", "kept", reason, count, consequence)
-    log.add("orders", "kept", "lines repeated exactly within their order", _repeated(engine),
-            "kept: scanned twice is bought twice; 'duplicates: drop' removes them")  # fmt: skip
+    reason = "lines repeated exactly within their order"
+    twice = "kept: scanned twice is bought twice; 'duplicates: drop' removes them"
+    log.add("orders", "kept", reason, _repeated(engine), twice)
     if "products" in names:
-        unknown = "orders o left join products p on p.product_id = o.product_id where p.product_id is null"
-        log.add("orders", "kept", "lines whose product is not in 'products'",
-                engine.frame(f"select count(*) as n from {unknown}").n[0],
-                "kept: shown by product id, left out of groups")  # fmt: skip
+        unknown = (
+            "(select * from orders o left join products p on p.product_id = o.product_id "
+            "where p.product_id is null)"
+        )
+        reason = "lines whose product is not in 'products'"
+        shown = "kept: shown by product id, left out of groups"
+        log.add("orders", "kept", reason, _count(engine, unknown), shown)
     for name in ("order_repeats", "order_sums"):
         engine.drop(name)
 

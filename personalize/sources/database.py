@@ -13,7 +13,6 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -54,10 +53,10 @@ def fetched(spec: SourceSpec, cache: Path, origin: str, *, fresh: bool) -> Sourc
                 problems.append(str(error))
             for old in set(cache.glob(f"{start}{'[0-9a-f]' * 16}.parquet")) - {path}:
                 old.unlink(missing_ok=True)
-            tables[name] = replace(table, path=path.name, folder=cache)
+            tables[name] = table.model_copy(update={"path": path.name, "folder": cache})
     if problems:
         raise TableError.of(f"source '{spec.name}' cannot be read:", problems)
-    return replace(spec, tables=tables)
+    return spec.model_copy(update={"tables": tables})
 
 
 def _fetch(table: TableSpec, path: Path) -> None:

@@ -13,21 +13,32 @@ from personalize.sources import reading
 from personalize.sources.spec import TableSpec
 from personalize.tables import CONTRACTS, TableError
 
-# Names seen in shop exports, in plain form (lower case, letters and digits only), most telling first.
+# Names seen in shop exports, in plain form (lower case letters and digits), most telling first.
 _SEEN = {
-    "customer_id": "customerid customer custid clientid client userid user memberid member householdid household "
-                   "buyerid buyer shopperid accountid visitorid kunde kundennr",
-    "order_id": "orderid orderno ordernumber order invoiceno invoiceid invoice invoicenumber basketid basket "
-                "transactionid transaction transactionno receiptid receipt receiptno billno saleid "
-                "bestellung",
-    "product_id": "productid product stockcode sku skuid itemid item articleid article articleno artikel upc ean asin "
-                  "variantid materialid",
-    "time": "time timestamp datetime invoicedate orderdate date purchasedate transactiontimestamp transactiondate "
-            "orderdatetime createdat orderpurchasetimestamp day datum",
-    "quantity": "quantity qty units unitssold pieces count amountofitems numberofitems cds menge",
+    "customer_id": (
+        "customerid customer custid clientid client userid user memberid member "
+        "householdid household buyerid buyer shopperid accountid visitorid kunde kundennr"
+    ),
+    "order_id": (
+        "orderid orderno ordernumber order invoiceno invoiceid invoice invoicenumber "
+        "basketid basket transactionid transaction transactionno receiptid receipt "
+        "receiptno billno saleid bestellung"
+    ),
+    "product_id": (
+        "productid product stockcode sku skuid itemid item articleid article articleno "
+        "artikel upc ean asin variantid materialid"
+    ),
+    "time": (
+        "time timestamp datetime invoicedate orderdate date purchasedate "
+        "transactiontimestamp transactiondate orderdatetime createdat "
+        "orderpurchasetimestamp day datum"
+    ),
+    "quantity": ("quantity qty units unitssold pieces count amountofitems numberofitems cds menge"),
     "unit_price": "unitprice price itemprice priceperunit salesprice preis",
-    "amount": "amount salesvalue linetotal total totalprice revenue sales netsales linerevenue value spend turnover "
-              "subtotal dollarvalue umsatz",
+    "amount": (
+        "amount salesvalue linetotal total totalprice revenue sales netsales linerevenue "
+        "value spend turnover subtotal dollarvalue umsatz"
+    ),
     "discount": "discount retaildisc discountamount rabatt",
     "coupon_discount": "coupondisc coupondiscount couponvalue",
     "channel": "channel saleschannel",
@@ -40,17 +51,47 @@ _SEEN = {
     "brand": "brand manufacturer make",
     "price": "price unitprice listprice",
     "location": "country region city location state",
-    "age": "age", "age_band": "ageband agegroup", "gender": "gender sex", "income": "income",
-    "household_size": "householdsize", "other_id": "friendid otherid followedid", "rating": "rating stars score",
-    "event": "event eventtype action", "session_id": "sessionid session", "page_id": "pageid page url",
-    "question": "question", "score": "score answer", "campaign_id": "campaignid campaign", "offer_id": "offerid offer",
-    "kind": "kind", "weight": "weight", "arm": "arm group variant",
-}  # fmt: skip
+    "age": "age",
+    "age_band": "ageband agegroup",
+    "gender": "gender sex",
+    "income": "income",
+    "household_size": "householdsize",
+    "other_id": "friendid otherid followedid",
+    "rating": "rating stars score",
+    "event": "event eventtype action",
+    "session_id": "sessionid session",
+    "page_id": "pageid page url",
+    "question": "question",
+    "score": "score answer",
+    "campaign_id": "campaignid campaign",
+    "offer_id": "offerid offer",
+    "kind": "kind",
+    "weight": "weight",
+    "arm": "arm group variant",
+}
 _FORMATS = (
-    "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%m/%d/%Y %H:%M", "%d/%m/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S", "%d/%m/%Y %H:%M:%S", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y", "%d-%m-%Y %H:%M",
-    "%d-%m-%Y", "%Y/%m/%d %H:%M", "%Y/%m/%d", "%Y%m%d", "%m/%d/%y %H:%M", "%d/%m/%y %H:%M", "%d-%b-%Y", "%d %b %Y",
-)  # fmt: skip
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%d",
+    "%m/%d/%Y %H:%M",
+    "%d/%m/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
+    "%d-%m-%Y %H:%M",
+    "%d-%m-%Y",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d",
+    "%Y%m%d",
+    "%m/%d/%y %H:%M",
+    "%d/%m/%y %H:%M",
+    "%d-%b-%Y",
+    "%d %b %Y",
+)
 _CODE = re.compile(r"[A-Za-z][A-Za-z .]*")
 
 
@@ -120,12 +161,10 @@ def source(
     if not orders or any(not g.table for g in guesses):
         raise TableError.of(
             "it cannot be told what these files hold, or none is an order log with columns for "
-            "customer, order, "
-            "product, time, quantity and amount (or unit price); rename the columns, or write the "
-            "source file by hand:",
-            [f"{g.file.name}: columns {', '.join([*g.columns.values(), *g.unused])}"
-             for g in guesses if not (orders and g.table)],
-        )  # fmt: skip
+            "customer, order, product, time, quantity and amount (or unit price); rename the "
+            "columns, or write the source file by hand:",
+            _strange(guesses, known=bool(orders)),
+        )
     if twice := [table for table, n in Counter(g.table for g in guesses).items() if n > 1]:
         raise TableError(
             f"more than one file looks like table {twice}: give one file a table, or a glob in the "
@@ -136,6 +175,16 @@ def source(
     said.append("currency and time zone are not in a file: fill them in where they matter")
     said += [f"{table}: made from the order lines ({', '.join(c)})" for table, c in derived.items()]
     return _yaml(name, guesses, derived, folder), said
+
+
+def _strange(guesses: list[Guess], *, known: bool) -> list[str]:
+    """The files that hold no table that is known; all of them where none holds orders."""
+    found = []
+    for guess in guesses:
+        if not (known and guess.table):
+            columns = ", ".join([*guess.columns.values(), *guess.unused])
+            found.append(f"{guess.file.name}: columns {columns}")
+    return found
 
 
 def _file(file: Path) -> Guess:
@@ -168,7 +217,9 @@ def _rows(file: Path, most: int = 1_000_000) -> tuple[pd.DataFrame, str]:
     if file.suffix.lower() in (".parquet", ".pq", ".xlsx"):
         return reading.typed(file, rows=most).astype("str"), "utf-8"
     encoding = _encoding(file)
-    names, separator, _ = reading.header(file, TableSpec("orders", {}, encoding=encoding))
+    names, separator, _ = reading.header(
+        file, TableSpec(name="orders", columns={}, encoding=encoding)
+    )
     with reading.open_text(file, encoding) as text:
         rows = csv.reader(text, delimiter=separator)
         next(rows)
@@ -363,7 +414,8 @@ def _columns(g: Guess) -> list[str]:
     rows = [f"      {ours}: {_quote(theirs)}" for ours, theirs in g.columns.items()]
     for missing in g.missing:
         rows.append(
-            f'      {missing}: ""                # NOT FOUND: {CONTRACTS[g.table].columns[missing].help}'
+            f'      {missing}: ""                # NOT FOUND: '
+            f"{CONTRACTS[g.table].columns[missing].help}"
         )
     if g.unused:
         rows.append(f"      # not used: {', '.join(g.unused)}")

@@ -6,7 +6,7 @@ import gzip
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -81,7 +81,9 @@ def _kind(file: Path) -> str:
 
 
 def _bytes(file: Path) -> IO[bytes]:
-    return gzip.GzipFile(file) if file.suffix.lower() == ".gz" else file.open("rb")
+    if file.suffix.lower() == ".gz":
+        return cast(IO[bytes], gzip.GzipFile(file))
+    return file.open("rb")
 
 
 def open_text(file: Path, encoding: str) -> IO[str]:
@@ -131,7 +133,10 @@ def header(file: Path, table: TableSpec) -> tuple[list[str], str, str]:
 
 
 def _encoding_hint() -> str:
-    return "set 'encoding: latin-1' (or cp1252, utf-16, gb18030, ...) for this table in the source file"
+    return (
+        "set 'encoding: latin-1' (or cp1252, utf-16, gb18030, ...) "
+        "for this table in the source file"
+    )
 
 
 def _csv(engine: Engine, table: TableSpec, files: list[Path], scratch: Path) -> str:

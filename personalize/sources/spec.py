@@ -1,67 +1,126 @@
-"""The source file: one closed YAML document that maps a shop's own files to the kit's vocabulary."""
+"""The source file: a closed YAML document that maps a shop's own files to the kit's vocabulary."""
 
 import importlib.util
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from zoneinfo import available_timezones
 
 import yaml
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from personalize.engine import Settings
+from personalize.engine.interface import Closed, Settings
 from personalize.tables import CONTRACTS, TableError, unknown_columns
 
 BUILTIN = Path(__file__).parent / "builtin"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _VARIABLE = re.compile(r"\$\{[A-Za-z_]\w*\}")
-_TOP = {
-    "name": str, "title": str, "description": str, "terms": str, "simulated": bool, "currency": str,
-    "timezone": dict, "tables": dict, "returns": str, "duplicates": str, "exclude": dict, "parameters": dict,
-    "simulate": dict, "engine": object, "sample": float,
-}  # fmt: skip
-_TABLE = {
-    "path": str, "from": str, "package": str, "columns": dict, "encoding": str, "separator": str, "names": list,
-    "sheet": str, "time_format": str, "decimal": str, "one_row_is": str, "sql": str, "connection": str,
-}  # fmt: skip
-_CHOICES = {
-    "returns": ("net", "drop", "keep"), "duplicates": ("keep", "drop"), "decimal": (".", ","),
-    "one_row_is": ("line", "order"), "from": ("orders",),
-}  # fmt: skip
-_WORDS = {
-    str: "text",
-    bool: "true or false",
-    dict: "a mapping (key: value)",
-    list: "a list",
-    float: "a share",
-}
 
 
-@dataclass(frozen=True)
-class TableSpec:
-    """Where one table comes from and what its columns are called there."""
+def plain_word(key: object) -> bool:
+    """Is this a short lower-case word, fit for a name?
 
-    name: str
-    columns: Mapping[str, str]
+    >>> plain_word("my_shop"), plain_word("My Shop"), plain_word(5)
+    (True, False, False)
+    """
+    return isinstance(key, str) and bool(_NAME.fullmatch(key))
+
+
+def _one_of(*choices: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in choices:
+            known = ", ".join(map(repr, choices))
+            raise ValueError(f"must be one of {known}, not {value!r}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _a_name(name: str) -> str:
+    if not plain_word(name):
+        raise ValueError(
+            "must be a short lower-case word (letters, digits, _): it names the report folder"
+        )
+    return name
+
+
+def _a_variable(connection: str) -> str:
+    if not _VARIABLE.fullmatch(connection):
+        raise ValueError(
+            "must name an environment variable, as in connection: ${SHOP_DB}; "
+            "an address with its password belongs there, never into this file"
+        )
+    return connection
+
+
+def _a_share(sample: float) -> float:
+    if not 0 < sample < 1:
+        raise ValueError(
+            f"must be a share of the customers between 0 and 1, such as 0.05, not {sample!r}"
+        )
+    return sample
+
+
+def _two_zones(zones: Mapping[str, str]) -> Mapping[str, str]:
+    if set(zones) != {"from", "to"}:
+        raise ValueError(
+            "needs exactly the keys 'from' (of the times in the file) and 'to' (of the shop)"
+        )
+    if unknown := set(zones.values()) - available_timezones():
+        known = ", ".join(map(repr, sorted(unknown)))
+        raise ValueError(f"holds no time zone {known}; write it like Europe/London")
+    return zones
+
+
+def _plain(value: Any) -> Any:
+    """YAML dates as text, at any depth: notebooks take plain types only."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return list(map(_plain, value))
+    if isinstance(value, date):
+        return value.isoformat()
+    return value
+
+
+class TableKeys(Closed):
+    """What a source file may say of one table: where it lies and what its columns are called."""
+
     path: str = ""
-    derived: bool = False
+    origin: Annotated[str, Field(alias="from"), _one_of("orders")] = ""
     package: str = ""
+    columns: Mapping[str, str]
     encoding: str = "utf-8"
     separator: str = ""
-    names: tuple[str, ...] = ()
+    names: list[Annotated[str, BeforeValidator(str)]] = []
     sheet: str = ""
     time_format: str = ""
-    decimal: str = "."
-    one_row_is: str = "line"
+    decimal: Annotated[str, _one_of(".", ",")] = "."
+    one_row_is: Annotated[str, _one_of("line", "order")] = "line"
     sql: str = ""
-    connection: str = ""
+    connection: Annotated[str, AfterValidator(_a_variable)] = ""
+
+
+class TableSpec(TableKeys):
+    """One table of a source: what its file says, its name and the folder that the file lies in."""
+
+    name: str
     folder: Path = Path()
 
+    @property
+    def derived(self) -> bool:
+        """Is it made of the order lines?"""
+        return bool(self.origin)
+
     def files(self) -> list[Path]:
-        """The files of the table, in name order (none for rows in memory); TableError where they
-        are not there.
+        """The files of the table, in name order (none for rows in memory).
+
+        Raises
+        ------
+        TableError : where they are not there.
         """
         if not self.path:
             return []
@@ -72,7 +131,7 @@ class TableSpec:
                 raise TableError(f"table '{self.name}': package '{self.package}' is not installed")
             folder = Path(found.submodule_search_locations[0])
         pattern = folder / Path(self.path).expanduser()
-        files = [Path(p) for p in sorted(glob(str(pattern)))] if glob(str(pattern)) else [pattern]
+        files = sorted(map(Path, glob(str(pattern)))) or [pattern]
         if not files[0].is_file():
             raise TableError(
                 f"table '{self.name}': no file '{self.path}' (looked in {folder.resolve()})"
@@ -80,25 +139,24 @@ class TableSpec:
         return files
 
 
-@dataclass(frozen=True)
-class SourceSpec:
+class SourceSpec(Closed):
     """A source as its file states it, checked for form."""
 
-    name: str
-    tables: Mapping[str, TableSpec]
+    name: Annotated[str, AfterValidator(_a_name)]
     title: str = ""
     description: str = ""
     terms: str = ""
     simulated: bool = False
     currency: str = ""
-    timezone: Mapping[str, str] = field(default_factory=dict)
-    returns: str = "net"
-    duplicates: str = "keep"
-    exclude: Mapping[str, list] = field(default_factory=dict)
-    parameters: Mapping[str, Any] = field(default_factory=dict)
+    timezone: Annotated[Mapping[str, str], AfterValidator(_two_zones)] = {}
+    tables: Mapping[str, TableSpec] = {}
+    returns: Annotated[str, _one_of("net", "drop", "keep")] = "net"
+    duplicates: Annotated[str, _one_of("keep", "drop")] = "keep"
+    exclude: Mapping[str, list] = {}
+    parameters: Annotated[Mapping[str, Any], BeforeValidator(_plain)] = {}
     simulate: Mapping[str, Any] | None = None
     engine: Settings = Settings()
-    sample: float = 1.0
+    sample: Annotated[float, AfterValidator(_a_share)] = 1.0
 
 
 class _Loader(yaml.SafeLoader):
@@ -133,24 +191,14 @@ def read(source: str | Path) -> SourceSpec:
     if not path.is_file():
         raise TableError(
             f"no source '{source}': it is neither a file here nor a built-in source "
-            f"({', '.join(names())}). "
-            "For your own orders: personalize init orders.csv"
+            f"({', '.join(names())}). For your own orders: personalize init orders.csv"
         )
     if path.suffix.lower() not in (".yml", ".yaml", ".json"):
         raise TableError(
             f"{path.name} is no source file (.yml). Is it an export of your orders? Then have one "
             f"written: personalize init {path}"
         )
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise TableError(
-            f"{path.name} is not readable as YAML: {' '.join(str(error).split())}."
-        ) from None
-    if not isinstance(document, dict):
-        raise TableError(
-            f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'"
-        )
+    document = _document(path)
     if document.get("name") in names() and path.parent != BUILTIN:
         raise TableError(
             f"{path.name}: 'name: {document['name']}' is that of a built-in source: choose another"
@@ -158,176 +206,126 @@ def read(source: str | Path) -> SourceSpec:
     return parse(document, path.name, path.parent)
 
 
+def _document(path: Path) -> dict:
+    """The mapping that a YAML file holds."""
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = " ".join(str(error).split())
+        raise TableError(f"{path.name} is not readable as YAML: {said}.") from None
+    if not isinstance(document, dict):
+        raise TableError(
+            f"{path.name} is no source file: it must be a mapping with the keys 'name' and 'tables'"
+        )
+    return document
+
+
 def parse(document: Mapping[str, Any], label: str, folder: Path) -> SourceSpec:
-    """A checked source from the mapping that its file holds."""
-    problems = _mistyped(document, _TOP, "") + _timezone(document.get("timezone"))
-    if not plain_word(document.get("name")):
-        problems.append(
-            "'name' must be a short lower-case word (letters, digits, _): it names the report "
-            "folder"
-        )
-    tables = document.get("tables")
-    tables = tables if isinstance(tables, dict) else {}
-    if "simulate" not in document and "orders" not in tables:
+    """A checked source from the mapping that its file holds.
+
+    Parameters
+    ----------
+    document : the mapping
+    label : what to call the file
+    folder : that the paths in it start from
+
+    Raises
+    ------
+    TableError : every problem in one message.
+    """
+    given = dict(document)
+    listed = given.get("tables", {})
+    if isinstance(listed, dict):
+        given.pop("tables", None)
+    else:
+        listed = {}
+    engine, problems = Settings.chosen(given.pop("engine", "duckdb"))
+    spec, wrong = SourceSpec.read(given)
+    problems = wrong + problems
+    if "simulate" not in document and "orders" not in listed:
         problems.append("'tables' must hold 'orders': the one table that every report needs")
-    for name, table in tables.items():
-        problems += _table_problems(name, table)
-    problems += _exclude(document.get("exclude"), tables)
-    engine, wrong = Settings.read(document.get("engine", "duckdb"))
-    problems += wrong
-    if isinstance(share := document.get("sample"), float) and not 0 < share < 1:
-        problems.append(
-            "'sample' must be a share of the customers between 0 and 1, such as 0.05, not "
-            f"{share!r}"
-        )
-    if problems:
+    tables = {}
+    for name, table in listed.items():
+        tables[name], wrong = _table(name, table, folder)
+        problems += wrong
+    problems += _exclude(document.get("exclude"), listed)
+    if problems or spec is None:
         raise TableError.of(f"{label} cannot be used:", problems)
-    given = {key: value for key, value in document.items() if key != "tables"}
-    given["parameters"] = _plain(given.get("parameters", {}))
-    given["engine"] = engine
-    return SourceSpec(
-        **given, tables={name: _table(name, table, folder) for name, table in tables.items()}
-    )
-
-
-def _mistyped(given: Mapping, known: Mapping[str, type], where: str) -> list[str]:
-    problems = []
-    for key, value in given.items():
-        if key not in known:
-            problems.append(f"unknown key '{where}{key}'. Known here: {', '.join(known)}")
-        elif not isinstance(value, known[key]):
-            shown = "" if key == "connection" else f", not {value!r}"  # it may hold a password
-            problems.append(f"'{where}{key}' must be {_WORDS[known[key]]}{shown}")
-        elif key in _CHOICES and value not in _CHOICES[key]:
-            problems.append(
-                f"'{where}{key}' must be one of {', '.join(map(repr, _CHOICES[key]))}, not "
-                f"{value!r}"
-            )
-    return problems
-
-
-def _timezone(zone: Any) -> list[str]:
-    from zoneinfo import available_timezones
-
-    if not isinstance(zone, dict):
-        return []
-    if set(zone) != {"from", "to"}:
-        return [
-            "'timezone' needs exactly the keys 'from' (of the times in the file) and 'to' (of the "
-            "shop)"
-        ]
-    known = available_timezones()
-    return [
-        f"'timezone.{end}': no time zone {zone[end]!r}; write it like Europe/London"
-        for end in zone
-        if zone[end] not in known
-    ]
+    return spec.model_copy(update={"tables": tables, "engine": engine})
 
 
 def _exclude(exclude: Any, tables: Mapping[str, Any]) -> list[str]:
+    """Columns of 'exclude' that no table maps."""
     if not isinstance(exclude, dict):
         return []
-    known = {
-        c
-        for t in tables.values()
-        if isinstance(t, dict) and isinstance(t.get("columns"), dict)
-        for c in t["columns"]
-    }
-    problems = [f"'exclude': unknown column {column!r}. Known: {', '.join(sorted(known))}"
-                for column in exclude if column not in known]  # fmt: skip
-    return problems + [
-        f"'exclude.{column}' must be a list of values, not {values!r}"
-        # fmt: skip
-        for column, values in exclude.items()
-        if not isinstance(values, list)
-    ]
+    known: set[str] = set()
+    for table in tables.values():
+        columns = table.get("columns") if isinstance(table, dict) else None
+        known.update(columns if isinstance(columns, dict) else [])
+    listed = ", ".join(sorted(map(str, known)))
+    unknown = [column for column in exclude if column not in known]
+    return [f"'exclude': unknown column {column!r}. Known: {listed}" for column in unknown]
 
 
-def _table_problems(name: str, table: Any) -> list[str]:
+def _table(name: str, table: Any, folder: Path) -> tuple[TableSpec | None, list[str]]:
+    """One table of a source file, or what is wrong with it."""
     if name not in CONTRACTS:
-        return [f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}"]
-    where = f"tables.{name}."
+        return None, [f"unknown table '{name}'. Known: {', '.join(CONTRACTS)}"]
     if not isinstance(table, dict):
-        return [f"'tables.{name}' must be a mapping with 'path' and 'columns', not {table!r}"]
-    problems = _mistyped(table, _TABLE, where) + _origin_problems(name, table)
+        must = "must be a mapping with 'path' and 'columns'"
+        return None, [f"'tables.{name}' {must}, not {table!r}"]
+    where = f"tables.{name}."
+    keys, problems = TableKeys.read({"columns": {}, **table}, where)
+    problems += _origin(name, table)
     columns = table.get("columns")
-    if not isinstance(columns, dict):
-        return [*problems, f"'{where}columns' is missing: it maps the kit's names to the file's"]
-    wrong = [key for key, value in columns.items() if not isinstance(value, str)]
-    problems += [
-        f"'{where}columns.{key}' must be the name of a column in the file (text)" for key in wrong
-    ]
-    allowed = [key for key in columns if not (name == "orders" and key == "unit_price")]
-    problems += [
-        f"'{where}columns': {key!r} must be a plain word (a-z, 0-9, _)"
-        for key in columns
-        if not plain_word(key)
-    ]
-    for key in unknown_columns(name, allowed):
-        known = [*CONTRACTS[name].columns, *(["unit_price"] if name == "orders" else [])]
-        problems.append(f"unknown column '{where}columns.{key}'. Known: {', '.join(known)}")
-    missing = [
-        key
-        for key in CONTRACTS[name].required
-        if key not in columns and not _given(name, key, table)
-    ]
-    problems += [
-        f"'{where}columns.{key}' is missing ({CONTRACTS[name].columns[key].help})"
-        for key in missing
-    ]
-    return problems
+    if isinstance(columns, dict):
+        problems += _columns(name, table, where + "columns")
+    elif columns is None:
+        problems += [f"'{where}columns' is missing: it maps the kit's names to the file's"]
+    if problems or keys is None:
+        return None, problems
+    return TableSpec(
+        name=name, folder=folder, **keys.model_dump(by_alias=True, exclude_unset=True)
+    ), []
 
 
-def _origin_problems(name: str, table: Mapping[str, Any]) -> list[str]:
-    """Is there exactly one place that the rows come from, and no password in the file?"""
-    problems, variable = [], table.get("connection")
-    if sum(map(bool, (table.get("path"), table.get("sql"), "from" in table))) != 1:
+def _origin(name: str, table: Mapping[str, Any]) -> list[str]:
+    """Is there exactly one place that the rows come from?"""
+    problems = []
+    if bool(table.get("path")) + bool(table.get("sql")) + ("from" in table) != 1:
         problems.append(
             f"'tables.{name}' needs either 'path' (its file), 'sql' (a query, with 'connection') "
             "or 'from: orders' (made of the order lines)"
         )
-    if bool(table.get("sql")) != bool(variable):
+    if bool(table.get("sql")) != bool(table.get("connection")):
         problems.append(f"'tables.{name}': 'sql' and 'connection' go together")
-    if isinstance(variable, str) and not _VARIABLE.fullmatch(variable):
-        problems.append(
-            f"'tables.{name}.connection' must name an environment variable, as in connection: "
-            f"${{SHOP_DB}}; "
-            "an address with its password belongs there, never into this file"
-        )
     return problems
 
 
-def plain_word(key: object) -> bool:
-    """Is this a short lower-case word, fit for a name?
-
-    >>> plain_word("my_shop"), plain_word("My Shop"), plain_word(5)
-    (True, False, False)
-    """
-    return isinstance(key, str) and bool(_NAME.fullmatch(key))
-
-
-def _given(name: str, column: str, table: Mapping[str, Any]) -> bool:
-    """May this required column be left out, because the kit can make it?"""
-    if name != "orders":
-        return False
-    whole_orders = table.get("one_row_is") == "order" and column in (
-        "order_id",
-        "product_id",
-        "quantity",
-    )
-    return whole_orders or (column == "amount" and "unit_price" in table["columns"])
+def _columns(name: str, table: Mapping[str, Any], where: str) -> list[str]:
+    """Are all columns known, and all that are required there?"""
+    contract, columns = CONTRACTS[name], table["columns"]
+    made = _made(name, table)
+    problems = []
+    for key in columns:
+        if not plain_word(key):
+            problems.append(f"'{where}': {key!r} must be a plain word (a-z, 0-9, _)")
+    extra = ["unit_price"] if name == "orders" else []
+    known = ", ".join([*contract.columns, *extra])
+    for key in unknown_columns(name, list(columns)):
+        if key not in extra:
+            problems.append(f"unknown column '{where}.{key}'. Known: {known}")
+    for key in contract.required:
+        if key not in columns and key not in made:
+            problems.append(f"'{where}.{key}' is missing ({contract.columns[key].help})")
+    return problems
 
 
-def _table(name: str, table: Mapping[str, Any], folder: Path) -> TableSpec:
-    given = {key: value for key, value in table.items() if key != "from"}
-    given["names"] = tuple(map(str, given.get("names", ())))
-    return TableSpec(name=name, derived="from" in table, folder=folder, **given)
-
-
-def _plain(value: Any) -> Any:
-    """YAML dates as text, at any depth: notebooks take plain types only."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    return value.isoformat() if isinstance(value, date) else value
+def _made(name: str, table: Mapping[str, Any]) -> set[str]:
+    """Required columns that may be left out, because the kit can make them."""
+    made = set()
+    if name == "orders" and "unit_price" in table["columns"]:
+        made |= {"amount"}
+    if name == "orders" and table.get("one_row_is") == "order":
+        made |= {"order_id", "product_id", "quantity"}
+    return made

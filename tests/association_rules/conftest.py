@@ -28,7 +28,8 @@ def product_types():
 
 @pytest.fixture(scope="session")
 def random_shop():
-    """2,000 baskets of very different sizes, products of very different popularity, no association."""
+    """2,000 baskets of very different sizes, products of very different popularity, no
+    association."""
     rng = np.random.default_rng(3)
     popularity = 1 / np.arange(1, 41)
     sizes = np.minimum(rng.geometric(0.18, 2000), 12)
@@ -39,7 +40,8 @@ def random_shop():
 
 @pytest.fixture(scope="session")
 def shop():
-    """1,500 baskets of very different sizes: jam goes with tea, cola never with juice, the rest is chance."""
+    """1,500 baskets of very different sizes: jam goes with tea, cola never with juice, the rest is
+    chance."""
     rng = np.random.default_rng(1)
     items = np.array([f"p{k:02}" for k in range(24)] + ["tea", "jam", "cola", "juice"])
     popularity = np.append(1 / np.arange(2, 26), [0.15, 0.15, 0.4, 0.4])
@@ -78,7 +80,8 @@ def chance():
 
 @pytest.fixture(scope="session")
 def barbecue(chance):
-    """The same with 150 baskets of buns, sausage and mustard, each also bought alone, and paper with pen."""
+    """The same with 150 baskets of buns, sausage and mustard, each also bought alone, and paper
+    with pen."""
     rng = np.random.default_rng(8)
     whole = {"bun", "sausage", "mustard"}
     meals = [whole if rng.random() < 0.8 else {rng.choice(sorted(whole))} for _ in range(190)]

@@ -47,7 +47,8 @@ def test_rules_across_levels_count_baskets_with_the_product_and_another_group(ba
         and ("pen", "desk") not in found.index
         and ("bun", "food") not in found.index
     )
-    assert ar.cross_level(mixed, pd.Series(dtype=object), min_count=1).empty
+    with pytest.raises(Unavailable, match="no groups of items"):
+        ar.cross_level(mixed, pd.Series(dtype=object), min_count=1)
 
 
 def test_the_group_of_an_item_is_what_most_of_its_products_have():

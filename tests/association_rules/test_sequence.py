@@ -10,7 +10,8 @@ PAIR = pd.DataFrame({"antecedent": [("cot",)], "consequent": [("chair",)]})
 
 
 def walks(first, then, *, customers=200, one_way=0.5):
-    """Customers with ten visits a week apart: at each a first or a then, in the wanted share one before the other."""
+    """Customers with ten visits a week apart: at each a first or a then, in the wanted share one
+    before the other."""
     rng, rows, days = np.random.default_rng(2), [], []
     for customer in range(customers):
         start = pd.Timestamp("2024-01-01") + pd.Timedelta(days=int(rng.integers(0, 60)))

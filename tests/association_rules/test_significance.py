@@ -1,4 +1,5 @@
-"""Which rules are more than basket size: planted ones, alike customers, productive ones, many tests."""
+"""Which rules are more than basket size: planted ones, alike customers, productive ones, many
+tests."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,6 @@
-"""A notebook in a kernel: what papermill makes of it, in the same environment everywhere, each in its turn."""
+"""A notebook in a kernel: what papermill makes of it, in the same environment everywhere, each in
+its turn.
+"""
 
 import ast
 import asyncio

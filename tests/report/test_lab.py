@@ -1,4 +1,6 @@
-"""Exploring never changes the product: copies in a folder that git ignores, with the parameters of a source."""
+"""Exploring never changes the product: copies in a folder that git ignores, with the parameters of
+a source.
+"""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Notebooks read as data, chosen by number or name, their parameters from several places."""
 
 from personalize import report
-from personalize.report.notebook import Notebook, choose, markdown, notebooks, resolve
+from personalize.report.notebook import Notebook, choose, notebooks, resolve
 
 
 def test_a_notebook_is_read_without_a_kernel(made):
@@ -32,6 +32,3 @@ def test_the_table_of_parameters_names_each_once_with_range_and_notebooks(made):
     frame = report.parameter_table(made.folder / "notebooks").set_index("parameter")
     assert list(frame.index) == ["as_of", "k", "theta"]
     assert list(frame.loc["theta", ["type", "default", "range"]]) == ["float", "1.5", "0 to 50"]
-    assert "| `theta` | float | `1.5` | 0 to 50 | least lift | 00 01 |" in markdown(
-        frame.reset_index()
-    )

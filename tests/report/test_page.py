@@ -1,4 +1,6 @@
-"""Pages and index: no request leaves, markup stays text, formulas are set, and the browser is content."""
+"""Pages and index: no request leaves, markup stays text, formulas are set, and the browser is
+content.
+"""
 
 import base64
 import hashlib

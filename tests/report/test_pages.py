@@ -1,4 +1,6 @@
-"""Every page of two whole reports in a real browser: quiet, closed, legible in both themes, usable by keyboard."""
+"""Every page of two whole reports in a real browser: quiet, closed, legible in both themes, usable
+by keyboard.
+"""
 
 import json
 
@@ -78,7 +80,9 @@ OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clie
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory, notebook_file):
-    """Reports of a shop: one up to date with a parameter set, one failed, one out of date, one not run yet."""
+    """Reports of a shop: one up to date with a parameter set, one failed, one out of date, one not
+    run yet.
+    """
     from personalize import report
 
     folder, source = (
@@ -113,7 +117,9 @@ def mixed(tmp_path_factory, notebook_file):
 
 @pytest.fixture(params=SOURCES)
 def report(request, browser):
-    """Each of the two reports; asked for after the browser, so that nothing is built where there is none."""
+    """Each of the two reports; asked for after the browser, so that nothing is built where there is
+    none.
+    """
     return request.getfixturevalue(f"{request.param}_report")
 
 

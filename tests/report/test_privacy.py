@@ -1,6 +1,8 @@
-"""What a report publishes names no customer and shows no group of fewer than `min_cell`; and hostile names do nothing.
+"""What a report publishes names no customer and shows no group of fewer than `min_cell`; and
+hostile names do nothing.
 
-Published is everything but `tables/`: pages, executed notebooks, manifest, and what the runner says. The scans below
+Published is everything but `tables/`: pages, executed notebooks, manifest, and what the runner
+says. The scans below
 read it as an outsider would; each is proved by planting what it must find.
 """
 
@@ -35,7 +37,16 @@ NO_CUSTOMERS = {
     ),
     **dict.fromkeys(["full place", "sampled place", "rank"], "places in an order"),
     **dict.fromkeys(
-        ["months later", "days", "quiet days", "recency days", "last day", "days behind", "behind"],
+        [
+            "months later",
+            "renewals",
+            "days",
+            "quiet days",
+            "recency days",
+            "last day",
+            "days behind",
+            "behind",
+        ],
         "time",
     ),
     **dict.fromkeys(
@@ -90,6 +101,7 @@ class Reader(HTMLParser):
         self.tags: list[str] = []
         self.handlers: list[str] = []
         self.cell: list[str] | None = None
+        self.pandas = False
         self.feed(text)
         self.close()
 
@@ -103,10 +115,11 @@ class Reader(HTMLParser):
         ]
         if tag == "table":
             self.tables.append([])
+            self.pandas = "dataframe" in dict(attrs).get("class", "").split()  # a plain frame
         elif tag == "tr":
             self.tables[-1].append([])
         elif tag in ("td", "th"):
-            number = "n" in dict(attrs).get("class", "").split()
+            number = "n" in dict(attrs).get("class", "").split() or (self.pandas and tag == "td")
             self.cell = ["number" if number else "text", "", ""]
         elif tag == "small" and self.cell:
             self.cell[0] += " unit"
@@ -144,7 +157,9 @@ def published(report) -> Iterator[tuple[str, str]]:
 
 
 def named(report) -> list[str]:
-    """Where customer ids stand in what is published: whole, grouped, as a power of ten, or without their prefix."""
+    """Where customer ids stand in what is published: whole, grouped, as a power of ten, or without
+    their prefix.
+    """
     parts, found = {name.removeprefix("cust-") for name in report.customers}, []
     length = len(min(parts))
     for name, text in published(report):
@@ -193,6 +208,7 @@ def _small_cells(table, min_cell: int) -> Iterator[str]:
         {"known"} if ("known in", "") in heads else set()
     )  # of rows whose value is known in another table
     for row in table[1:]:
+        row = [("text", "", "")] * (len(heads) - len(row)) + row  # cells that span several rows
         for (head, unit), (kind, text, _) in zip(heads, row, strict=True):
             counted = (
                 kind == "number" and unit not in NO_PEOPLE and head not in {*NO_CUSTOMERS, *shares}
@@ -308,7 +324,9 @@ SAID = {
 
 @pytest.fixture(scope="module")
 def failed(shop_report, tmp_path_factory, notebook_file):
-    """Reports on the marked shop whose notebooks all fail with an error that names customers, masked and not."""
+    """Reports on the marked shop whose notebooks all fail with an error that names customers,
+    masked and not.
+    """
     folder, made = tmp_path_factory.mktemp("failed"), {}
     parameters = 'p:source: str = "complete_journey"  # built-in source or path of a source file'
     load = "import personalize as pz\ntables = pz.load(source)"
@@ -386,6 +404,7 @@ def _table(head, value, unit="", kind="n"):
         _table("n", 3),
         _table("buyers", 1),
         _table("a name nobody has listed", 2),
+        pd.DataFrame({"share": [0.5], "customers": [3]}, index=["loyal"]).to_html(),
         "Offer it to <b>4</b> customers.",
         "Held by 7 of 300 customers",
         '<img alt="Bars: the smallest 8 loyal customers">',

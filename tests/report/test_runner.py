@@ -133,11 +133,12 @@ def test_where_something_must_run_the_kernels_get_ready_before_the_data_are_look
 
 
 def test_what_would_run_is_told_with_its_reason_and_nothing_is_written(made, tmp_path):
-    found = made.run(report.due, only="00", parameters={"k": 6})
+    found = made.plan(only="00", parameters={"k": 6}).due()
     assert list(found.reason) == ["parameters changed: k 4 -> 6"]
     assert "k=6" in found.parameters[0]
-    assert list(made.run(report.due, only="00").reason) == [""]
-    assert list(made.run(report.due, out=tmp_path / "none").reason) == ["first run"] * 2
+    assert list(made.plan(only="00").due().reason) == [""]
+    assert list(made.plan(only="00").due(force=True).reason) == ["forced"]
+    assert list(made.plan(out=tmp_path / "none").due().reason) == ["first run"] * 2
     assert not (tmp_path / "none").exists()
 
 

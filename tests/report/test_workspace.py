@@ -1,4 +1,6 @@
-"""The kit outside its checkout: the wheel holds everything, and what it makes stays in the working folder."""
+"""The kit outside its checkout: the wheel holds everything, and what it makes stays in the working
+folder.
+"""
 
 import os
 import subprocess
@@ -101,7 +103,7 @@ def test_notebooks_of_the_working_folder_come_before_those_of_the_package(
 
 def test_a_new_folder_is_whole_and_its_source_is_a_source(tmp_path):
     written = new(tmp_path / "work")
-    assert "notebooks/03_association_rules.ipynb" in written
+    assert written == [".gitignore", "Makefile", "notebooks", "shop.yml"]
     assert Notebook.read(tmp_path / "work" / "notebooks" / "00_start_here.ipynb").parameters
     spec = sources.read(tmp_path / "work" / "shop.yml")
     assert spec.name == "shop" and set(spec.tables) == {"orders"}

@@ -13,15 +13,14 @@ from sklearn.metrics import adjusted_rand_score
 
 from personalize import simulate
 from personalize.simulate import (
-    baskets,
+    activity,
     catalogue,
     contacts,
     customers,
     distributions,
-    events,
-    reviews,
     simulation,
 )
+from personalize.simulate.distributions import SETTINGS
 from personalize.tables import CONTRACTS, TableError
 
 # rows, pieces and money of the orders; rows of events, reviews, links: default arguments
@@ -159,13 +158,13 @@ def test_the_default_seed_gives_these_numbers_on_every_python(shop):
 
 def test_a_part_that_draws_more_leaves_the_other_tables_as_they_were(monkeypatch):
     before = simulate.shop(**ARGUMENTS)
-    exact = reviews.review_table
+    exact = activity.review_table
 
     def wasteful(orders, lines, *, people, catalogue, world):
         world[1].random(1_000)
         return exact(orders, lines, people=people, catalogue=catalogue, world=world)
 
-    monkeypatch.setattr(reviews, "review_table", wasteful)
+    monkeypatch.setattr(activity, "review_table", wasteful)
     after = simulate.shop(**ARGUMENTS)
     changed = [
         name for name, frame in before.tables.items() if not frame.equals(after.tables[name])
@@ -183,7 +182,7 @@ def test_a_stream_appended_leaves_the_streams_before_it_as_they_were():
 
 def test_no_campaign_changes_what_people_buy_by_habit(monkeypatch):
     before = simulate.shop(**ARGUMENTS)
-    monkeypatch.setattr(contacts, "EFFECT", dict.fromkeys(contacts.ARMS, (1.0,) * 5))
+    monkeypatch.setattr(contacts, "EFFECTS", contacts.EFFECTS.assign(effect=1.0))
     after = simulate.shop(**ARGUMENTS)
     lines = [
         each.tables["orders"].merge(each.truth["orders"].query("origin == 'habit'"), on="order_id")
@@ -419,7 +418,7 @@ def test_discount_is_the_price_cut_of_the_week(sold, shop):
     week = (sold.time - pd.Timestamp("2023-01-02")).dt.days // 7
     depth = cuts.reindex(pd.MultiIndex.from_arrays([sold.product_id, week])).fillna(0).to_numpy()
     assert np.allclose(sold.discount, sold.amount * depth / (1 - depth), atol=0.0051)
-    assert (depth > 0).mean() > catalogue.PROMOTED
+    assert (depth > 0).mean() > SETTINGS.promoted
 
 
 def test_nothing_is_sold_before_its_launch(large):
@@ -455,8 +454,8 @@ def test_tastes_show_in_the_categories_bought(shop, sold):
 
 def test_anonymous_orders_and_returns_come_at_the_stated_rates(large):
     origin = large.truth["orders"].origin.value_counts()
-    assert origin["anonymous"] / origin["habit"] == pytest.approx(baskets.ANONYMOUS, abs=0.001)
-    assert origin["return"] / origin["habit"] == pytest.approx(baskets.RETURNED, abs=0.002)
+    assert origin["anonymous"] / origin["habit"] == pytest.approx(SETTINGS.anonymous, abs=0.001)
+    assert origin["return"] / origin["habit"] == pytest.approx(SETTINGS.returned, abs=0.002)
     lines = large.tables["orders"].merge(large.truth["orders"], on="order_id")
     assert lines.customer_id.isna().equals(lines.origin == "anonymous")
     assert (lines.quantity < 0).equals(lines.origin == "return")
@@ -498,10 +497,10 @@ def test_arms_are_drawn_with_the_logged_probabilities(large):
 
 def test_only_customers_who_allow_every_channel_are_contacted(shop):
     consent = shop.tables["customers"].set_index("customer_id")
-    for campaign in contacts.CAMPAIGNS:
-        sent = shop.tables["contacts"].query("campaign_id == @campaign.campaign_id")
-        for arm in campaign.arms[1:]:
-            assert consent[f"consent_{arm}"][sent.customer_id].all()
+    used = shop.truth["campaigns"].query("arm != 'control'")[["campaign_id", "arm"]]
+    for row in used.drop_duplicates().itertuples():
+        sent = shop.tables["contacts"].query("campaign_id == @row.campaign_id")
+        assert consent[f"consent_{row.arm}"][sent.customer_id].all()
     control = shop.tables["contacts"].query("arm == 'control'")
     assert control.offer_id.isna().all()
     assert (control.cost == 0).all()
@@ -598,13 +597,13 @@ def test_tied_customers_share_a_taste_as_often_as_the_stated_homophily_says(larg
     taste = large.truth["customers"].set_index("customer_id").taste
     links = large.tables["links"]
     same = (taste[links.customer_id].to_numpy() == taste[links.other_id].to_numpy()).mean()
-    tastes, follow = customers.TASTES, customers.HOMOPHILY
+    tastes, follow = customers.TASTES, SETTINGS.homophily
     inside = follow**2 + (1 - follow**2) / tastes
     circle = large.truth["customers"].set_index("customer_id").circle
     within = (circle[links.customer_id].to_numpy() == circle[links.other_id].to_numpy()).mean()
     assert same == pytest.approx(within * inside + (1 - within) / tastes, abs=0.04)
     assert same > 2 * (taste.value_counts(normalize=True) ** 2).sum()
-    assert within == pytest.approx(customers.CLOSURE, abs=0.05)
+    assert within == pytest.approx(SETTINGS.closure, abs=0.05)
 
 
 def test_links_have_both_directions_and_no_customer_is_tied_to_itself(shop):
@@ -670,7 +669,7 @@ def test_a_review_follows_a_purchase_of_the_product(shop, sold):
 def test_survey_scores_stay_on_their_scale_and_rank_segments_as_planted(large):
     surveys = large.tables["surveys"].merge(large.truth["customers"][["customer_id", "segment"]])
     asked = surveys[surveys.question == "recommend"]
-    assert len(asked) / 4_000 == pytest.approx(reviews.ANSWERING, abs=0.03)
+    assert len(asked) / 4_000 == pytest.approx(SETTINGS.answering, abs=0.03)
     scores = asked.groupby("segment").score.mean()
     stated = large.truth["segments"].set_index("segment").promoter
     assert list(scores.sort_values().index) == list(stated.sort_values().index)
@@ -697,9 +696,9 @@ def test_every_online_order_ends_a_visit_in_which_its_products_were_seen_and_put
 def test_visits_convert_at_the_stated_rate_and_some_are_anonymous(large):
     steps = large.tables["events"].assign(buys=lambda rows: rows.event == "purchase")
     visits = steps.groupby("session_id").agg(bought=("buys", "any"), known=("customer_id", "count"))
-    assert visits.bought.mean() == pytest.approx(1 / (1 + events.BROWSING), abs=0.01)
+    assert visits.bought.mean() == pytest.approx(1 / (1 + SETTINGS.browsing), abs=0.01)
     assert (visits.known[~visits.bought] == 0).mean() == pytest.approx(
-        1 - events.SIGNED_IN, abs=0.01
+        1 - activity.SIGNED_IN, abs=0.01
     )
 
 
