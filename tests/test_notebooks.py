@@ -13,6 +13,7 @@ import nbformat
 import papermill
 import pytest
 
+from personalize import glossary
 from personalize.report import Notebook
 
 ROOT = Path(__file__).parents[1]
@@ -230,9 +231,10 @@ def test_a_notebook_ends_in_a_decision_with_an_answer_and_headline_numbers(path)
     assert headings[-1] == "Decision"
     assert len(_facts(nb, "answer")) == 1
     assert len(_facts(nb, "headline")) <= 3
-    assert all(all(fact["columns"].values()) for fact in _facts(nb, "export")), (
-        "a column of a table is not described"
-    )
+    for fact in _facts(nb, "export"):
+        for column, held in fact["columns"].items():
+            known = glossary.meaning(column, table=fact["name"]).text
+            assert held == known != "", f"{fact['name']}.{column} is not as in the glossary"
 
 
 CELLS = {

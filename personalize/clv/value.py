@@ -211,7 +211,8 @@ def top_gain(
 
     Returns
     -------
-    PairedDifference : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is money
+    PairedDifference : mean_a (forecast), mean_b (baseline), difference, low, high; times n it is
+    money
     """
     money = np.asarray(actual, float)
     ours, theirs = top_mask(forecast, share=share), top_mask(baseline, share=share)

@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import normalize
 
-from personalize.recommenders.base import Range, Recommender, Wanted, at_least
+from personalize.recommenders.base import Range, Recommender, Wanted
 from personalize.recommenders.history import History, csr
 from personalize.tables import Unavailable
 
@@ -108,6 +108,8 @@ class Content(Recommender):
         return csr(np.ones(start[-1]), self.group_[allowed], start, shape)
 
     def _score(self, want: Wanted) -> sparse.csr_array:
+        from personalize.recommenders import kernels
+
         belongs, rows = self._belongs(want.allowed), max(1, _CELLS // self.vectors_.shape[0])
         blocks = []
         for start in range(0, max(len(want.row), 1), rows):
@@ -120,11 +122,13 @@ class Content(Recommender):
                 blocks.append(bought)
                 continue
             free = belongs.sum(axis=0)
+            cosine[:, free == 0] = 0
             if want.repeat == "new":
-                free = free - bought @ belongs
-            cosine = (cosine * (free > 0)).astype(np.float32)
-            cosine *= at_least(cosine, want.k)
-            blocks.append(sparse.csr_array(cosine) @ belongs.T)
+                taken = (bought @ belongs).tocoo()
+                gone = taken.data == free[taken.col]
+                cosine[taken.row[gone], taken.col[gone]] = 0
+            indptr, text, value = kernels.largest(cosine, want.k)
+            blocks.append(csr(value, text, indptr, cosine.shape) @ belongs.T)
         return sparse.csr_array(sparse.vstack(blocks))
 
     def _explain(self, row: np.ndarray, col: np.ndarray) -> list[str]:

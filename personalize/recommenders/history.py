@@ -69,11 +69,16 @@ class Descriptions:
         ------
         Unavailable : when the table products lacks such columns.
         """
-        present = self.table.columns
-        wanted = columns
         if columns is None:
-            wanted = [name for name in _TEXTS if name in present]
-        missing = sorted(set(wanted) - set(present))
+            return self._every_text
+        return self._joined(list(columns))
+
+    @cached_property
+    def _every_text(self) -> pd.Series:
+        return self._joined([name for name in _TEXTS if name in self.table])
+
+    def _joined(self, wanted: list[str]) -> pd.Series:
+        missing = sorted(set(wanted) - set(self.table.columns))
         if missing or not wanted:
             raise Unavailable(
                 f"source '{self.source}' has no product text: give the table products with "
@@ -201,7 +206,8 @@ class History:
         """The history of the flagged purchases, as seen on another day."""
         orders = np.add.reduceat(keep, self.start[:-1], dtype=np.int32)
         kept = orders > 0
-        number, row = np.unique(self.row[kept], return_inverse=True)
+        number = np.flatnonzero(np.bincount(self.row[kept]))
+        row = np.searchsorted(number, self.row[kept])
         return History(
             day,
             self.customers[number],

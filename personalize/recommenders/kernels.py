@@ -8,7 +8,7 @@ import numpy as np
 
 from personalize.compiled import compiled
 
-__all__ = ["best", "nearest", "warm"]
+__all__ = ["best", "largest", "nearest", "warm"]
 
 _NEVER = 2**31 - 1  # days since a purchase that never was
 
@@ -66,6 +66,31 @@ def _largest(values, kept, size, k):
 
 
 @compiled
+def largest(values, k):
+    """The `k` largest values above 0 of each row, and those equal to the last of them, as CSR."""
+    rows, columns = values.shape
+    indptr, kept = np.zeros(rows + 1, np.int64), np.empty(columns, np.int64)
+    indices, data = np.empty(rows * k, np.int32), np.empty(rows * k)
+    for i in range(rows):
+        count, least, limit, at = 0, 0.0, 4 * k, indptr[i]
+        for j in range(columns):
+            if values[i, j] >= least and values[i, j] > 0:
+                kept[count] = j
+                count += 1
+                if count > limit:
+                    count, least = _largest(values[i], kept, count, k)
+                    limit = count + 4 * k
+        if count > k:
+            count, least = _largest(values[i], kept, count, k)
+        if at + count > len(data):
+            indices = np.append(indices, np.empty(at + count, np.int32))
+            data = np.append(data, np.empty(at + count))
+        indices[at : at + count], data[at : at + count] = kept[:count], values[i][kept[:count]]
+        indptr[i + 1] = at + count
+    return indptr, indices[: indptr[rows]], data[: indptr[rows]]
+
+
+@compiled
 def best(scores, bought, products, repeat, k):
     """The `k` best columns of each row, best first, and what fills the places left over.
 
@@ -90,7 +115,7 @@ def best(scores, bought, products, repeat, k):
         for p in range(first[i], last[i]):
             mark[known[p]] = p
         begin, entries = at, slice(start[i], start[i + 1])
-        may = _may_be_named(column[entries], value[entries], (mark, due, allowed), repeat)
+        may = _may_be_named(column[entries], value[entries], (mark, due, allowed), repeat, k)
         for p in _in_order(column[entries], value[entries], may, (mark, idle, standing), k):
             col[at], score[at] = column[entries][p], value[entries][p]
             taken[col[at]] = i
@@ -109,17 +134,20 @@ def best(scores, bought, products, repeat, k):
 
 
 @compiled
-def _may_be_named(column, value, flags, repeat):
-    """The positions of one row that may be named."""
+def _may_be_named(column, value, flags, repeat, k):
+    """The positions of one row that may be named, without most that are not among the `k` best."""
     mark, due, allowed = flags
-    kept, size = np.empty(len(column), np.int64), 0
+    kept, size, least, limit = np.empty(len(column), np.int64), 0, np.float32(0), 4 * k
     for p in range(len(column)):
         pair = mark[column[p]]
-        if value[p] <= 0 or not allowed[column[p]]:
+        if value[p] <= 0 or value[p] < least or not allowed[column[p]]:
             continue
         if repeat == 0 or (repeat == 1 and pair < 0) or (repeat == 2 and pair >= 0 and due[pair]):
             kept[size] = p
             size += 1
+            if size > limit:
+                size, least = _largest(value, kept, size, k)
+                limit = size + 4 * k
     return kept[:size]
 
 
@@ -144,5 +172,6 @@ def warm() -> None:
     start, number, row = np.array([0, 1]), np.zeros(1, np.int32), np.zeros(1, int)
     matrix, flag = (start, number, np.ones(1)), np.ones(1, bool)
     nearest(row, matrix, matrix, 1)
+    largest(np.ones((1, 1)), 1)
     scores = start, number, np.ones(1, np.float32)
     best(scores, (row, row, number, flag, number), (flag, row, row), 0, 1)

@@ -47,7 +47,8 @@ class Signs:
         self.amount = np.bincount(history.row, history.decayed(26), minlength=people)
         self.loyalty = self._returns(history.row, people)
         day = np.repeat(history.row.astype(np.int64) * history.span, history.orders) + history.age
-        self._days = np.unique(day)  # of shopping: customer number * span + age
+        day = np.sort(day)  # of shopping: customer number * span + age
+        self._days = day[np.diff(day, prepend=-1) > 0]
         self.returns = self._returns(history.col, products)
         self.kind, groups = history.described.kind, history.described.groups
         if groups:

@@ -91,8 +91,8 @@ class Scoreboard:
     def conclusion(self) -> str:
         """What the table says, in one sentence."""
         if not self.customers:
-            return "There was nothing to find in the judging days, so no model can be told from "
-            "another."
+            said = "There was nothing to find in the judging days"
+            return f"{said}, so no model can be told from another."
         if self.customers == 1:
             return "One customer alone could be scored, which says nothing about others."
         best = self.row(self.choice)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from personalize.recommenders import EASE, TIFU, Content, History, Hybrid, kernels
-from personalize.recommenders.base import arrays
+from personalize.recommenders.base import arrays, at_least
 from tests.recommenders.shops import shop
 
 
@@ -23,6 +23,15 @@ def test_the_compiled_neighbours_are_those_of_the_full_cosines():
         assert set(found[i]) == set(np.flatnonzero(cosine[i] >= lowest[i]))
     alone = kernels.nearest(np.array([40]), *matrices, 2)
     assert alone.tolist() == [[40, 40]], "nobody is like nobody"
+
+
+def test_the_compiled_largest_keep_the_best_of_each_row_and_their_ties():
+    rng = np.random.default_rng(5)
+    values = np.maximum(rng.integers(-20, 20, (30, 200)), 0) / 7
+    values[0], values[1, :] = 0, 1.0
+    indptr, column, value = kernels.largest(values, 3)
+    found = sparse.csr_array((value, column, indptr), shape=values.shape).toarray()
+    assert (found == np.where(at_least(values, 3) & (values > 0), values, 0)).all()
 
 
 def test_the_compiled_best_orders_what_may_be_named_and_fills_what_is_left():
@@ -70,7 +79,7 @@ def test_the_compiled_best_equals_a_full_sort_whatever_the_ties(values, k):
 
 def test_warming_up_loads_what_the_models_call():
     kernels.warm()
-    loops = [kernels.nearest, kernels.best]
+    loops = [kernels.nearest, kernels.largest, kernels.best]
     ready = [list(loop.signatures) for loop in loops]
     tea = pd.DataFrame({"product_id": [5, 6, 7], "name": ["green tea", "black tea", "green oil"]})
     history = History.load(

@@ -75,7 +75,9 @@ def test_nothing_to_discover_gives_an_empty_board_that_still_speaks():
     board = trial.compare({"similar": ItemKNN()}, repeat="new")
     assert (board.customers, board.choice) == (0, "most popular")
     assert board.table().empty
-    assert "nothing to find" in board.reading()
+    assert "nothing to find in the judging days, so no model can be told from another." in (
+        board.reading()
+    )
     assert np.isnan(board.mean("most popular").estimate)
 
 
