@@ -9,7 +9,7 @@ import pandas as pd
 from numpy import ndarray
 from numpy.random import Generator
 
-from personalize.simulate.catalogue import FIRST_PRODUCT, RANGE, Catalogue
+from personalize.simulate.catalogue import FIRST_PRODUCT, RANGE, Catalogue, World
 from personalize.simulate.customers import FIRST_CUSTOMER
 from personalize.simulate.distributions import SETTINGS, Calendar, ids, pick, stated, words
 
@@ -27,27 +27,21 @@ PHRASES = stated("phrases")
 SAID = PHRASES.groupby(["part", "language", "polarity"]).text.agg(list).to_dict()
 
 
-def event_table(
-    orders: pd.DataFrame,
-    lines: pd.DataFrame,
-    *,
-    catalogue: Catalogue,
-    calendar: Calendar,
-    rng: Generator,
-) -> pd.DataFrame:
+def event_table(orders: pd.DataFrame, lines: pd.DataFrame, *, world: World) -> pd.DataFrame:
     """The events table: home page, product pages, cart and checkout of every visit.
 
     The visits of online orders end at the time of the order.
     """
     online = (orders.store == 0) & (orders.who >= 0) & (orders.origin != "return")
     bought = orders[online].rename_axis("order").reset_index()
-    looked = _browsing_visits(bought, calendar=calendar, rng=rng)
+    rng = world.rng["events"]
+    looked = _browsing_visits(bought, calendar=world.calendar, rng=rng)
     visits = pd.concat([bought, looked], ignore_index=True)
     home = _steps(np.arange(len(visits)), 0, event=0, product=-1)
-    steps = pd.concat([home, *_ordered(bought, lines), *_seen(visits, catalogue, rng)])
+    steps = pd.concat([home, *_ordered(bought, lines), *_seen(visits, world.goods, rng)])
     steps = steps.sort_values(["visit", "step", "product"], ignore_index=True, kind="stable")
     frame = _event_rows(visits, steps, device=rng.choice(3, len(visits), p=DEVICE_SHARES))
-    return frame.assign(time=frame.time.clip(lower=calendar.start))
+    return frame.assign(time=frame.time.clip(lower=world.calendar.start))
 
 
 def _browsing_visits(bought: pd.DataFrame, *, calendar: Calendar, rng: Generator) -> pd.DataFrame:
@@ -117,34 +111,27 @@ def opinion_truth() -> pd.DataFrame:
     return opinions[["word", "language", "polarity"]].reset_index(drop=True)
 
 
-def review_table(
-    orders: pd.DataFrame,
-    lines: pd.DataFrame,
-    *,
-    people: pd.DataFrame,
-    catalogue: Catalogue,
-    world: tuple[Calendar, Generator],
-) -> pd.DataFrame:
+def review_table(orders: pd.DataFrame, lines: pd.DataFrame, *, world: World) -> pd.DataFrame:
     """The reviews table: stars around the product's quality, and words that fit the stars, 1 to 30
     days later.
     """
-    calendar, rng = world
+    goods, calendar, rng = world.goods, world.calendar, world.rng["reviews"]
     of, n = orders.iloc[lines.order], len(lines)
     able = (of.who.to_numpy() >= 0) & (lines.quantity.to_numpy() > 0)
     days = rng.integers(1, 31, n)
     when = calendar.at(calendar.day_of(of.when.to_numpy()) + days, rng.random(n))
     kept = able & (rng.random(n) < SETTINGS.reviewed) & (when < calendar.end)
     product, who = lines["product"].to_numpy()[kept], of.who.to_numpy()[kept]
-    quality = catalogue.truth.quality.to_numpy()[product]
+    quality = goods.truth.quality.to_numpy()[product]
     stars = np.clip(np.round(rng.normal(quality, NOISE)), 1, 5).astype("int64")
-    language = people.language.to_numpy()[who]
+    language = world.people.language.to_numpy()[who]
     frame = pd.DataFrame(
         {
             "customer_id": who + FIRST_CUSTOMER,
             "product_id": product + FIRST_PRODUCT,
             "time": when[kept],
             "rating": stars,
-            "text": _texts(RANGE.iloc[catalogue.kind[product]], stars, language, rng),
+            "text": _texts(RANGE.iloc[goods.kind[product]], stars, language, rng),
         }
     )
     return frame.sort_values(["time", "customer_id", "product_id"], ignore_index=True)
@@ -186,12 +173,11 @@ def _sentence(language: str, polarity: int, choice: ndarray) -> str:
     return said[0].upper() + said[1:]
 
 
-def survey_table(
-    people: pd.DataFrame, last_order: ndarray, *, calendar: Calendar, rng: Generator
-) -> pd.DataFrame:
+def survey_table(last_order: ndarray, world: World) -> pd.DataFrame:
     """The surveys table: two questions 2 to 7 days after the last order, now and then with a
     remark: promoters (9, 10) praise, detractors (below 7) complain.
     """
+    people, calendar, rng = world.people, world.calendar, world.rng["surveys"]
     n = len(people)
     when = calendar.at(calendar.day_of(last_order) + rng.integers(2, 8, n), rng.random(n))
     asked = people.assign(time=when)[rng.random(n) < SETTINGS.answering]

@@ -10,9 +10,9 @@ import pandas as pd
 from numpy import ndarray
 from numpy.random import Generator
 
-from personalize.simulate.catalogue import FIRST_PRODUCT, Catalogue
+from personalize.simulate.catalogue import FIRST_PRODUCT, Catalogue, World
 from personalize.simulate.customers import FIRST_CUSTOMER, SEGMENTS, TASTES
-from personalize.simulate.distributions import SETTINGS, Calendar, ids, pick, words
+from personalize.simulate.distributions import SETTINGS, ids, pick, words
 
 FIRST_ORDER = 30_000_001
 FAVOURITES = 8  # products in a customer's own repertoire, the first the most bought
@@ -20,12 +20,13 @@ WALK_IN_SPEND = 18.0  # mean value of an anonymous order (money)
 STORES = 4
 
 
-def repertoires(people: pd.DataFrame, catalogue: Catalogue, rng: Generator) -> ndarray:
+def repertoires(world: World) -> ndarray:
     """Favourite products (codes), a row a customer: part of the customer's own choice, part the
     circle's.
 
     A circle has favourites for each price tier, so that friends of one tier share them.
     """
+    people, catalogue, rng = world.people, world.goods, world.rng["favourites"]
     shape = len(people), FAVOURITES
     own = pick(catalogue.liking, np.repeat(_row(people), FAVOURITES), rng).reshape(shape)
     leader = people.groupby("circle").circle_taste.first().to_numpy()
@@ -41,26 +42,25 @@ def _row(people: pd.DataFrame) -> ndarray:
     return (people.taste * 3 + people.tier).to_numpy()
 
 
-def identified(
-    orders: pd.DataFrame, people: pd.DataFrame, *, calendar: Calendar, rng: Generator
-) -> pd.DataFrame:
+def identified(orders: pd.DataFrame, world: World, *, rng: Generator) -> pd.DataFrame:
     """Orders (who, when) with what a basket needs: tastes (row), value, wished lines, store (0 =
     online), week.
 
     The value of an order is gamma with shape p around the customer's mean.
     """
-    buyer, n = people.iloc[orders.who], len(orders)
+    buyer, n = world.people.iloc[orders.who], len(orders)
     return orders.assign(
         row=_row(buyer),
         value=rng.gamma(buyer.p, buyer.mean_spend / buyer.p),
         lines=1 + rng.poisson(buyer.lines),
         store=np.where(rng.random(n) < SETTINGS.online, 0, 1 + rng.integers(STORES, size=n)),
-        week=calendar.day_of(orders.when.to_numpy()) // 7,
+        week=world.calendar.day_of(orders.when.to_numpy()) // 7,
     )
 
 
-def walk_ins(number: int, calendar: Calendar, rng: Generator) -> pd.DataFrame:
+def walk_ins(number: int, world: World) -> pd.DataFrame:
     """Orders in a store by people unknown to the shop."""
+    calendar, rng = world.calendar, world.rng["walk_ins"]
     when = calendar.moments(np.sort(rng.random(number)) * calendar.weeks)
     return pd.DataFrame(
         {
@@ -180,11 +180,12 @@ def _shared(value: ndarray, order: ndarray, weight: ndarray) -> ndarray:
 
 
 def returns(
-    orders: pd.DataFrame, lines: pd.DataFrame, *, calendar: Calendar, rng: Generator
+    orders: pd.DataFrame, lines: pd.DataFrame, *, world: World
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Orders of returned lines (negative pieces and money), 1 to 21 days later, by the same
     customer.
     """
+    calendar, rng = world.calendar, world.rng["returns"]
     days = rng.integers(1, 22, len(orders))
     back = (orders.who >= 0).to_numpy() & (rng.random(len(orders)) < SETTINGS.returned)
     when = calendar.at(calendar.day_of(orders.when.to_numpy()) + days, rng.random(len(orders)))

@@ -14,7 +14,7 @@ from numpy import ndarray
 from numpy.random import Generator
 
 from personalize.simulate.customers import TASTES, TIERS
-from personalize.simulate.distributions import SETTINGS, running, stated
+from personalize.simulate.distributions import SETTINGS, Calendar, Streams, running, stated
 
 FIRST_PRODUCT = 20_001
 RANGE = stated("subcategories")
@@ -51,6 +51,16 @@ class Catalogue:
     rival: ndarray
     predecessor: ndarray
     depth: ndarray
+
+
+@dataclass(frozen=True)
+class World:
+    """What every part of the shop needs: its people, its range, its days and its random streams."""
+
+    people: pd.DataFrame
+    goods: Catalogue
+    calendar: Calendar
+    rng: Streams
 
 
 def build(products: int, weeks: int, rng: Generator) -> Catalogue:

@@ -11,7 +11,14 @@ import pandas as pd
 from numpy import ndarray
 from numpy.random import Generator
 
-from personalize.simulate.catalogue import CATEGORIES, FIRST_PRODUCT, RANGE, Catalogue, promotions
+from personalize.simulate.catalogue import (
+    CATEGORIES,
+    FIRST_PRODUCT,
+    RANGE,
+    Catalogue,
+    World,
+    promotions,
+)
 from personalize.simulate.customers import FIRST_CUSTOMER, LOCATIONS
 from personalize.simulate.distributions import SETTINGS, Calendar, pick, running, stated, words
 from personalize.tables import CONTRACTS
@@ -56,20 +63,14 @@ def _campaign_at(when: pd.Series, calendar: Calendar) -> ndarray:
     return np.where(when < starts[campaign] + WINDOW, campaign, -1)
 
 
-def send(
-    people: pd.DataFrame,
-    consent: pd.DataFrame,
-    *,
-    entry: ndarray,
-    calendar: Calendar,
-    rng: Generator,
-) -> pd.DataFrame:
+def send(world: World, consent: pd.DataFrame, *, entry: ndarray) -> pd.DataFrame:
     """One row a contact: who, campaign, when, campaign_id, arm, probability, answers (brings a
     further order), answer_when, category.
 
     Contacted are the customers of that day who allow every channel of the campaign; the arm is then
     drawn.
     """
+    calendar, rng = world.calendar, world.rng["campaigns"]
     chances = EFFECTS.probability.to_numpy().reshape(-1, len(ARMS))
     segments = len(chances) // len(CAMPAIGNS)
     unused = (chances == 0).reshape(len(CAMPAIGNS), segments, -1).all(axis=1)[:, 1:]
@@ -77,7 +78,7 @@ def send(
     starts = _starts(calendar)
     able = (allowed | unused[:, None]).all(axis=2) & (entry < starts[:, None])
     campaign, who = np.nonzero(able)
-    row, n = campaign * segments + people.code.to_numpy()[who], len(who)
+    row, n = campaign * segments + world.people.code.to_numpy()[who], len(who)
     arm = pick(running(chances), row, rng)
     drawn = EFFECTS.iloc[row * len(ARMS) + arm].reset_index(drop=True)
     day = _days(calendar)[campaign] + rng.integers(1, WINDOW.days, n)
@@ -98,13 +99,7 @@ def answers(contacts: pd.DataFrame) -> pd.DataFrame:
 
 
 def redeem(
-    orders: pd.DataFrame,
-    lines: pd.DataFrame,
-    *,
-    contacts: pd.DataFrame,
-    catalogue: Catalogue,
-    calendar: Calendar,
-    rng: Generator,
+    orders: pd.DataFrame, lines: pd.DataFrame, *, contacts: pd.DataFrame, world: World
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Lines with their coupon reduction, and one row a coupon used (contact, order, product).
 
@@ -112,14 +107,14 @@ def redeem(
     """
     habit = SETTINGS.redeem * (orders.origin == "habit")
     chance = np.where(orders.origin == "campaign", 1.0, habit)
-    willing = rng.random(len(orders)) < chance
-    number = _campaign_at(orders.when, calendar)
+    willing = world.rng["coupons"].random(len(orders)) < chance
+    number = _campaign_at(orders.when, world.calendar)
     held = np.full((orders.who.max() + 2, len(CAMPAIGNS) + 1), -1)
     treated = contacts[contacts.arm != "control"]
     held[treated.who, treated.campaign] = treated.index
     contact = np.where(willing, held[orders.who, number], -1)[lines.order]
     campaign = CAMPAIGNS.iloc[number[lines.order]].reset_index(drop=True)
-    category = RANGE.category.to_numpy()[catalogue.kind[lines["product"]]]
+    category = RANGE.category.to_numpy()[world.goods.kind[lines["product"]]]
     fits = (contact >= 0) & (campaign.category == category)
     found = lines[["order", "product"]].assign(contact=contact)[fits]
     found = found[found.groupby("contact").order.transform("first") == found.order]

@@ -9,7 +9,6 @@ from personalize.simulate import activity, baskets, catalogue, contacts, custome
 from personalize.simulate.distributions import (
     SETTINGS,
     Calendar,
-    Streams,
     out_of_range,
     stated,
     streams,
@@ -75,16 +74,6 @@ class Simulation:
     truth: Mapping[str, pd.DataFrame]
 
 
-@dataclass(frozen=True)
-class _World:
-    """What every part of the shop needs: its people, its range, its days and its random streams."""
-
-    folk: pd.DataFrame
-    goods: catalogue.Catalogue
-    calendar: Calendar
-    rng: Streams
-
-
 def shop(
     *,
     customers: int = 1_000,
@@ -148,32 +137,26 @@ def _simulated(sizes: Mapping[str, int], first: pd.Timestamp) -> Simulation:
     calendar = Calendar(first, sizes["weeks"])
     goods = catalogue.build(sizes["products"], sizes["weeks"], rng["catalogue"])
     folk = customers.traits(sizes["customers"], rng["traits"])
-    world = _World(folk, goods, calendar, rng)
+    world = catalogue.World(folk, goods, calendar, rng)
 
     habit, life = customers.habits(folk, calendar, rng["buying"])
     known = customers.customer_table(folk, rng["customers"])
     entry = life.entry.to_numpy()
-    sent = contacts.send(folk, known, entry=entry, calendar=calendar, rng=rng["campaigns"])
+    sent = contacts.send(world, known, entry=entry)
     orders, lines = _sell(habit, contacts.answers(sent), world)
-    lines, uses = contacts.redeem(
-        orders, lines, contacts=sent, catalogue=goods, calendar=calendar, rng=rng["coupons"]
-    )
+    lines, uses = contacts.redeem(orders, lines, contacts=sent, world=world)
     last = habit[habit.when < calendar.end - activity.PATIENCE].groupby("who").when.max().to_numpy()
     tables = {
         "orders": baskets.order_table(orders, lines),
         "products": goods.table,
         "customers": known,
-        "events": activity.event_table(
-            orders, lines, catalogue=goods, calendar=calendar, rng=rng["events"]
-        ),
-        "reviews": activity.review_table(
-            orders, lines, people=folk, catalogue=goods, world=(calendar, rng["reviews"])
-        ),
+        "events": activity.event_table(orders, lines, world=world),
+        "reviews": activity.review_table(orders, lines, world=world),
         "links": customers.link_table(folk, rng["links"]),
         "offers": contacts.offer_table(goods, calendar, rng["offers"]),
         "contacts": contacts.contact_table(sent),
         "responses": contacts.response_table(sent, uses, orders=orders, rng=rng["responses"]),
-        "surveys": activity.survey_table(folk, last, calendar=calendar, rng=rng["surveys"]),
+        "surveys": activity.survey_table(last, world),
     }
     truth = {
         "segments": customers.segment_truth(),
@@ -192,23 +175,23 @@ def _simulated(sizes: Mapping[str, int], first: pd.Timestamp) -> Simulation:
 
 
 def _sell(
-    habit: pd.DataFrame, brought: pd.DataFrame, world: _World
+    habit: pd.DataFrame, brought: pd.DataFrame, world: catalogue.World
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All orders and their lines in order of time.
 
     They come by habit, from nobody known, from campaigns, and as returns.
     """
-    folk, goods, calendar, rng = world.folk, world.goods, world.calendar, world.rng
-    favourites = baskets.repertoires(folk, goods, rng["favourites"])
+    goods, rng = world.goods, world.rng
+    favourites = baskets.repertoires(world)
     number = int(round(SETTINGS.anonymous * len(habit)))
-    walk_ins = baskets.walk_ins(number, calendar, rng["walk_ins"]).assign(origin="anonymous")
-    own = baskets.identified(habit, folk, calendar=calendar, rng=rng["baskets"])
+    walk_ins = baskets.walk_ins(number, world).assign(origin="anonymous")
+    own = baskets.identified(habit, world, rng=rng["baskets"])
     usual = pd.concat([own.assign(origin="habit"), walk_ins], ignore_index=True)
-    further = baskets.identified(brought, folk, calendar=calendar, rng=rng["answers"])
+    further = baskets.identified(brought, world, rng=rng["answers"])
     further = further.assign(origin="campaign")
     usual_lines = baskets.fill(usual, goods, favourites=favourites, rng=rng["baskets"])
     further_lines = baskets.fill(further, goods, favourites=favourites, rng=rng["answers"])
-    back, back_lines = baskets.returns(usual, usual_lines, calendar=calendar, rng=rng["returns"])
+    back, back_lines = baskets.returns(usual, usual_lines, world=world)
     parts = [
         (usual, usual_lines),
         (further, further_lines),

@@ -160,9 +160,9 @@ def test_a_part_that_draws_more_leaves_the_other_tables_as_they_were(monkeypatch
     before = simulate.shop(**ARGUMENTS)
     exact = activity.review_table
 
-    def wasteful(orders, lines, *, people, catalogue, world):
-        world[1].random(1_000)
-        return exact(orders, lines, people=people, catalogue=catalogue, world=world)
+    def wasteful(orders, lines, *, world):
+        world.rng["reviews"].random(1_000)
+        return exact(orders, lines, world=world)
 
     monkeypatch.setattr(activity, "review_table", wasteful)
     after = simulate.shop(**ARGUMENTS)
