@@ -50,7 +50,7 @@ def _code(spec: SourceSpec) -> Iterator[tuple[str, Path]]:
     """The code that makes the tables."""
     patterns = ["tables.py", "sql/order_*.sql", "sources/*.py", "engine/*.py"]
     if spec.simulate is not None:
-        patterns.append("simulate/*.py")
+        patterns += ["simulate/*.py", "simulate/*.csv"]
     for pattern in patterns:
         for file in sorted(PACKAGE.glob(pattern)):
             yield file.name, file
