@@ -25,10 +25,13 @@ OLDEST_PIP = {"3.11": "22.3", "3.12": "23.2.1", "3.13": "24.2"}  # that of the f
 
 
 def entries() -> dict[str, str]:
-    """Package -> its entry in the lock: version, marker and hashes."""
+    """Package -> its entries in the lock (one a marker): version, marker and hashes."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    found = re.split(r"\n(?=[a-z0-9])", text.strip())
-    return {re.match(r"[a-z0-9._-]+", entry)[0]: entry + "\n" for entry in found}
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=[a-z0-9])", text.strip()):
+        name = re.match(r"[a-z0-9._-]+", entry)[0]
+        found[name] = found.get(name, "") + entry + "\n"
+    return found
 
 
 def write(folder: Path) -> None:
@@ -90,12 +93,12 @@ def check(python: Path, names: list[str] | None = None) -> None:
     listing = [python, "-m", "pip", "list", "--format", "json", "--disable-pip-version-check"]
     told = subprocess.run(listing, capture_output=True, text=True, check=True).stdout
     installed = {row["name"].lower().replace("_", "-"): row["version"] for row in json.loads(told)}
-    locked = {name: re.search(r"==([^ ;\\]+)", entry)[1] for name, entry in entries().items()}
-    wrong = {
-        name: (installed.get(name), version)
-        for name, version in locked.items()
-        if name in (names or installed) and installed.get(name) != version
-    }
+    wrong = {}
+    for name, entry in entries().items():
+        locked = re.findall(r"==([^ ;\\]+) ", entry)
+        expected = name in (names or installed)
+        if expected and installed.get(name) not in locked:
+            wrong[name] = (installed.get(name), locked)
     if wrong:
         sys.exit(f"installed and locked versions differ: {wrong}")
 
