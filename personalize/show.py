@@ -95,7 +95,7 @@ def table(
     """
     if isinstance(frame, Absent):
         return text(frame)
-    caption = caption or _caption(frame)
+    caption = (caption or _caption(frame)).replace("**", "")  # a reading; a caption has no bold
     if not isinstance(frame, pd.DataFrame | pd.Series):
         frame = frame.table()
     flat = _flat(frame)
@@ -208,7 +208,7 @@ def figure(ax: Axes | Figure | Absent, alt: str = "") -> Shown:
     """
     if isinstance(ax, Absent):
         return text(ax)
-    alt = " ".join((alt or plots.description(ax)).split())
+    alt = " ".join((alt or plots.description(ax)).replace("**", "").split())
     if not re.search(r"\d", alt) and "Not available here" not in alt:
         raise TableError(
             f"show.figure: the description holds no number: '{alt}'. Say what the picture shows, "

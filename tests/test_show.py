@@ -242,6 +242,7 @@ def test_a_caption_comes_from_the_result_or_the_table_unless_one_is_given():
     for thing, words in ((Found(), "What was found"), (carried, "2 products")):
         assert repr(show.table(thing)).startswith(f"{words}\n")
         assert repr(show.table(thing, "Mine")).startswith("Mine\n")
+    assert repr(show.table(FRAME, "**2** products")).startswith("2 products\n"), "no bold there"
     assert "caption" not in show.table(FRAME).data["text/html"]
     assert repr(show.table(FRAME)).split()[0] == "product"
 

@@ -189,7 +189,9 @@ def tier_table(table: pd.DataFrame, tier: pd.Series, *, least: int = 1) -> pd.Da
             "mean_p_alive": by.p_alive.mean(),
         }
     ).reset_index()
-    return found[found.customers >= least].reset_index(drop=True)
+    shown = found[found.customers >= least].reset_index(drop=True)
+    shown.attrs["caption"] = "Customers by tier, and what they are expected to bring"
+    return shown
 
 
 def top_gain(

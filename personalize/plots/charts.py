@@ -146,6 +146,7 @@ def histogram(
     if shown.empty:
         return style.say(labels, f"0 values to draw in {len(table):,} rows")
     ax = style.axes(labels, x=x, y="rows", percent="x")
+    what = ax.get_xlabel() or style.words(x)
     ranges = _ranges(shown.to_numpy(float), bins, log)
     ax.hist(shown, bins=ranges, color=PALETTE[0], edgecolor=PAPER, linewidth=0.5)
     if log:
@@ -159,7 +160,7 @@ def histogram(
         marks = {"median": values.median()}
     marked = pd.Series(marks, dtype=float)
     _mark(ax, marked)
-    said = f"{len(values):,} values of {style.words(x)} from {span(values, number)}"
+    said = f"{len(values):,} values of {what} from {span(values, number)}"
     if len(marked):
         said += ", " + rows(list(marked.index), written(marked))
     return describe(ax, said)
@@ -203,7 +204,8 @@ def scatter(
     if label is not None:
         for name, *place in table.dropna(subset=[label])[[label, x, y]].itertuples(index=False):
             ax.annotate(short(name), place, xytext=(6, 4), **style.BESIDE, fontsize=8.5, color=INK)
-    spans = f"{style.words(x)} {span(table[x], number)}, {style.words(y)} {span(table[y], number)}"
+    across, up = ax.get_xlabel() or style.words(x), ax.get_ylabel() or style.words(y)
+    spans = f"{across} {span(table[x], number)}, {up} {span(table[y], number)}"
     return describe(ax, f"{len(table):,} points, {spans}")
 
 
@@ -361,6 +363,8 @@ def _courses(table: pd.DataFrame, x: str, y: str, by: str | None, fmt: str | Non
 def _place(at: Any) -> str:
     if isinstance(at, pd.Timestamp):
         return f"{at:%Y-%m-%d}"
+    if isinstance(at, float | np.floating):
+        return number(at)
     return str(at)
 
 

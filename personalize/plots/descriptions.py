@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -70,7 +71,10 @@ def _from_artists(ax: Axes) -> str:
         parts.append(_range(f"line {line.get_label()}", line.get_ydata()))
     for points in ax.collections:
         place = np.asarray(points.get_offsets(), float)
-        parts.append(_range(f"{len(place)} points", place[:, 1]))
+        if isinstance(points, PolyCollection) and (held := points.get_array()) is not None:
+            parts.append(_range(f"{len(place):,} cells that hold", held))  # hexagons of counts
+        else:
+            parts.append(_range(f"{len(place):,} points", place[:, 1]))
     bars = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     if bars:
         sizes = np.array([(bar.get_width(), bar.get_height()) for bar in bars])
@@ -84,4 +88,13 @@ def _range(what: str, values: Any) -> str:
     known = pd.Series(np.asarray(values, float)).dropna()
     if known.empty:
         return what
-    return f"{what} from {known.min():.4g} to {known.max():.4g}"
+    return f"{what} from {_four(known.min())} to {_four(known.max())}"
+
+
+def _four(value: float) -> str:
+    """Four digits that matter, thousands separated.
+
+    >>> _four(77694.2), _four(0.25), _four(7.0)
+    ('77,694', '0.25', '7')
+    """
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

@@ -192,7 +192,7 @@ class Reorder(Recommender):
                 f"did not"
             )
         logistic = LogisticRegression(C=0.01, solver="newton-cholesky")
-        classifier = clone(self.classifier or logistic)
+        classifier = clone(logistic if self.classifier is None else self.classifier)
         self.classifier_ = make_pipeline(StandardScaler(), classifier).fit(inputs, bought)
         self.first_ = fitted(first, history)
         self._signs = Signs(history)

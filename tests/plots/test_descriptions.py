@@ -61,3 +61,21 @@ def test_axes_drawn_by_hand_are_told_from_their_lines_points_and_bars():
     told = plots.description(fig)
     plt.close(fig)
     assert told == "By hand: line sales from 2 to 9, 2 points from 7 to 8, 2 bars from 3 to 6"
+
+
+def test_a_picture_of_counts_tells_the_counts_and_places_have_as_many_digits_as_matter():
+    fig, ax = plt.subplots()
+    ax.hexbin([1, 1, 10], [1, 1, 10], xscale="log", yscale="log", gridsize=4)
+    ax.plot([1, 2], [77_694.2, 113_200.0], label="spend")
+    told = plots.description(fig)
+    plt.close(fig)
+    assert "cells that hold from 0 to 2" in told and "from 77,694 to 113,200" in told
+    course = pd.DataFrame({"x": [0.002341542837, 0.4097072419], "y": [1.0, 2.0]})
+    assert "1 at 0.00234 to 2 at 0.41" in plots.description(plots.lines(course, x="x", y="y"))
+
+
+def test_a_label_of_ones_own_is_in_the_description_too():
+    drawn = plots.scatter(TABLE, x="value", y="value", xlabel="plain lift")
+    assert "points, plain lift" in plots.description(drawn)
+    drawn = plots.histogram(TABLE, x="value", xlabel="items a basket")
+    assert "values of items a basket from" in plots.description(drawn)

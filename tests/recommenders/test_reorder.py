@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 import personalize as pz
 from personalize.recommenders import History, PersonalFrequency, Reorder, Trial
@@ -79,6 +79,12 @@ def test_any_classifier_with_probabilities_will_do(tables):
     )
     assert lists.groupby("customer_id").size().eq(3).all()
     assert not hasattr(trees, "classes_"), "the classifier that was given is not fitted itself"
+
+
+def test_a_forest_that_is_not_fitted_has_no_length_and_will_do(tables):
+    forest = RandomForestClassifier(10, min_samples_leaf=5, random_state=0)
+    model = Reorder(classifier=forest, first=PersonalFrequency()).fit(tables, as_of="2024-03-31")
+    assert isinstance(model.classifier_[-1], RandomForestClassifier)
 
 
 def test_learning_from_some_customers_still_serves_all(tables):
