@@ -210,7 +210,9 @@ def test_any_small_shop_gets_complete_ordered_lists_or_a_clear_refusal(rows):
 
 
 def test_ids_of_another_type_are_refused_with_the_conversion(fitted):
-    with pytest.raises(TableError, match=r"customer_id is given as (?:str|object) .*'5'.* but is int64"):
+    with pytest.raises(
+        TableError, match=r"customer_id is given as (?:str|object) .*'5'.* but is int64"
+    ):
         fitted["most popular"].recommend(["5"])
     with pytest.raises(TableError, match="product_id is given as str"):
         fitted["most popular"].recommend(candidates=["5"])
