@@ -326,11 +326,13 @@ def reading(say: Say) -> Iterator[None]:
         while not over.wait(STILL):
             say(f"still reading the raw files, for {time.monotonic() - began:,.0f} s now")
 
-    threading.Thread(target=watch, daemon=True).start()
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
     try:
         yield
     finally:
         over.set()
+        watcher.join()
 
 
 @contextmanager
@@ -341,8 +343,11 @@ def _after(seconds: float, what: Callable[[], Any]) -> Iterator[None]:
     timer.start()
     try:
         yield
-    finally:
+    except BaseException:
         timer.cancel()
+        timer.join()  # a Python that ends while a thread of it imports complains of leaks
+        raise
+    timer.cancel()
 
 
 def _in_thread(work: Any) -> None:

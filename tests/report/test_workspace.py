@@ -87,7 +87,7 @@ def test_the_wheel_has_types_notebooks_and_templates(installed):
     assert {path.name for path in (package / "notebooks").iterdir()} == names
     made = {p.relative_to(package) for p in package.rglob("*") if p.suffix not in (".pyc", "")}
     inside = ROOT / "personalize"
-    kept = {p.relative_to(inside) for p in inside.rglob("*") if p.suffix not in (".pyc", "")}
+    kept = {p.relative_to(inside) for p in inside.rglob("*.*") if "__pycache__" not in p.parts}
     assert kept <= made
 
 
