@@ -31,6 +31,7 @@ from personalize.report.forked_kernels import COLD, SAME_EVERYWHERE
 
 PACKAGE = Path(__file__).parents[1]
 INJECTED = "injected-parameters"  # papermill's tag of the cell that it adds
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LONGEST_CELL, LONGEST_START = 1800, 120  # seconds
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -142,9 +143,12 @@ def _papermill(
 ) -> NotebookNode:
     """The executed notebook, whole or up to the cell that failed."""
     papermill.engines.papermill_engines.register(_Engine.__name__, _Engine)
+    given = nbformat.read(path, as_version=4)
+    # A notebook that a program wrote may name no kernel; papermill alone would refuse it.
+    given.metadata.setdefault("kernelspec", NotebookNode(KERNEL))
     try:
         return papermill.execute_notebook(
-            nbformat.read(path, as_version=4),
+            given,
             str(out),
             values,
             engine_name=_Engine.__name__,
@@ -261,7 +265,7 @@ def normalised(nb: NotebookNode) -> NotebookNode:
     """
     nb.nbformat, nb.nbformat_minor = 4, 5
     nb.metadata = NotebookNode(
-        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        kernelspec=NotebookNode(KERNEL),
         language_info={"name": "python", "file_extension": ".py", "mimetype": "text/x-python"},
     )
     count = 0

@@ -7,6 +7,7 @@ import asyncio
 import threading
 from pathlib import Path
 
+import nbformat
 import papermill
 import pytest
 from nbclient.exceptions import DeadKernelError
@@ -21,6 +22,13 @@ def test_a_notebook_that_leaves_early_has_failed(tmp_path, notebook_file):
     )
     _, failure = asyncio.run(execute(path, {}, cwd=tmp_path))
     assert failure.cell == 2 and "SystemExit" in failure.error
+
+
+def test_a_notebook_that_names_no_kernel_is_run(tmp_path):
+    path, cells = tmp_path / "10_ours.ipynb", [nbformat.v4.new_code_cell("1 + 1")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    nb, failure = asyncio.run(execute(path, {}, cwd=tmp_path))
+    assert failure is None and nb.cells[0].outputs[0].data["text/plain"] == "2"
 
 
 def test_the_executed_notebook_is_what_plain_papermill_makes(made, tmp_path):
