@@ -84,19 +84,20 @@ def render(nb: NotebookNode, page: Page) -> str:
             contents += f'<li class="l{level}"><a href="#{slug}">{text}</a></li>'
     body = body.replace("<pre><span></span>", '<pre tabindex="0"><span></span>')
     body = _DATAFRAME.sub(_sound_table, body)
+    body = re.sub(r'(<table class="shown mathjax_ignore">)\n<thead>', rf"\1{_CAPTION}<thead>", body)
     return re.sub(r"\n\s*\n+", "\n", body).replace("<!--contents-->", contents, 1)
 
 
 _DATAFRAME = re.compile(r'(<table border="1" class="dataframe">)(.*?</thead>)(.*?</table>)', re.S)
+_CAPTION = "<caption>What the code of this cell gives</caption>"
 
 
 def _sound_table(found: re.Match[str]) -> str:
     """A table as pandas writes it, with a caption and with headers that say what they head."""
     opening, head, rows = found.groups()
-    caption = "<caption>What the code of this cell gives</caption>"
     head = re.sub(r"<th\b", '<th scope="col"', head)
     rows = re.sub(r"<th\b", '<th scope="row"', rows)
-    return opening + caption + head + rows
+    return opening + _CAPTION + head + rows
 
 
 def prose(markdown: str) -> str:
