@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 a notebook or a verification failed, 2 wrong input or usag
 """
 
 import argparse
-import atexit
 import os
 import sys
 from collections.abc import Callable
@@ -366,20 +365,5 @@ def _pairs(given: list[str]) -> dict[str, str]:
     return pairs
 
 
-def run() -> int:
-    """The command as a process of its own; returns the exit code.
-
-    What is refused ends without Python's own tear-down, in which DuckDB would complain of leaks
-    below the message; what was registered for the end is done.
-    """
-    code = main()
-    if code == 2:
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
-
-
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main())

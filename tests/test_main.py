@@ -1,5 +1,8 @@
 """The command line hands on all that it is given."""
 
+import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -107,3 +110,13 @@ def test_an_export_given_for_a_source_leads_to_init(tmp_path, monkeypatch, capsy
     assert "personalize init orders.csv" in capsys.readouterr().err
     with pytest.raises(TableError, match="personalize init orders.csv"):
         pz.load("orders.csv")
+
+
+@pytest.mark.parametrize("seed", ["0", "4", "5"])  # which objects are left at the end hangs on it
+def test_a_refused_command_says_its_message_and_nothing_more(tmp_path, seed):
+    (tmp_path / "orders.csv").write_text("a,b\n1,2\n")
+    command = [sys.executable, "-m", "personalize", "check", "orders.csv"]
+    environment = os.environ | {"PYTHONHASHSEED": seed}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "personalize init" in done.stderr and len(done.stderr.splitlines()) == 1

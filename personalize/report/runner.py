@@ -332,7 +332,7 @@ def reading(say: Say) -> Iterator[None]:
         yield
     finally:
         over.set()
-        watcher.join()
+        watcher.join()  # DuckDB complains of leaks where a thread outlives a refusal
 
 
 @contextmanager
