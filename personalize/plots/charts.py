@@ -409,7 +409,6 @@ def _points(ax: Axes, table: pd.DataFrame, color: str | None) -> None:
     if color is None:
         ax.scatter(table.x_, table.y_, s=table.area_, color=PALETTE[0], **look)
         return
-    title = style.words(color)
     kind = table[color].dtype
     if pd.api.types.is_numeric_dtype(kind) and not pd.api.types.is_bool_dtype(kind):
         shade: dict[str, Any] = {
@@ -417,12 +416,13 @@ def _points(ax: Axes, table: pd.DataFrame, color: str | None) -> None:
             "cmap": style.hue(style.SEQUENTIAL[1:]),
         }
         points = ax.scatter(table.x_, table.y_, s=table.area_, **shade, **look)
-        bar = ax.figure.colorbar(points, ax=ax, shrink=0.7, pad=0.02, label=title)
+        bar = ax.figure.colorbar(points, ax=ax, shrink=0.7, pad=0.02, label=style.words(color))
         bar.outline.set_visible(False)
         return
     for i, (name, part) in enumerate(_parts(table, color)):
         named: dict[str, Any] = {"color": PALETTE[i % len(PALETTE)], "label": short(name)}
         ax.scatter(part.x_, part.y_, s=part.area_, **named, **look)
+    title = color.replace("_", " ")
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1), handletextpad=0.2, title=title)
 
 

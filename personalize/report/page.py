@@ -88,16 +88,16 @@ def render(nb: NotebookNode, page: Page) -> str:
     return re.sub(r"\n\s*\n+", "\n", body).replace("<!--contents-->", contents, 1)
 
 
-_DATAFRAME = re.compile(r'(<table border="1" class="dataframe">)(.*?</thead>)(.*?</table>)', re.S)
+_DATAFRAME = re.compile(r'<table border="1" class="dataframe">(.*?</thead>)(.*?</table>)', re.S)
 _CAPTION = "<caption>What the code of this cell gives</caption>"
 
 
 def _sound_table(found: re.Match[str]) -> str:
     """A table as pandas writes it, with a caption and with headers that say what they head."""
-    opening, head, rows = found.groups()
+    head, rows = found.groups()
     head = re.sub(r"<th\b", '<th scope="col"', head)
     rows = re.sub(r"<th\b", '<th scope="row"', rows)
-    return opening + _CAPTION + head + rows
+    return f'<table class="dataframe">{_CAPTION}{head}{rows}'
 
 
 def prose(markdown: str) -> str:
