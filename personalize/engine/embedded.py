@@ -14,27 +14,6 @@ from personalize.tables import TableError, quoted
 _FULL = re.compile("No space left|failed to offload data block|max_temp_directory_size")
 
 
-_TEXT_OR_NAME = re.compile(r"('(?:[^']|'')*')|`((?:[^`]|``)*)`")
-
-
-def double_quoted(sql: str) -> str:
-    """The query with names in double quotes, which every DuckDB reads; ticks are new in version 2.
-
-    >>> print(double_quoted("select `order id`, 'a `b` c' as text from orders"))
-    select "order id", 'a `b` c' as text from orders
-    """
-    if "`" not in sql:
-        return sql
-    return _TEXT_OR_NAME.sub(_double_quoted_name, sql)
-
-
-def _double_quoted_name(found: re.Match[str]) -> str:
-    text, name = found.groups()
-    if text is not None:
-        return text
-    return '"' + name.replace("``", "`").replace('"', '""') + '"'
-
-
 class DuckDB:
     """The embedded engine: one file or none, a memory limit, and a folder to spill to.
 
@@ -83,7 +62,7 @@ class DuckDB:
 
     def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
         try:
-            return self._connection.execute(double_quoted(sql))
+            return self._connection.execute(sql)
         except duckdb.Error as error:
             raise self._clear(error) from None
 
