@@ -7,29 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import personalize as pz
-from personalize.segmentation import RFM, KMeansSegments, actions, differences, facts, overview
+from personalize.segmentation import actions, differences, facts, overview
 from personalize.segmentation.characteristics import SMALL, merge_small
 from personalize.tables import TableError, Unavailable
-
-
-@pytest.fixture(scope="module")
-def tables() -> pz.tables.Tables:
-    return pz.load("complete_journey")
-
-
-@pytest.fixture(scope="module")
-def journey(tables) -> pd.DataFrame:
-    return pz.features.rfm(tables, as_of="2017-11-05")
-
-
-@pytest.fixture(scope="module")
-def assigned(journey) -> pd.DataFrame:
-    return (
-        RFM()
-        .fit(journey)
-        .assign(journey)
-        .merge(KMeansSegments(n_segments=5).fit(journey).assign(journey))
-    )
 
 
 @settings(max_examples=100, deadline=None)
@@ -51,36 +31,36 @@ def test_no_hidden_group_can_be_worked_out(labels, min_cell) -> None:
         assert SMALL not in counts
 
 
-def test_overview_adds_up_to_the_whole(journey, assigned) -> None:
+def test_overview_adds_up_to_the_whole(november, assigned) -> None:
     for by in ("segment", "cluster"):
-        found = overview(assigned, journey, by=by)
-        assert found.customers.sum() == len(journey)
+        found = overview(assigned, november, by=by)
+        assert found.customers.sum() == len(november)
         assert found[["customer_share", "spend_share"]].sum().tolist() == pytest.approx([1, 1])
         assert (found.spend / found.customers).is_monotonic_decreasing
         assert found.spend_share.between(found.spend_share_low, found.spend_share_high).all()
 
 
-def test_interval_of_a_spend_share_is_that_of_resampled_customers(journey, assigned) -> None:
-    row = overview(assigned, journey, by="cluster").iloc[0]
+def test_interval_of_a_spend_share_is_that_of_resampled_customers(november, assigned) -> None:
+    row = overview(assigned, november, by="cluster").iloc[0]
     inside = (assigned.cluster == 1).to_numpy()
-    draws = np.random.default_rng(0).integers(0, len(journey), (1000, len(journey)))
-    money = journey.monetary.to_numpy()[draws]
+    draws = np.random.default_rng(0).integers(0, len(november), (1000, len(november)))
+    money = november.monetary.to_numpy()[draws]
     shares = (money * inside[draws]).sum(axis=1) / money.sum(axis=1)
     assert [row.spend_share_low, row.spend_share_high] == pytest.approx(
         np.quantile(shares, [0.025, 0.975]), abs=0.004
     )
 
 
-def test_actions_name_a_treatment_for_every_segment(journey, assigned) -> None:
+def test_actions_name_a_treatment_for_every_segment(november, assigned) -> None:
     for by in ("segment", "cluster"):
-        found = actions(assigned, journey, by=by)
+        found = actions(assigned, november, by=by)
         assert found.treatment.map(len).min() > 20
         assert found.characteristics.str.contains("purchase").all()
-    assert actions(assigned, journey, by="cluster").typical.iloc[0] == "Champions"
+    assert actions(assigned, november, by="cluster").typical.iloc[0] == "Champions"
 
 
-def test_small_segments_get_no_treatment_of_their_own(journey, assigned) -> None:
-    found = actions(assigned, journey, min_cell=200).set_index("segment")
+def test_small_segments_get_no_treatment_of_their_own(november, assigned) -> None:
+    found = actions(assigned, november, min_cell=200).set_index("segment")
     assert found.loc[SMALL, "customers"] >= 200 and found.loc[SMALL, "treatment"] == ""
 
 
@@ -92,12 +72,12 @@ def test_small_segments_get_no_treatment_of_their_own(journey, assigned) -> None
         (lambda a: a.drop(columns="segment"), "need the named segments"),
     ],
 )
-def test_an_assignment_that_does_not_fit_is_refused(journey, assigned, change, message) -> None:
+def test_an_assignment_that_does_not_fit_is_refused(november, assigned, change, message) -> None:
     with pytest.raises(TableError, match=message):
-        actions(change(assigned), journey, by="cluster")
+        actions(change(assigned), november, by="cluster")
 
 
-def test_a_taste_that_was_planted_is_found_and_no_other(journey) -> None:
+def test_a_taste_that_was_planted_is_found_and_no_other(november) -> None:
     rng = np.random.default_rng(0)
     lines = pd.DataFrame(
         {"customer_id": np.repeat(range(200), 30), "product_id": rng.integers(0, 10, 6000)}
@@ -150,5 +130,5 @@ def test_differences_put_what_is_bought_and_who_they_are_in_one_table(tables, as
         differences(pz.load("cdnow"), assigned, as_of="1998-01-01")
 
 
-def test_the_facts_in_words_hold_the_numbers_of_the_table(journey) -> None:
-    assert f"**{len(journey):,}**" in facts(journey, as_of="2017-11-05", currency="USD")
+def test_the_facts_in_words_hold_the_numbers_of_the_table(november) -> None:
+    assert f"**{len(november):,}**" in facts(november, as_of="2017-11-05", currency="USD")

@@ -21,11 +21,6 @@ METRICS = ["recency_days", "frequency", "monetary"]
 
 
 @pytest.fixture(scope="module")
-def tables() -> pz.tables.Tables:
-    return pz.load("complete_journey")
-
-
-@pytest.fixture(scope="module")
 def seen(tables) -> pd.DataFrame:
     """Known on 15 June, and the 56 days after it."""
     return churn_panel(tables, as_of="2017-06-15", days=56, window_days=120)

@@ -22,11 +22,6 @@ from personalize.tables import TableError
 
 
 @pytest.fixture(scope="module")
-def tables() -> pz.tables.Tables:
-    return pz.load("complete_journey")
-
-
-@pytest.fixture(scope="module")
 def later(tables) -> pd.DataFrame:
     """Known on 15 October, and the 56 days after it."""
     return churn_panel(tables, as_of="2017-10-15", days=56, window_days=120)

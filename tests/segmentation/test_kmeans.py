@@ -6,27 +6,9 @@ import pytest
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-import personalize as pz
 from personalize.segmentation import KMeansSegments
 from personalize.segmentation.kmeans import standardised
 from personalize.tables import TableError
-
-
-@pytest.fixture(scope="module")
-def journey() -> pd.DataFrame:
-    return pz.features.rfm(pz.load("complete_journey"), as_of="2017-12-31")
-
-
-@pytest.fixture(scope="module")
-def planted() -> pd.DataFrame:
-    rng = np.random.default_rng(5)
-    kind = np.repeat([0, 1, 2], [150, 100, 50])
-    centre = np.array([[3, 40, 2000.0], [30, 10, 300], [200, 2, 20]])[kind]
-    values = np.rint(centre * np.exp(rng.normal(0, 0.15, centre.shape)))
-    table = pd.DataFrame(values, columns=["recency_days", "frequency", "monetary"])
-    return table.assign(customer_id=rng.permutation(300), kind=kind)[
-        ["customer_id", *table.columns, "kind"]
-    ]
 
 
 def test_complete_journey_gives_the_measured_five_segments(journey) -> None:

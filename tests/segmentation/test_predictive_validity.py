@@ -4,35 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import personalize as pz
 from personalize.features import outcome
-from personalize.segmentation import RFM, KMeansSegments, foresight, hindsight, what_came_next
+from personalize.segmentation import KMeansSegments, foresight, hindsight, what_came_next
 from personalize.tables import TableError, Unavailable
 
 
 @pytest.fixture(scope="module")
-def tables() -> pz.tables.Tables:
-    return pz.load("complete_journey")
-
-
-@pytest.fixture(scope="module")
-def journey(tables) -> pd.DataFrame:
-    return pz.features.rfm(tables, as_of="2017-11-05")
-
-
-@pytest.fixture(scope="module")
-def assigned(journey) -> pd.DataFrame:
-    return (
-        RFM()
-        .fit(journey)
-        .assign(journey)
-        .merge(KMeansSegments(n_segments=5).fit(journey).assign(journey))
-    )
-
-
-@pytest.fixture(scope="module")
-def later(tables, journey) -> pd.DataFrame:
-    return outcome(tables, journey.customer_id, as_of="2017-11-05", days=56)
+def later(tables, november) -> pd.DataFrame:
+    return outcome(tables, november.customer_id, as_of="2017-11-05", days=56)
 
 
 def test_better_clusters_spend_more_and_fall_silent_less(assigned, later) -> None:
@@ -82,7 +61,7 @@ def test_foresight_of_complete_journey_spend_score_leads_on_spend_clusters_on_si
 
 
 def test_hindsight_forms_the_segments_without_the_later_period(
-    tables, journey, assigned, later
+    tables, november, assigned, later
 ) -> None:
     past = hindsight(tables, KMeansSegments(n_segments=5), as_of="2017-12-31", days=56)
     assert past.cut == pd.Timestamp("2017-11-05")

@@ -27,11 +27,6 @@ from personalize.tables import Absent, TableError
 
 
 @pytest.fixture(scope="module")
-def journey() -> pd.DataFrame:
-    return pz.features.rfm(pz.load("complete_journey"), as_of="2017-12-31")
-
-
-@pytest.fixture(scope="module")
 def fitted(journey) -> Segmenter:
     return Segmenter(5).fit(journey, as_of="2017-12-31")
 

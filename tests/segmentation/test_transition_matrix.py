@@ -17,16 +17,6 @@ def frame(rows: list[tuple]) -> pd.DataFrame:
     return table.assign(customer_id=range(len(table)))[["customer_id", *table.columns]]
 
 
-@pytest.fixture(scope="module")
-def journey() -> pd.DataFrame:
-    return pz.features.rfm(pz.load("complete_journey"), as_of="2017-12-31")
-
-
-@pytest.fixture(scope="module")
-def tables() -> pz.tables.Tables:
-    return pz.load("complete_journey")
-
-
 def test_nobody_moves_between_equal_days(journey) -> None:
     found = migration(journey, journey, rfm=RFM().fit(journey))
     assert (
