@@ -14,13 +14,16 @@ runs the notebook:
 
 import ast
 import io
+import json
 import math
+import os
 import re
 import sys
 import tokenize
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 from personalize.tables import CONTRACTS, TableError, Tables
@@ -34,6 +37,7 @@ KINDS = {
     "list[int]": "a list of whole numbers",
     "list[float]": "a list of numbers",
 }
+COPIED = Path(".parameters.json")  # beside Lab's copies: notebook -> names of its parameters
 INJECTED = "# Parameters"  # how papermill begins the cell that it adds
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _SPAN = re.compile(
@@ -319,9 +323,9 @@ def check_in_kernel(source: Any, tables: Tables | None = None) -> None:
     nothing.
 
     They are read from the cells that were run: the parameters cell is the last one that only
-    declares, `source` among
-    its names; values are those of now. With the tables, days and columns are checked against the
-    data too.
+    declares, `source` among its names; values are those of now. With the tables, days and columns
+    are checked against the data too. In a copy that `personalize lab` made, a declaration is
+    unknown where one of the names that the copy began with is gone.
 
     Raises
     ------
@@ -332,7 +336,8 @@ def check_in_kernel(source: Any, tables: Tables | None = None) -> None:
         return
     cells = list(shell.history_manager.input_hist_raw)
     parameters = _last_declared(cells)
-    problems = _unknown(cells, [parameter.name for parameter in parameters])
+    names = [parameter.name for parameter in parameters]
+    problems = _unknown(cells, names) + _renamed(names)
     for parameter in parameters:
         try:
             parameter.check(shell.user_ns.get(parameter.name))
@@ -363,4 +368,19 @@ def _unknown(cells: Sequence[str], names: Sequence[str]) -> list[str]:
             for name in re.findall(r"^(\w+) = ", cell, re.MULTILINE):
                 if name not in names:
                     problems.append(f"unknown parameter '{name}', known: {', '.join(names)}")
+    return problems
+
+
+def _renamed(names: Sequence[str]) -> list[str]:
+    """What is wrong with declared names: in a copy of Lab's, one replaces a name it began with."""
+    notebook = Path(os.environ.get("JPY_SESSION_NAME", "")).name
+    if not notebook or not COPIED.is_file():
+        return []
+    known = json.loads(COPIED.read_text(encoding="utf-8")).get(notebook, names)
+    if set(known) <= set(names):
+        return []
+    problems = []
+    for name in names:
+        if name not in known:
+            problems.append(f"unknown parameter '{name}', known: {', '.join(known)}")
     return problems

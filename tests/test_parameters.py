@@ -2,6 +2,7 @@
 the runner.
 """
 
+import json
 import re
 
 import papermill
@@ -146,3 +147,12 @@ def test_parameters_that_fit_are_taken_whoever_runs_the_notebook(lab):
 def test_a_column_that_the_kit_knows_may_be_missing(lab):
     assert lab(CELL.replace("complete_journey", "cdnow").replace("category", "brand"), LOAD) == []
     assert lab(CELL.replace("complete_journey", "cdnow").replace("category", "brnd"), LOAD)
+
+
+def test_a_name_mistyped_in_a_copy_of_lab_is_one_line_and_a_further_name_is_none(lab, tmp_path):
+    names = re.findall(r"^(\w+):", CELL, re.MULTILINE)
+    (tmp_path / ".parameters.json").write_text(json.dumps({"03_rules.ipynb": names}))
+    there = f"%cd -q {tmp_path}\n%env JPY_SESSION_NAME=lab/cdnow/03_rules.ipynb"
+    told = "\n".join(lab(there, CELL.replace("theta:", "thteta:"), LOAD)).splitlines()
+    assert len(told) == 1 and "unknown parameter 'thteta', known: " in told[0]
+    assert lab(there, f"{CELL}\nmine: int = 1  # a number of one's own", LOAD) == []

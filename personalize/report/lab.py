@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from personalize.parameters import Parameter
+from personalize.parameters import COPIED, Parameter
 from personalize.report.notebook import is_tagged, source_of
 from personalize.report.plan import Plan
 from personalize.report.workspace import TEMPLATES
@@ -47,8 +47,9 @@ def copies(
     folder = FOLDER / plan.spec.name
     folder.mkdir(parents=True, exist_ok=True)
     (FOLDER / ".gitignore").write_text("*\n", encoding="utf-8")
-    kept = []
+    kept, names = [], {}
     for notebook in plan.chosen:
+        names[notebook.path.name] = list(notebook.parameters)
         copy = folder / notebook.path.name
         if copy.exists():
             kept.append(copy.name)
@@ -60,6 +61,7 @@ def copies(
         if given:
             text = _filled(json.loads(text), notebook.parameters, given)
         copy.write_text(text, encoding="utf-8")
+    (folder / COPIED).write_text(json.dumps(names), encoding="utf-8")
     return folder, kept
 
 
