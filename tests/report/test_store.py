@@ -24,7 +24,9 @@ def test_a_run_that_is_killed_leaves_the_last_good_report_or_none_and_the_next_c
     notebook_file(shop.folder / "notebooks" / "00_good.ipynb", slow)
     command = [sys.executable, "-c", IN_A_PROCESS, str(shop.folder)]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    started = next(line for line in child.stdout if "reading" not in line)  # said where that is slow
+    started = next(
+        line for line in child.stdout if "reading" not in line
+    )  # said where that is slow
     assert "running (notebook changed)" in started
     time.sleep(0.5)
     child.send_signal(signal.SIGKILL)
