@@ -123,7 +123,7 @@ def test_the_formatter_has_its_way_and_lines_are_no_longer_than_a_hundred():
 def test_the_house_grows_no_larger():
     old = [path for room, paths in ROOMS.items() if room not in CHAPTERS for path in paths]
     assert len(old) <= 130  # on the way to 115
-    assert sum(map(_tokens, old)) <= 176_000  # on the way to 158,000
+    assert sum(map(_tokens, old)) <= 175_800  # on the way to 158,000
 
 
 @pytest.mark.parametrize("init", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda p: p.parent.name)
